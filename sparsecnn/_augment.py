@@ -1,0 +1,58 @@
+"""Random changes to a batch of curve images that leave their class as it is."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample, max_pool2d
+
+ROTATION = math.radians(10)
+SHIFT = 0.08  # of the side of the image
+SCALE = 0.15
+THICKNESS = 0.5  # of a pixel on every side of a stroke
+INK = 0.3
+
+
+def augment(x: Tensor) -> Tensor:
+    """Return the images turned, shifted and scaled a little, with other strokes and ink.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, 1, height, width)
+        Ink bright on black.
+    """
+    return _vary_ink(_vary_thickness(_move(x)))
+
+
+def _uniform(x, low, high):
+    return torch.empty(len(x), device=x.device, dtype=x.dtype).uniform_(low, high)
+
+
+def _half(x):
+    """Return 1 for a random half of the images and 0 for the others, which interpolation then leaves sharp."""
+    return torch.randint(2, (len(x),), device=x.device)
+
+
+def _move(x):
+    height, width = x.shape[2:]
+    turned = _half(x)
+    angle = turned * _uniform(x, -ROTATION, ROTATION)
+    zoom = (turned * _uniform(x, math.log(1 - SCALE), -math.log(1 - SCALE))).exp()
+    # affine_grid counts both axes from -1 to 1, so a turn of an elongated image needs its aspect.
+    cos, sin, aspect = zoom * angle.cos(), zoom * angle.sin(), height / width
+    # Whole pixels, which need no interpolation.
+    shift_x, shift_y = ((_uniform(x, -SHIFT, SHIFT) * side).round() * 2 / side for side in (width, height))
+    rows = [torch.stack([cos, -sin * aspect, shift_x], 1), torch.stack([sin / aspect, cos, shift_y], 1)]
+    grid = affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    return grid_sample(x, grid, align_corners=False)
+
+
+def _vary_thickness(x):
+    amount = (_half(x) * _uniform(x, -THICKNESS, THICKNESS)).view(-1, 1, 1, 1)
+    thicker = max_pool2d(x, 3, stride=1, padding=1)
+    thinner = -max_pool2d(-x, 3, stride=1, padding=1)
+    return x + amount.clamp(min=0) * (thicker - x) + amount.clamp(max=0) * (x - thinner)
+
+
+def _vary_ink(x):
+    return x * _uniform(x, 1 - INK, 1 + INK).view(-1, 1, 1, 1)

@@ -1,0 +1,116 @@
+"""The curve CNN, and which weights of a network can be made sparse."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d, relu
+
+
+class CurveCNN(nn.Module):
+    """Three convolutions, each with max pooling, then one fully connected layer.
+
+    Maps images of shape (n, 1, height, width) to (n, n_classes) scores. An axis of length 1 is not pooled,
+    so a curve sampled in one row can be classified too.
+
+    Parameters
+    ----------
+    image_shape : tuple of two ints
+        (height, width).
+    n_classes : int
+    channels : tuple of three ints
+        Filters of each convolution.
+    kernel_size : int
+        Odd side of every filter, in pixels.
+    batch_norm : bool
+        Whether to normalise the output of each convolution.
+    """
+
+    def __init__(self, image_shape, n_classes, channels=(16, 32, 32), kernel_size=5, batch_norm=True):
+        super().__init__()
+        height, width = image_shape
+        kernel = tuple(1 if side == 1 else kernel_size for side in image_shape)
+        padding = tuple(side // 2 for side in kernel)
+        for i, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False), start=1):
+            self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=padding, bias=not batch_norm))
+            self.add_module(f"norm{i}", WeightedBatchNorm2d(n_out) if batch_norm else nn.Identity())
+            height, width = max(1, height // 2), max(1, width // 2)
+        self.fc = nn.Linear(channels[-1] * height * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores of each class, of shape (n, n_classes)."""
+        for i in (1, 2, 3):
+            x = getattr(self, f"conv{i}")(x)
+            # Pooled before it is normalised and rectified: a quarter of the work for both.
+            x = max_pool2d(x, [min(2, x.shape[2]), min(2, x.shape[3])])
+            x = relu(getattr(self, f"norm{i}")(x))
+        return self.fc(x.flatten(1))
+
+
+class WeightedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose statistics weigh the images of a batch as the loss does.
+
+    ``image_weight``, of shape (n,), holds for the next training batches; None weighs all images alike. An
+    image of weight 2 then counts as two images, which makes sample weights equal to repetition. The
+    running variance is the population's, without Bessel's factor, which has no meaning for weights.
+    """
+
+    image_weight: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x of shape (n, channels, height, width)."""
+        if not self.training:
+            return super().forward(x)
+        if self.image_weight is None:
+            normalised, mean, inverse_deviation = torch.native_batch_norm(
+                x, self.weight, self.bias, None, None, True, 0.0, self.eps
+            )
+            variance = inverse_deviation.square().reciprocal() - self.eps
+        else:
+            share = (self.image_weight / self.image_weight.sum()).view(-1, 1, 1, 1)
+            mean = (share * x.mean((2, 3), keepdim=True)).sum(0)
+            variance = (share * (x - mean).square().mean((2, 3), keepdim=True)).sum(0)
+            scale = self.weight.view(-1, 1, 1) * (variance + self.eps).rsqrt()
+            normalised = (x - mean) * scale + self.bias.view(-1, 1, 1)
+        self._update_running(mean, variance)
+        return normalised
+
+    @torch.no_grad()
+    def _update_running(self, mean, variance):
+        self.running_mean.lerp_(mean.flatten(), self.momentum)
+        self.running_var.lerp_(variance.flatten(), self.momentum)
+        self.num_batches_tracked.add_(1)
+
+
+def set_image_weight(module: nn.Module, image_weight: Tensor | None) -> None:
+    """Tell every weighted batch normalisation of `module` how much each image of the batch counts."""
+    for layer in module.modules():
+        if isinstance(layer, WeightedBatchNorm2d):
+            layer.image_weight = image_weight
+
+
+def layer_weights(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the weights of all convolutions and fully connected layers, by layer name, in forward order."""
+    kinds = (nn.Linear, nn.modules.conv._ConvNd)
+    return {name: layer.weight for name, layer in module.named_modules() if isinstance(layer, kinds)}
+
+
+def penalized_weights(module: nn.Module, penalized: str) -> dict[str, nn.Parameter]:
+    """Return the weights to make sparse, by layer name: of the last fully connected layer, or of all layers.
+
+    Raises
+    ------
+    ValueError
+        If the network has no such layer.
+    """
+    if penalized == "all":
+        weights = layer_weights(module)
+    else:
+        linear = [
+            (name, layer.weight) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
+        ]
+        weights = dict(linear[-1:])
+    if not weights:
+        kind = "Linear layer" if penalized == "fc" else "Linear or convolutional layer"
+        raise ValueError(
+            f"penalized={penalized!r} needs a module with a {kind}, but {type(module).__name__} has none."
+        )
+    return weights

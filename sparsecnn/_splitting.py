@@ -1,0 +1,59 @@
+"""The inner split of the training data that early stopping looks at."""
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+
+
+def train_validation_split(y, groups, fraction, rng):
+    """Return the indices of the images to train on and of those to validate on, stratified by class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+    groups : array-like of shape (n,), or None
+        No group is on both sides.
+    fraction : float
+        Wanted share of the validation images.
+    rng : RandomState
+
+    Returns
+    -------
+    train, validation : ndarrays of int
+
+    Raises
+    ------
+    ValueError
+        If there are too few images or groups to have every class on both sides.
+    """
+    if groups is None:
+        train, validation = _split_images(y, fraction, rng)
+    else:
+        train, validation = _split_groups(y, np.asarray(groups), fraction, rng)
+    for side, indices in (("training", train), ("validation", validation)):
+        missing = np.setdiff1d(y, y[indices])
+        if len(missing):
+            raise ValueError(
+                f"early_stopping leaves no {side} image of {len(missing)} of {len(np.unique(y))} classes: "
+                f"give more images or groups per class, or another validation_fraction than {fraction}."
+            )
+    return train, validation
+
+
+def _split_images(y, fraction, rng):
+    n_classes, smallest = len(np.unique(y)), np.bincount(y).min()
+    n_validation = max(n_classes, round(fraction * len(y)))
+    if smallest < 2 or len(y) - n_validation < n_classes:
+        raise ValueError(f"early_stopping needs at least 2 images of every class, got {smallest}.")
+    splitter = StratifiedShuffleSplit(n_splits=1, test_size=n_validation, random_state=rng)
+    return next(splitter.split(y, y))
+
+
+def _split_groups(y, groups, fraction, rng):
+    n_groups = min(len(np.unique(groups[y == label])) for label in np.unique(y))
+    if n_groups < 2:
+        raise ValueError(
+            f"early_stopping with groups needs at least 2 groups in every class, got {n_groups}."
+        )
+    n_splits = min(max(2, round(1 / fraction)), n_groups)
+    splitter = StratifiedGroupKFold(n_splits=n_splits, shuffle=True, random_state=rng)
+    return next(splitter.split(y, y, groups))

@@ -1,0 +1,224 @@
+"""Training a network by RVSM: epochs, schedules, early stopping and history."""
+
+import contextlib
+import copy
+import math
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from sparsecnn._augment import augment
+from sparsecnn._batches import predict_scores, shuffled_batches
+from sparsecnn._network import set_image_weight
+from sparsecnn.exceptions import TrainingInterruptedWarning
+
+HISTORY = ("loss", "validation_score", "sparsity", "lagrangian", "distance", "lam")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run, in epochs: `max_iter` of splitting, then `refine_iter` on the fixed support."""
+
+    max_iter: int
+    refine_iter: int
+    batch_size: int
+    learning_rate_init: float
+    lam: float
+    decay: bool = True
+    augment: bool = False
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+
+    @property
+    def n_epochs(self):
+        """Epochs of both phases."""
+        return self.max_iter + self.refine_iter
+
+    def learning_rate(self, epoch):
+        """Return the learning rate after `epoch` epochs, which may be a fraction: half a cosine down to 0."""
+        if not self.decay:
+            return self.learning_rate_init
+        return self.learning_rate_init * (1 + math.cos(math.pi * epoch / self.n_epochs)) / 2
+
+    def lam_at(self, epoch, lam_start):
+        """Return λ after `epoch` epochs: from `lam_start` to `lam` over the first half of `max_iter`.
+
+        Quadratic, so that the threshold √(2λ/β) of ℓ0 grows evenly.
+        """
+        ramp = min(1.0, epoch / max(1, self.max_iter // 2))
+        return lam_start + (self.lam - lam_start) * ramp**2
+
+    def lam_is_final(self, epoch):
+        """Return whether λ has reached its final value."""
+        return epoch >= self.max_iter // 2
+
+
+@dataclass
+class Trainer:
+    """A network in training, with everything that goes on from one epoch to the next.
+
+    Attributes
+    ----------
+    module : nn.Module
+        Holds the weights w while it trains, and the sparse u after `train`.
+    optimizer : RVSM
+    safe_lam : dict of str to float
+        For each penalised layer, the λ that would zero half of its initial weights.
+    autocast : callable
+        Returns the context in which the network computes.
+    rng : RandomState
+        Shuffles the batches.
+    lam_start : float
+        λ before the first epoch.
+    epoch : int
+        Epochs of the plan that are done.
+    history : dict of str to list
+        One value an epoch.
+    """
+
+    module: torch.nn.Module
+    optimizer: object
+    safe_lam: dict
+    autocast: object
+    rng: np.random.RandomState
+    lam_start: float = 0.0
+    epoch: int = 0
+    history: dict = field(default_factory=lambda: {name: [] for name in HISTORY})
+
+    def train(self, images, plan, validation=None, progress=None):
+        """Run the whole plan and leave the sparse network in `module`.
+
+        Parameters
+        ----------
+        images : Images
+        plan : Plan
+        validation : Images, default=None
+            For early stopping: the best network of these is restored.
+        progress : tqdm, default=None
+        """
+        kept = _Best(plan)
+        try:
+            self._run_phase(images, plan, plan.max_iter, validation, kept, progress)
+            self.module.load_state_dict(kept.state)
+            self.optimizer.fix_support()
+            kept.begin_phase()
+            self.epoch = plan.max_iter
+            self._run_phase(images, plan, plan.n_epochs, validation, kept, progress)
+        except KeyboardInterrupt:
+            if kept.state is None:
+                raise
+            warnings.warn(
+                f"Training was interrupted; the network of epoch {self.epoch}, the last finished, is kept.",
+                TrainingInterruptedWarning,
+                stacklevel=3,
+            )
+        self.module.load_state_dict(kept.state)
+
+    def train_epoch(self, images, plan):
+        """Run one epoch of the plan and record its loss."""
+        self.module.train()
+        batches = shuffled_batches(len(images), plan.batch_size, self.rng)
+        total = torch.zeros((), device=images.device)
+        for i, indices in enumerate(batches):
+            self._set_schedule(plan, self.epoch + i / len(batches))
+            total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
+        set_image_weight(self.module, None)
+        self.epoch += 1
+        self._record(float(total) / len(images), plan)
+
+    def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
+        while self.epoch < last_epoch and not kept.stale:
+            self.train_epoch(images, plan)
+            with self.optimizer.sparse_weights():
+                score = None if validation is None else self._score(validation)
+                settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
+                kept.offer(self.module, score, settled)
+            self.history["validation_score"].append(score)
+            _show(progress, self.history)
+
+    def _train_batch(self, x, y, weight, augmented):
+        if augmented:
+            x = augment(x)
+        set_image_weight(self.module, weight)
+        self.optimizer.zero_grad()
+        with self.autocast():
+            scores = self.module(x)
+        losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
+        loss = losses.mean() if weight is None else (losses * weight).mean()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def _set_schedule(self, plan, epoch):
+        self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.learning_rate(epoch)
+
+    def _record(self, loss, plan):
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"The loss became {loss} in epoch {self.epoch}: training diverged. Lower "
+                f"learning_rate_init={plan.learning_rate_init} or scale X."
+            )
+        if not self.optimizer.support_fixed:
+            self.optimizer.update_u()
+        n_weights = sum(u.numel() for u in self.optimizer.u)
+        n_zeros = sum(int(torch.count_nonzero(u == 0)) for u in self.optimizer.u)
+        self.history["loss"].append(loss)
+        self.history["sparsity"].append(n_zeros / n_weights if n_weights else 0.0)
+        self.history["lagrangian"].append(self.optimizer.lagrangian(loss))
+        self.history["distance"].append(self.optimizer.distance())
+        self.history["lam"].append(self.optimizer.lam)
+
+    def _score(self, images):
+        correct = predict_scores(self.module, images, self.autocast).argmax(1) == images.y
+        return float(np.average(correct, weights=images.weight))
+
+
+class _Best:
+    """The network to keep: the last one, or with validation scores the best since λ was final."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.state = None
+        self.score = -math.inf
+        self.begin_phase()
+
+    def begin_phase(self):
+        self.n_no_change = 0
+
+    @property
+    def stale(self):
+        return self.n_no_change >= self.plan.n_iter_no_change
+
+    def offer(self, module, score, settled):
+        """Keep the network if it is to be kept, and count the epochs without a better score."""
+        if score is not None and settled:
+            improved = score > self.score + self.plan.tol
+            self.n_no_change = 0 if improved else self.n_no_change + 1
+            if score <= self.score:
+                return
+            self.score = score
+        self.state = copy.deepcopy(module.state_dict())
+
+
+def _show(progress, history):
+    if progress is None:
+        return
+    shown = {"loss": f"{history['loss'][-1]:.4f}", "zeros": f"{history['sparsity'][-1]:.1%}"}
+    if history["validation_score"][-1] is not None:
+        shown["validation"] = f"{history['validation_score'][-1]:.4f}"
+    progress.set_postfix(shown, refresh=False)
+    progress.update()
+
+
+@contextlib.contextmanager
+def seeded_torch(seed, device):
+    """Seed torch within a ``with`` block, and leave its generators as they were found."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

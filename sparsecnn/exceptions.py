@@ -1,0 +1,11 @@
+"""Warnings of sparsecnn, by name, so that they can be caught or turned into errors."""
+
+__all__ = ["DeadLayerWarning", "TrainingInterruptedWarning"]
+
+
+class DeadLayerWarning(UserWarning):
+    """Every penalised weight of a layer became zero, so that nothing passes through it."""
+
+
+class TrainingInterruptedWarning(UserWarning):
+    """Training was interrupted from the keyboard; the network of the last finished epoch was kept."""

@@ -1,0 +1,249 @@
+"""The relaxed variable splitting method, around any torch optimizer."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+__all__ = ["RVSM"]
+
+
+class RVSM(Optimizer):
+    """Train chosen weights towards sparsity: relaxed variable splitting around a torch optimizer.
+
+    Each step thresholds the split weights w into a sparse copy u, then lets the base optimizer descend the
+    loss plus the pull of w towards u. The sparse network is u: `finalize` writes it into the weights.
+
+    Parameters
+    ----------
+    base : torch.optim.Optimizer
+        The optimizer of the whole network. Its ``param_groups`` are shared, so learning-rate
+        schedulers and ``zero_grad`` work on either of the two.
+    params : iterable of Tensor
+        The weights to split: those that shall become sparse. Each must be one that `base` optimizes.
+    penalty : object
+        Anything with ``value(w)`` and ``prox(w, step)``, such as ``sparsecnn.penalties.L0()``.
+    lam : float
+        λ, the weight of the penalty, at least 0. The attribute may be changed between steps.
+    beta : float
+        β, the strength of the pull of w towards u, above 0. The attribute may be changed between steps.
+
+    Attributes
+    ----------
+    support_fixed : bool
+        Whether zeros are held at zero (see `fix_support`).
+
+    Raises
+    ------
+    ValueError
+        If `lam` or `beta` is out of range, or a split weight is not optimized by `base`.
+
+    Notes
+    -----
+    The method [1]_ minimises the Lagrangian ``L(w, u) = f(w) + λ P(u) + (β/2)‖w - u‖²`` by
+
+        ``u ← prox_{(λ/β)P}(w)``,  ``w ← w - η ∇f(w) - η β (w - u)``.
+
+    With full-batch gradient descent and an L-Lipschitz ``∇f``, ``η < 2/(β + L)`` makes L decrease at every
+    step [2]_. Here the gradient ``β (w - u)`` is added to ``.grad`` and `base` takes the step, so that
+    momentum and adaptive rates act on the whole Lagrangian. A weight without gradient is left alone.
+
+    References
+    ----------
+    .. [1] F. Xue and J. Xin, arXiv:1902.07419.
+    .. [2] T. Dinh and J. Xin, "Convergence of a Relaxed Variable Splitting Method for Learning Sparse
+       Neural Networks via ℓ1, ℓ0, and transformed-ℓ1 Penalties", arXiv:1812.05719.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn import RVSM
+    >>> from sparsecnn.penalties import L0
+    >>> _ = torch.manual_seed(0)
+    >>> net = torch.nn.Linear(20, 1)
+    >>> X = torch.randn(100, 20)
+    >>> y = X[:, :1]
+    >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], L0(), lam=0.01, beta=1.0)
+    >>> for _ in range(100):
+    ...     optimizer.zero_grad()
+    ...     torch.nn.functional.mse_loss(net(X), y).backward()
+    ...     optimizer.step()
+    >>> optimizer.finalize()
+    >>> torch.count_nonzero(net.weight).item()
+    1
+    """
+
+    def __init__(
+        self, base: Optimizer, params: Iterable[Tensor], penalty: Any, lam: float, beta: float = 1.0
+    ):
+        super().__init__(base.param_groups, {})
+        self.base = base
+        self.param_groups = base.param_groups
+        self.penalty = penalty
+        self.lam = lam
+        self.beta = beta
+        self.support_fixed = False
+        self._split = list(params)
+        self._check_split()
+        self.update_u()
+
+    @property
+    def lam(self) -> float:
+        """λ, the weight of the penalty."""
+        return self._lam
+
+    @lam.setter
+    def lam(self, lam):
+        if not 0 <= lam < math.inf:
+            raise ValueError(f"lam must be finite and at least 0, got {lam!r}.")
+        self._lam = float(lam)
+
+    @property
+    def beta(self) -> float:
+        """β, the strength of the pull of w towards u."""
+        return self._beta
+
+    @beta.setter
+    def beta(self, beta):
+        if not 0 < beta < math.inf:
+            raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
+        self._beta = float(beta)
+
+    @property
+    def u(self) -> list[Tensor]:
+        """The sparse copies, in the order of the split weights."""
+        return [self.state[w]["u"] for w in self._split]
+
+    @torch.no_grad()
+    def update_u(self) -> None:
+        """Set u to ``prox_{(λ/β)P}(w)``; with a fixed support, to w."""
+        for w in self._split:
+            self.state[w]["u"] = (
+                w.clone() if self.support_fixed else self.penalty.prox(w, self.lam / self.beta)
+            )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update u, then let the base optimizer step on the loss plus the pull of w towards u.
+
+        Parameters
+        ----------
+        closure : callable, default=None
+            Clears the gradients, computes the loss, calls ``backward`` and returns the loss, for optimizers
+            that ask for it.
+
+        Returns
+        -------
+        loss : Tensor or None
+            What the base optimizer returns: with a closure, the loss plus ``(β/2)‖w - u‖²``.
+        """
+        if self.support_fixed:
+            return self._step_on_support(closure)
+        self.update_u()
+        if closure is None:
+            self._add_pull()
+            return self.base.step()
+
+        def closure_with_pull():
+            with torch.enable_grad():
+                loss = closure()
+            self._add_pull()
+            return loss + self._pull()
+
+        return self.base.step(closure_with_pull)
+
+    @torch.no_grad()
+    def lagrangian(self, loss: float | Tensor) -> float:
+        """Return ``loss + λ P(u) + (β/2)‖w - u‖²``, with u as of the last step.
+
+        Parameters
+        ----------
+        loss : float or Tensor
+            The value of f at the present weights.
+        """
+        penalty = sum(float(self.penalty.value(u)) for u in self.u)
+        return float(loss) + self.lam * penalty + float(self._pull())
+
+    @torch.no_grad()
+    def distance(self) -> float:
+        """Return ``‖w - u‖``, over all split weights."""
+        return math.sqrt(sum(float((w - u).square().sum()) for w, u in zip(self._split, self.u, strict=True)))
+
+    @torch.no_grad()
+    def finalize(self) -> None:
+        """Write the sparse weights u, those of the present w, into the network."""
+        self.update_u()
+        for w, u in zip(self._split, self.u, strict=True):
+            w.copy_(u)
+
+    def fix_support(self) -> None:
+        """Hold every weight that is now zero at zero: further steps fine-tune the others, without penalty.
+
+        Call `finalize` first, which makes the zeros.
+        """
+        self.support_fixed = True
+        self.update_u()
+
+    @contextlib.contextmanager
+    def sparse_weights(self) -> Iterator[None]:
+        """Hold the sparse weights in the network within a ``with`` block, for instance to validate it."""
+        dense = [w.detach().clone() for w in self._split]
+        self.finalize()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for w, kept in zip(self._split, dense, strict=True):
+                    w.copy_(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return u, λ, β and the state of the base optimizer, for a checkpoint."""
+        return super().state_dict() | {
+            "base": self.base.state_dict(),
+            "lam": self.lam,
+            "beta": self.beta,
+            "support_fixed": self.support_fixed,
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned, on the devices of the present weights."""
+        super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
+        self.base.load_state_dict(state_dict["base"])
+        self.param_groups = self.base.param_groups
+        self.lam, self.beta = state_dict["lam"], state_dict["beta"]
+        self.support_fixed = state_dict["support_fixed"]
+
+    def __getstate__(self):
+        # torch's own keeps only what every optimizer has.
+        own = ("base", "penalty", "_lam", "_beta", "support_fixed", "_split")
+        return super().__getstate__() | {name: getattr(self, name) for name in own}
+
+    def _step_on_support(self, closure):
+        loss = self.base.step(closure)
+        for w, u in zip(self._split, self.u, strict=True):
+            w.mul_(u != 0)
+        return loss
+
+    def _add_pull(self):
+        for w, u in zip(self._split, self.u, strict=True):
+            if w.grad is not None:
+                w.grad.add_(w, alpha=self.beta).sub_(u, alpha=self.beta)
+
+    def _pull(self):
+        squares = [(w - u).square().sum() for w, u in zip(self._split, self.u, strict=True)]
+        return self.beta / 2 * sum(squares)
+
+    def _check_split(self):
+        optimized = {id(w) for group in self.param_groups for w in group["params"]}
+        for i, w in enumerate(self._split):
+            if id(w) not in optimized:
+                raise ValueError(
+                    f"params[{i}], of shape {tuple(w.shape)}, is not optimized by the base optimizer."
+                )
+        if len({id(w) for w in self._split}) < len(self._split):
+            raise ValueError("params holds the same tensor twice.")

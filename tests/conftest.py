@@ -1,0 +1,38 @@
+"""Fixtures shared by the tests."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+matplotlib.use("Agg")
+torch.set_num_threads(1)  # the networks are small: more threads only get in each other's way
+
+
+@pytest.fixture
+def stripes():
+    """Images of horizontal against vertical stripes with noise: a task that a few epochs solve."""
+    return make_stripes(120, random_state=0)
+
+
+def make_stripes(n_images, *, side=16, random_state):
+    """Return uint8 images of shape (n, side, side) and labels: "across" or "down"."""
+    rng = np.random.default_rng(random_state)
+    down = rng.integers(2, size=n_images).astype(bool)
+    phase = rng.uniform(0, 2 * np.pi, (n_images, 1, 1))
+    wave = np.sin(np.arange(side) * 1.2 + phase)
+    images = np.where(down[:, None, None], wave, wave.transpose(0, 2, 1)) + rng.normal(
+        0, 0.3, (n_images, side, side)
+    )
+    return np.clip(128 + 80 * images, 0, 255).astype(np.uint8), np.where(down, "down", "across")
+
+
+@pytest.fixture
+def spirals_folder():
+    """The folder of real drawn spirals below the one that SPARSECNN_DATA names."""
+    if "SPARSECNN_DATA" not in os.environ:
+        pytest.skip("set SPARSECNN_DATA to the folder that holds spirals/ to test on real drawings")
+    return Path(os.environ["SPARSECNN_DATA"]) / "spirals"

@@ -1,0 +1,476 @@
+"""The classifier: what it learns, what it promises, and what it refuses."""
+
+import pickle
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import make_stripes
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from torch import nn
+
+from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
+from sparsecnn.penalties import TransformedL1
+
+
+def small(**params):
+    """Return a classifier that trains in a second."""
+    quick = {"channels": (4, 4, 8), "kernel_size": 3, "max_iter": 8, "refine_iter": 2, "batch_size": 32}
+    return SparseCurveCNNClassifier(**quick | {"augment": False, "random_state": 0} | params)
+
+
+def state(classifier):
+    return torch.cat([value.double().flatten() for value in classifier.module_.state_dict().values()])
+
+
+# --- learning ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("penalty", ["l0", "l1", "tl1", TransformedL1(a=0.1), None], ids=str)
+@pytest.mark.parametrize("penalized", ["fc", "all"])
+def test_fit_learns_stripes(stripes, penalty, penalized):
+    classifier = small(penalty=penalty, penalized=penalized).fit(*stripes)
+    assert classifier.score(*make_stripes(100, random_state=1)) > 0.95
+
+
+def test_augmented_fit_learns_stripes(stripes):
+    classifier = small(augment=True).fit(*stripes)
+    assert classifier.score(*make_stripes(100, random_state=1)) > 0.95
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_solvers_learn(stripes, solver):
+    assert small(solver=solver, learning_rate_init=0.01).fit(*stripes).score(*stripes) > 0.95
+
+
+def test_fit_finds_three_classes_of_any_label_type():
+    X, y = make_stripes(150, random_state=0)
+    X[:50] = np.random.default_rng(0).integers(0, 255, X[:50].shape)
+    labels = np.where(np.arange(150) < 50, "noise", y).astype(object)
+    classifier = small(max_iter=15).fit(X, labels)
+    assert classifier.classes_.tolist() == ["across", "down", "noise"]
+    assert classifier.decision_function(X).shape == (150, 3)
+    assert classifier.score(X, labels) > 0.9
+
+
+def test_curves_in_one_row_are_classified():
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    X = np.sin(np.linspace(0, 6, 40) * (1 + 2 * y[:, None]) + rng.uniform(0, 6, (200, 1)))
+    assert small(max_iter=15).fit(X, y).score(X, y) > 0.95
+
+
+# --- the sparse network -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("penalty", "lam"), [("l0", 1e-3), ("l1", 1e-2), ("tl1", 1e-3)])
+def test_sparsity_counts_exact_zeros_of_the_fitted_network(stripes, penalty, lam):
+    classifier = small(penalty=penalty, lam=lam).fit(*stripes)
+    weight = classifier.module_.fc.weight
+    assert 0.1 < classifier.sparsity_ < 1
+    assert classifier.sparsity_ == float((weight == 0).double().mean())
+    assert classifier.n_nonzero_ == int((weight != 0).sum())
+    assert classifier.layer_sparsity_["fc"] == classifier.sparsity_
+    assert classifier.layer_sparsity_["conv2"] == 0
+
+
+def test_penalized_all_makes_every_layer_sparse(stripes):
+    classifier = small(penalized="all", lam=2e-3).fit(*stripes)
+    assert list(classifier.layer_sparsity_) == ["conv1", "conv2", "conv3", "fc"]
+    assert all(sparsity > 0 for sparsity in classifier.layer_sparsity_.values())
+
+
+def test_larger_lam_gives_more_zeros(stripes):
+    sparsity = [small(lam=lam).fit(*stripes).sparsity_ for lam in (0.0, 1e-4, 1e-3)]
+    assert sparsity[0] == 0
+    assert sparsity[0] < sparsity[1] < sparsity[2]
+
+
+def test_no_penalty_equals_lam_zero_without_refinement(stripes):
+    dense = small(penalty=None).fit(*stripes)
+    unpenalized = small(lam=0.0).fit(*stripes)
+    torch.testing.assert_close(state(dense), state(unpenalized))
+    assert dense.sparsity_ == 0
+
+
+def test_refinement_keeps_the_support(stripes):
+    unrefined, refined = (small(lam=1e-3, refine_iter=n, max_iter=8) for n in (0, 4))
+    refined.fit(*stripes)
+    unrefined.fit(*stripes)
+    assert refined.n_iter_ == 12
+    assert refined.history_["sparsity"][8:] == [refined.sparsity_] * 4
+
+
+def test_history_has_one_value_an_epoch(stripes):
+    classifier = small(early_stopping=True).fit(*stripes)
+    assert set(classifier.history_) == {
+        "loss",
+        "validation_score",
+        "sparsity",
+        "lagrangian",
+        "distance",
+        "lam",
+    }
+    assert {len(values) for values in classifier.history_.values()} == {classifier.n_iter_}
+    assert classifier.loss_curve_ == classifier.history_["loss"]
+    assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
+
+
+def test_lam_is_brought_in_by_continuation(stripes):
+    lam = small(lam=1e-3).fit(*stripes).history_["lam"]
+    assert lam == sorted(lam)
+    assert lam[0] < 1e-4
+    assert lam[-1] == 1e-3
+
+
+def test_dead_layer_warns_with_a_lam_that_keeps_it_alive(stripes):
+    with pytest.warns(DeadLayerWarning, match=r"layer 'fc' are zero at lam=1\.0.* try lam=") as record:
+        dead = small(lam=1.0).fit(*stripes)
+    assert dead.sparsity_ == 1
+    advised = float(str(record[0].message).split("try lam=")[1].split()[0])
+    alive = small(lam=advised).fit(*stripes)
+    assert alive.sparsity_ < 1
+
+
+# --- determinism ------------------------------------------------------------------------------------------
+
+
+def test_same_random_state_gives_the_same_weights(stripes):
+    params = {"augment": True, "early_stopping": True}
+    assert torch.equal(state(small(**params).fit(*stripes)), state(small(**params).fit(*stripes)))
+    assert not torch.equal(state(small().fit(*stripes)), state(small(random_state=1).fit(*stripes)))
+
+
+def test_fit_leaves_the_global_generators_alone(stripes):
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    small(augment=True).fit(*stripes)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+
+
+# --- forms of X -------------------------------------------------------------------------------------------
+
+
+def test_flat_and_three_dimensional_images_are_the_same(stripes):
+    X, y = stripes
+    flat = X.reshape(len(X), -1)
+    assert torch.equal(state(small().fit(X, y)), state(small().fit(flat, y)))
+
+
+def test_uint8_and_scaled_floats_are_the_same(stripes):
+    X, y = stripes
+    X[0, 0, 0] = 255
+    scores = small().fit(X, y).decision_function(X)
+    scaled = (X / 255).astype(np.float32)
+    np.testing.assert_allclose(small().fit(scaled, y).decision_function(scaled), scores, rtol=1e-3, atol=1e-4)
+
+
+def test_elongated_images_keep_their_shape():
+    X, y = make_stripes(60, side=32, random_state=0)
+    classifier = small(image_shape=(16, 32)).fit(X[:, :16].reshape(60, -1), y)
+    assert classifier.image_shape_ == (16, 32)
+    assert classifier.module_.fc.in_features == 8 * 2 * 4
+
+
+def test_data_frame_columns_are_remembered(stripes):
+    X, y = stripes
+    frame = pd.DataFrame(X.reshape(len(X), -1)).rename(columns=str)
+    classifier = small(max_iter=1).fit(frame, y)
+    assert classifier.feature_names_in_[0] == "0"
+    classifier.predict(frame)
+
+
+def test_predictions_do_not_depend_on_the_batch(stripes):
+    X, y = stripes
+    classifier = small().fit(X, y)
+    one_by_one = np.concatenate([classifier.predict_proba(X[i : i + 1]) for i in range(20)])
+    np.testing.assert_allclose(classifier.predict_proba(X)[:20], one_by_one, atol=1e-5)
+
+
+def test_memory_mapped_images_are_read_only_when_needed(stripes, tmp_path):
+    X, y = stripes
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert torch.equal(state(small().fit(mapped, y)), state(small().fit(X, y)))
+
+
+# --- weights ----------------------------------------------------------------------------------------------
+
+
+def test_sample_weight_equals_repetition(stripes):
+    X, y = (part[:20] for part in stripes)
+    weight = np.arange(20) % 3
+    params = {"batch_size": "auto", "max_iter": 5}
+    weighted = small(**params).fit(X, y, sample_weight=weight)
+    repeated = small(**params).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-3)
+
+
+def test_class_weight_moves_predictions(stripes):
+    X, y = stripes
+    noisy = np.where(np.random.default_rng(0).random(len(y)) < 0.4, "across", y)
+    counts = [
+        np.sum(small(class_weight=weight, max_iter=3).fit(X, noisy).predict(X) == "down")
+        for weight in ({"across": 10.0}, None, {"down": 10.0})
+    ]
+    assert counts[0] < counts[2]
+
+
+# --- continuing -------------------------------------------------------------------------------------------
+
+
+def test_warm_start_continues_from_the_fitted_network(stripes):
+    classifier = small(warm_start=True, max_iter=10).fit(*stripes)
+    first_loss = classifier.loss_curve_[0]
+    classifier.fit(*stripes)
+    assert classifier.loss_curve_[0] < 0.5 * first_loss
+
+
+def test_partial_fit_learns_from_chunks(stripes):
+    X, y = stripes
+    classifier = small()
+    for _ in range(8):
+        for chunk in np.array_split(np.arange(len(X)), 3):
+            classifier.partial_fit(X[chunk], y[chunk], classes=["across", "down"])
+    assert classifier.n_iter_ == 24
+    assert classifier.score(X, y) > 0.95
+    assert classifier.sparsity_ > 0
+
+
+def test_partial_fit_goes_on_after_pickling(stripes):
+    classifier = small().partial_fit(*stripes)
+    copied = pickle.loads(pickle.dumps(classifier))
+    assert torch.equal(state(classifier.partial_fit(*stripes)), state(copied.partial_fit(*stripes)))
+
+
+def test_partial_fit_refuses_a_new_class(stripes):
+    X, y = stripes
+    classifier = small().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"labels \['up'\] that are not among the classes"):
+        classifier.partial_fit(X, np.where(y == "down", "up", y))
+
+
+# --- early stopping ---------------------------------------------------------------------------------------
+
+
+def test_early_stopping_restores_the_best_sparse_network(stripes):
+    classifier = small(
+        early_stopping=True, validation_fraction=0.3, max_iter=40, n_iter_no_change=3, lam=1e-3
+    )
+    classifier.fit(*stripes)
+    assert classifier.n_iter_ < 42
+    assert classifier.sparsity_ > 0.1
+
+
+def test_early_stopping_keeps_groups_together(stripes, monkeypatch):
+    X, y = stripes
+    groups = np.arange(len(y)) // 4
+    sides = []
+    original = SparseCurveCNNClassifier._split_validation
+
+    def spy(self, images, groups, rng):
+        sides.extend(original(self, images, groups, rng))
+        return sides[-2:]
+
+    monkeypatch.setattr(SparseCurveCNNClassifier, "_split_validation", spy)
+    small(early_stopping=True, max_iter=1).fit(X, y, groups=groups)
+    rows = {row.tobytes(): group for row, group in zip(X.reshape(len(X), -1), groups, strict=True)}
+    train, validation = ({rows[row.tobytes()] for row in side.X} for side in sides)
+    assert not train & validation
+    assert len(train | validation) == 30
+
+
+# --- a module of the user's own ---------------------------------------------------------------------------
+
+
+class OwnNetwork(nn.Module):
+    def __init__(self, n_classes=2):
+        super().__init__()
+        self.hidden = nn.Linear(256, 16)
+        self.out = nn.Linear(16, n_classes)
+
+    def forward(self, x):
+        return self.out(self.hidden(x.flatten(1)).relu())
+
+
+@pytest.mark.parametrize("module", [OwnNetwork(), OwnNetwork], ids=["instance", "class"])
+def test_own_module_is_trained_and_left_alone(stripes, module):
+    before = module.out.weight.clone() if isinstance(module, nn.Module) else None
+    classifier = small(module=module, penalized="all", lam=1e-3).fit(*stripes)
+    assert list(classifier.layer_sparsity_) == ["hidden", "out"]
+    assert classifier.sparsity_ > 0
+    assert classifier.score(*stripes) > 0.95
+    assert before is None or torch.equal(module.out.weight, before)
+
+
+def test_own_module_with_wrong_output_is_refused(stripes):
+    with pytest.raises(ValueError, match=r"scores of shape \(2, 2\).*has shape \(2, 5\)"):
+        small(module=OwnNetwork(n_classes=5)).fit(*stripes)
+
+
+def test_own_module_with_wrong_input_is_refused():
+    with pytest.raises(ValueError, match=r"module cannot take images of shape \(n, 1, 8, 8\)"):
+        small(module=OwnNetwork()).fit(np.zeros((4, 8, 8)), [0, 1, 0, 1])
+
+
+def test_own_module_without_linear_layer_is_refused(stripes):
+    module = nn.Sequential(nn.Conv2d(1, 2, 16), nn.Flatten())
+    with pytest.raises(ValueError, match="penalized='fc' needs a module with a Linear layer"):
+        small(module=module).fit(*stripes)
+
+
+# --- scikit-learn around it -------------------------------------------------------------------------------
+
+
+def test_grid_search_sweeps_penalty_lam_beta(stripes):
+    grid = {"penalty": ["l0", TransformedL1()], "lam": [1e-4, 1e-3], "beta": [0.5, 1.0]}
+    search = GridSearchCV(small(max_iter=3, refine_iter=1), grid, cv=2).fit(*stripes)
+    assert len(search.cv_results_["params"]) == 8
+    assert search.best_estimator_.sparsity_ > 0
+
+
+def test_grid_search_reaches_into_the_penalty(stripes):
+    search = GridSearchCV(small(penalty=TransformedL1(), max_iter=1), {"penalty__a": [0.1, 10.0]}, cv=2)
+    search.fit(*stripes)
+    assert search.best_estimator_.penalty.a in (0.1, 10.0)
+
+
+def test_pipeline_calibration_and_stacking_work(stripes):
+    X, y = stripes
+    X = X.reshape(len(X), -1)
+    pipeline = make_pipeline(FunctionTransformer(lambda X: 255 - X), small(max_iter=4))
+    calibrated = CalibratedClassifierCV(pipeline, cv=2).fit(X, y)
+    stacked = StackingClassifier([("cnn", small(max_iter=4)), ("lr", LogisticRegression())], cv=2).fit(
+        X / 255, y
+    )
+    assert calibrated.score(X, y) > 0.8
+    assert stacked.score(X / 255, y) > 0.8
+
+
+def test_cross_val_predict_gives_probabilities(stripes):
+    probability = cross_val_predict(small(max_iter=4), *stripes, cv=3, method="predict_proba")
+    np.testing.assert_allclose(probability.sum(1), 1, rtol=1e-5)
+
+
+def test_clone_and_pickle_keep_everything(stripes):
+    X, y = stripes
+    classifier = small(penalty=TransformedL1(a=2.0)).fit(X, y)
+    copied = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copied.predict_proba(X), classifier.predict_proba(X))
+    assert clone(classifier).get_params()["penalty__a"] == 2.0
+
+
+def test_html_representation_shows_the_parameters():
+    assert "penalty" in small()._repr_html_()
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_verbose_shows_a_progress_bar(stripes, capsys, verbose):
+    small(max_iter=2, verbose=verbose).fit(*stripes)
+    assert ("epochs: 100%" in capsys.readouterr().err) == verbose
+
+
+# --- bad input --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"lam": -1e-4}, "'lam' parameter"),
+        ({"beta": 0.0}, "'beta' parameter"),
+        ({"penalty": "l2"}, "'penalty' parameter"),
+        ({"penalty": TransformedL1(a=-1.0)}, "TransformedL1 needs a finite a > 0"),
+        ({"penalized": "conv"}, "'penalized' parameter"),
+        ({"solver": "lbfgs"}, "'solver' parameter"),
+        ({"channels": (4, 4)}, r"channels must be three positive integers.*got \(4, 4\)"),
+        ({"kernel_size": 4}, "kernel_size must be odd, got 4"),
+        ({"batch_size": 500}, "batch_size=500 is more than the 120 images"),
+        ({"image_shape": (16, 20)}, r"images of shape \(16, 16\), but image_shape=\(16, 20\)"),
+        ({"image_shape": (16,)}, "two positive integers"),
+        ({"device": "tpu"}, "device='tpu' cannot be used"),
+        ({"learning_rate_init": 1e30, "solver": "sgd"}, "training diverged. Lower learning_rate_init"),
+    ],
+)
+def test_fit_refuses_bad_parameters(stripes, params, message):
+    with pytest.raises(ValueError, match=message):
+        small(**params).fit(*stripes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_fit_refuses_pixels_that_are_not_finite(stripes, value):
+    X = stripes[0].astype(np.float32)
+    X[3, 4, 5] = value
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        small().fit(X, stripes[1])
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.zeros((4, 16, 16)), [1, 1, 1, 1], "at least two classes, but it has one class"),
+        (np.zeros((4, 16, 16)), [0, 1, 1], "inconsistent numbers of samples"),
+        (np.zeros((4, 5, 16)), [0, 1, 0, 1], r"shape \(5, 16\) are too small for three poolings"),
+        (np.zeros((4, 16, 16)), [0.5, 1.2, 0.1, 3.3], "Unknown label type"),
+        (np.zeros((4, 2, 16, 16)), [0, 1, 0, 1], "dim 4"),
+        (np.zeros((0, 256)), [], "0 sample"),
+    ],
+    ids=["one class", "lengths", "too small", "regression", "4-D", "empty"],
+)
+def test_fit_refuses_bad_data(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        small(batch_size="auto").fit(X, y)
+
+
+def test_early_stopping_refuses_too_few_images():
+    with pytest.raises(ValueError, match="at least 2 images of every class, got 1"):
+        small(early_stopping=True, batch_size="auto").fit(np.zeros((5, 16, 16)), [0, 0, 0, 0, 1])
+
+
+def test_early_stopping_refuses_one_group_in_a_class(stripes):
+    X, y = stripes
+    with pytest.raises(ValueError, match="at least 2 groups in every class, got 1"):
+        small(early_stopping=True).fit(X, y, groups=y)
+
+
+def test_predict_names_both_shapes(stripes):
+    classifier = small(max_iter=1).fit(*stripes)
+    with pytest.raises(ValueError, match=r"images of shape \(20, 16\).*fitted on images of shape \(16, 16\)"):
+        classifier.predict(np.zeros((2, 20, 16)))
+    with pytest.raises(ValueError, match="X has 100 features, but SparseCurveCNNClassifier is expecting 256"):
+        classifier.predict(np.zeros((2, 100)))
+
+
+def test_failed_fit_leaves_the_fitted_estimator_as_it_was(stripes):
+    X, y = stripes
+    classifier = small(solver="sgd").fit(X, y)
+    before = dict(vars(classifier))
+    classifier.learning_rate_init = 1e30
+    with pytest.raises(ValueError, match="diverged"):
+        classifier.fit(X[:, :8, :8], y)
+    assert vars(classifier) == before | {"learning_rate_init": 1e30}
+
+
+def interrupt_after(seconds):
+    threading.Timer(seconds, signal.raise_signal, [signal.SIGINT]).start()
+
+
+def test_interrupted_fit_keeps_the_last_finished_epoch(stripes):
+    X, y = stripes
+    classifier = small(max_iter=100_000)
+    interrupt_after(2)
+    with pytest.warns(TrainingInterruptedWarning, match="network of epoch"):
+        classifier.fit(X, y)
+    assert 1 <= classifier.n_iter_ < 100_000
+    assert classifier.predict(X).shape == y.shape

@@ -1,0 +1,121 @@
+"""Penalties: every proximal map against brute force, and at its edges."""
+
+import pytest
+import torch
+
+from sparsecnn.penalties import L0, L1, PENALTIES, TransformedL1, get_penalty
+
+CASES = [L0(), L1(), TransformedL1(a=1.0), TransformedL1(a=0.01), TransformedL1(a=100.0)]
+# prox of [-2, 0.5, 1.5] with step 0.5, and the value of [-2, 0, 0.5].
+EXPECTED = [
+    (L0(), [-2.0, 0.0, 1.5], 2.0),
+    (L1(), [-1.5, 0.0, 1.0], 2.5),
+    (TransformedL1(a=1.0), [-1.879385, 0.0, 1.313099], 2.0),
+]
+W = torch.tensor([-2.0, 0.5, 1.5], dtype=torch.float64)
+
+
+def objective(penalty, x, w, step):
+    values = torch.stack([penalty.value(xi) for xi in x.reshape(-1, 1)])
+    return 0.5 * (x - w).square() + step * values.reshape(x.shape)
+
+
+def test_penalties_all_have_expected_values():
+    assert {type(penalty) for penalty, _, _ in EXPECTED} == set(PENALTIES.values())
+
+
+@pytest.mark.parametrize(("penalty", "prox", "value"), EXPECTED, ids=str)
+def test_penalty_equals_hand_computed(penalty, prox, value):
+    torch.testing.assert_close(penalty.prox(W, 0.5), torch.tensor(prox, dtype=W.dtype), atol=1e-6, rtol=0)
+    assert float(penalty.value(torch.tensor([-2.0, 0.0, 0.5]))) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+def test_prox_beats_every_point_of_a_grid(penalty):
+    generator = torch.Generator().manual_seed(0)
+    grid = torch.cat([torch.linspace(-8, 8, 1601, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
+    for _ in range(60):
+        w = 2 * torch.randn(1, generator=generator, dtype=torch.float64)
+        step = 2 * float(torch.rand(1, generator=generator)) ** 3
+        best = objective(penalty, penalty.prox(w, step), w, step)
+        assert best <= objective(penalty, grid, w, step).min() + 1e-12
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_prox_keeps_shape_and_dtype_without_nan(penalty, dtype):
+    w = torch.tensor([[-3.0, -1e-3, 0.0], [1e-3, 0.7, 3.0]], dtype=dtype)
+    for step in (0.0, 1e-8, 0.01, 0.25, 1.0, 10.0):
+        prox = penalty.prox(w, step)
+        assert prox.shape == w.shape
+        assert prox.dtype == dtype
+        assert torch.isfinite(prox).all()
+        assert (prox.abs() <= w.abs()).all()
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+def test_prox_with_step_zero_is_the_identity(penalty):
+    assert torch.equal(penalty.prox(W, 0.0), W)
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+def test_prox_is_odd(penalty):
+    w = torch.linspace(-3, 3, 101)
+    torch.testing.assert_close(penalty.prox(-w, 0.3), -penalty.prox(w, 0.3))
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+def test_prox_does_not_change_its_argument(penalty):
+    w = W.clone()
+    penalty.prox(w, 0.5)
+    assert torch.equal(w, W)
+
+
+def test_l0_zeroes_a_weight_at_the_threshold():
+    assert L0().prox(torch.tensor([1.0, -1.0]), 0.5).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("step", [0.2, 1.0], ids=["sub-critical", "super-critical"])
+def test_transformed_l1_is_zero_up_to_its_threshold(step):
+    penalty = TransformedL1(a=1.0)
+    threshold = penalty._threshold(step)
+    at, above = penalty.prox(torch.tensor([threshold, threshold * 1.001], dtype=torch.float64), step)
+    assert at == 0
+    assert above > 0
+
+
+def test_transformed_l1_with_large_a_is_soft_thresholding():
+    w = torch.linspace(-3, 3, 301)
+    torch.testing.assert_close(TransformedL1(a=1e8).prox(w, 0.4), L1().prox(w, 0.4), atol=1e-5, rtol=1e-5)
+
+
+def test_transformed_l1_equals_the_published_formula():
+    a, step = 1.5, 0.3
+    w = torch.linspace(0.6, 4, 200, dtype=torch.float64)
+    phi = torch.arccos((1 - 27 * step * a * (a + 1) / (2 * (a + w) ** 3)).clamp(-1, 1))
+    expected = 2 / 3 * (a + w) * torch.cos(phi / 3) - 2 * a / 3 + w / 3
+    torch.testing.assert_close(TransformedL1(a=a).prox(w, step), expected)
+
+
+@pytest.mark.parametrize("a", [0.0, -1.0, float("nan"), float("inf")])
+def test_transformed_l1_refuses_bad_a(a):
+    with pytest.raises(ValueError, match="a > 0, got a="):
+        TransformedL1(a=a).prox(W, 0.1)
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+@pytest.mark.parametrize("step", [-0.1, float("nan"), float("inf")])
+def test_prox_refuses_bad_step(penalty, step):
+    with pytest.raises(ValueError, match="step"):
+        penalty.prox(W, step)
+
+
+def test_get_penalty_suggests_the_near_name():
+    with pytest.raises(ValueError, match=r"got 'tl-1'. Did you mean 'tl1'\?"):
+        get_penalty("tl-1")
+
+
+@pytest.mark.parametrize("penalty", [L0, 3, object()], ids=["class", "number", "object"])
+def test_get_penalty_refuses_what_has_no_prox(penalty):
+    with pytest.raises(ValueError, match=r"value\(w\) and prox\(w, step\)"):
+        get_penalty(penalty)
