@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, max_pool2d
+from torch.nn.functional import affine_grid, grid_sample, pad
 
 ROTATION = math.radians(10)
 SHIFT = 0.08  # of the side of the image
@@ -29,7 +29,7 @@ def _uniform(x, low, high):
 
 
 def _half(x):
-    """Return 1 for a random half of the images and 0 for the others, which interpolation then leaves sharp."""
+    """Return 1 for a random half of the images, 0 for the others, which no interpolation then blurs."""
     return torch.randint(2, (len(x),), device=x.device)
 
 
@@ -49,9 +49,14 @@ def _move(x):
 
 def _vary_thickness(x):
     amount = (_half(x) * _uniform(x, -THICKNESS, THICKNESS)).view(-1, 1, 1, 1)
-    thicker = max_pool2d(x, 3, stride=1, padding=1)
-    thinner = -max_pool2d(-x, 3, stride=1, padding=1)
-    return x + amount.clamp(min=0) * (thicker - x) + amount.clamp(max=0) * (x - thinner)
+    return x + amount.clamp(min=0) * (_dilate(x) - x) + amount.clamp(max=0) * (x + _dilate(-x))
+
+
+def _dilate(x):
+    """Return the largest of each pixel and its eight neighbours; for one channel, faster than max pooling."""
+    x = pad(x, (1, 1, 1, 1), mode="replicate")
+    x = torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
+    return torch.maximum(torch.maximum(x[..., :-2, :], x[..., 1:-1, :]), x[..., 2:, :])
 
 
 def _vary_ink(x):

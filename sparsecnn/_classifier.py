@@ -1,43 +1,38 @@
 """The scikit-learn classifier."""
 
-import contextlib
 import copy
-import functools
 import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from tqdm.auto import tqdm
 
-from sparsecnn._batches import Images, predict_scores
-from sparsecnn._device import autocast_for, resolve_device
-from sparsecnn._images import flatten_images, infer_image_shape
-from sparsecnn._network import CurveCNN, layer_weights, penalized_weights
+from sparsecnn._batches import Images
+from sparsecnn._building import SOLVERS, make_plan, make_trainer
+from sparsecnn._device import resolve_device
+from sparsecnn._images import flatten_images
+from sparsecnn._network import layer_weights, penalized_weights
+from sparsecnn._prediction import PIXEL_TYPES, PredictionMixin
 from sparsecnn._splitting import train_validation_split
-from sparsecnn._training import Plan, Trainer, seeded_torch
+from sparsecnn._training import seeded_torch
+from sparsecnn._validation import (
+    all_or_nothing,
+    class_codes,
+    image_weight,
+    network_shape,
+)
 from sparsecnn.exceptions import DeadLayerWarning
-from sparsecnn.penalties import PENALTIES, get_penalty, lam_for_sparsity
-from sparsecnn.rvsm import RVSM
-
-SMALLEST_SIDE = 8  # halved by each of three poolings
-AUTO_BATCH = 64
-SOLVERS = {
-    "adam": torch.optim.Adam,
-    "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-}
-PIXEL_TYPES = [np.float32, np.float64, np.uint8]
+from sparsecnn.penalties import PENALTIES
 
 
-class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
+class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """Classify curve images with a convolutional network that is trained to be sparse.
 
     The network has three convolutions, each with max pooling, and one fully connected layer. Training by
@@ -46,7 +41,121 @@ class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     penalty : {"l0", "l1", "tl1"}, penalty object or None, default="l0"
-        What pulls weights to zero. None trains a dense network.
+        What draws weights to zero. An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.01)``,
+        has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
+    lam : float, default=@LAM@
+        λ, the weight of the penalty, at least 0: larger gives more zeros. Under ℓ0, weights of magnitude up
+        to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`.
+    beta : float, default=1.0
+        β, the strength of the pull of the weights towards their sparse copy, above 0.
+    penalized : {"fc", "all"}, default="fc"
+        Which weights become sparse: those of the last fully connected layer, or of every layer.
+    channels : tuple of three ints, default=@CH@
+        Filters of each convolution.
+    kernel_size : int, default=@K@
+        Odd side of the filters, in pixels.
+    batch_norm : bool, default=True
+        Whether to normalise the output of each convolution over the batch.
+    module : torch.nn.Module or callable returning one, default=None
+        A network of your own, from images of shape (n, 1, height, width) to scores of shape (n, n_classes).
+        A module is copied, and its weights are where training starts; a class or function without
+        arguments is called anew at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
+    solver : {"adam", "sgd"}, default="adam"
+        The optimizer inside RVSM; "sgd" has a Nesterov momentum of 0.9.
+    learning_rate_init : float, default=@LR@
+        First learning rate; it falls to 0 along half a cosine.
+    batch_size : int or "auto", default="auto"
+        Images in a batch. "auto" is 64, or all images where there are fewer.
+    max_iter : int, default=@MAX@
+        Epochs of splitting.
+    refine_iter : int, default=@REF@
+        Epochs that then fine-tune the survivors, with every zero held at zero.
+    augment : bool, default=True
+        Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random.
+        Curves in one row are never changed.
+    early_stopping : bool, default=False
+        Whether to hold back `validation_fraction` of the training images and keep the network that is best on
+        them, among those since λ reached its final value. Each phase ends after `n_iter_no_change` epochs
+        without improvement.
+    validation_fraction : float, default=0.1
+        Share of the training images to hold back for early stopping, between 0 and 1. Stratified; groups
+        that are passed to `fit` stay on one side.
+    n_iter_no_change : int, default=10
+        Epochs without improvement by `tol` after which early stopping ends a phase.
+    tol : float, default=1e-4
+        Improvement of the validation accuracy that counts.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the fitted network, with λ from its last value on.
+    image_shape : tuple of two ints, default=None
+        (height, width) of the images in flat X. None takes it from a 3-D X, else a square of at least 8×8,
+        else one row.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is CUDA where there is one, else the processor.
+    precision : {"float32", "bf16", "auto"}, default="float32"
+        Precision of the network's arithmetic. "auto" is bf16 where the device computes it natively. Curves in
+        one row that come as float64 are computed in float64 under "float32".
+    random_state : int, RandomState instance or None, default=None
+        Covers the first weights, shuffling, the inner split and augmentation. The same seed gives the same
+        weights on one machine.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Pixels of an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined only where X had column names.
+    image_shape_ : tuple of two ints
+        (height, width) of an image.
+    module_ : torch.nn.Module
+        The sparse network, with exact zeros. It maps pixels divided by `pixel_scale_` to scores.
+    pixel_scale_ : float
+        255 for ``uint8``, else the largest magnitude in the training X.
+    n_iter_ : int
+        Epochs run.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    history_ : dict of str to list
+        For each epoch: "loss", "validation_score" (None without early stopping), "sparsity", "lagrangian",
+        "distance" (‖w - u‖) and "lam".
+    lam_ : float
+        The last λ.
+    sparsity_ : float
+        Fraction of the `penalized` weights that are exactly zero.
+    layer_sparsity_ : dict of str to float
+        The same for the weights of every convolution and fully connected layer.
+    n_nonzero_ : int
+        Number of `penalized` weights that are not zero.
+
+    See Also
+    --------
+    sparsecnn.RVSM : The same training for any torch network.
+    sparsecnn.CurveImageTransformer : From image files to X.
+
+    Notes
+    -----
+    RVSM [1]_ minimises ``f(w) + λ P(u) + (β/2)‖w - u‖²`` over the weights w and a sparse copy u of those to
+    be penalised. The sparse network is u, so everything that is predicted or reported is u's.
+
+    References
+    ----------
+    .. [1] F. Xue and J. Xin, "Learning Sparse Neural Networks via ℓ0 and Tℓ1 by a Relaxed Variable
+       Splitting Method with Application to Multi-scale Curve Classification", arXiv:1902.07419.
+
+    Examples
+    --------
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> classifier = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=5, random_state=0).fit(X, y)
+    >>> classifier.predict(X[:3]).shape
+    (3,)
+    >>> 0 < classifier.sparsity_ < 1
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -164,18 +273,20 @@ class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
         TrainingInterruptedWarning
             If training was interrupted from the keyboard; the last finished epoch's network is kept.
         """
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             continues = self.warm_start and hasattr(self, "module_")
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
             images, validation = self._split_validation(images, groups, rng)
-            self._check_batch_size(len(images))
+            if self.batch_size != "auto" and self.batch_size > len(images):
+                raise ValueError(
+                    f"batch_size={self.batch_size} is more than the {len(images)} training images."
+                )
+            plan = make_plan(self, self.image_shape_)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
                 trainer = self._make_trainer(images, rng, continues)
-                with tqdm(
-                    total=self.max_iter + self.refine_iter, desc="epochs", disable=not self.verbose
-                ) as bar:
-                    trainer.train(images, self._plan(), validation, bar)
+                with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
+                    trainer.train(images, plan, validation, progress)
             vars(self).pop("_trainer", None)
             self._keep(trainer, trainer.module)
         return self
@@ -200,98 +311,37 @@ class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
         self : SparseCurveCNNClassifier
         """
         trainer = vars(self).pop("_trainer", None)
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             first = not hasattr(self, "module_")
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
             rng = trainer.rng if trainer else check_random_state(self.random_state)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
                 trainer = trainer or self._make_trainer(images, rng, continues=not first)
-                trainer.train_epoch(images, self._plan(decay=False))
+                trainer.train_epoch(images, make_plan(self, self.image_shape_, decay=False))
             with trainer.optimizer.sparse_weights():
                 self._keep(trainer, copy.deepcopy(trainer.module))
             self._trainer = trainer
         return self
-
-    def decision_function(self, X):
-        """Return the scores of X: of the second class over the first, or of each of several classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-
-        Returns
-        -------
-        scores : ndarray of float32 of shape (n,) for two classes, else (n, n_classes)
-        """
-        scores = self._scores(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X):
-        """Return the most probable class of each image, an ndarray of shape (n,).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-        """
-        best = self._scores(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_proba(self, X):
-        """Return the probability of each class, an ndarray of float32 of shape (n, n_classes).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-        """
-        return softmax(self._scores(X), axis=1)
-
-    def predict_log_proba(self, X):
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-        """
-        return log_softmax(self._scores(X), axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
 
-    def _scores(self, X):
-        check_is_fitted(self)
-        X = self._check_pixels(X)
-        device = resolve_device(self.device)
-        module = self.module_.to(device)
-        images = Images(
-            X, self.image_shape_, self.pixel_scale_, device, dtype=next(module.parameters()).dtype
-        )
-        return predict_scores(module, images, autocast_for(self.precision, device))
-
-    def _check_pixels(self, X, y="no_validation"):
-        X, shape = flatten_images(X)
-        if shape not in (None, self.image_shape_):
-            raise ValueError(
-                f"X holds images of shape {shape}, but {type(self).__name__} was fitted on images of shape "
-                f"{self.image_shape_}."
-            )
-        return validate_data(self, X, y, reset=False, dtype=PIXEL_TYPES)
-
     def _check_training_data(self, X, y, sample_weight, groups, reset, classes=None):
         if reset:
             X, shape = flatten_images(X, self.image_shape)
             X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
-            self.image_shape_ = _network_shape(X.shape[1], shape)
+            self.image_shape_ = network_shape(X.shape[1], shape)
             self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) or 1.0
         else:
             X, y = self._check_pixels(X, y)
         check_classification_targets(y)
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
-        codes = _class_codes(y, self.classes_)
+        codes = class_codes(y, self.classes_)
         check_consistent_length(X, groups)
-        weight = _image_weight(sample_weight, self.class_weight, X, y)
+        weight = image_weight(sample_weight, self.class_weight, X, y)
         device = resolve_device(self.device)
         dtype = self._compute_dtype(X, device)
         images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
@@ -305,73 +355,15 @@ class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
         exact = X.dtype == np.float64 and min(self.image_shape_) == 1 and device.type != "mps"
         return torch.float64 if exact and self.precision == "float32" else torch.float32
 
-    def _check_batch_size(self, n_images):
-        if self.batch_size != "auto" and self.batch_size > n_images:
-            raise ValueError(f"batch_size={self.batch_size} is more than the {n_images} images to train on.")
-
     def _split_validation(self, images, groups, rng):
         if not self.early_stopping:
             return images, None
         train, test = train_validation_split(images.y, groups, self.validation_fraction, rng)
         return images.subset(train), images.subset(test)
 
-    def _plan(self, decay=True):
-        return Plan(
-            max_iter=self.max_iter,
-            refine_iter=self.refine_iter,
-            batch_size=AUTO_BATCH if self.batch_size == "auto" else self.batch_size,
-            learning_rate_init=self.learning_rate_init,
-            decay=decay,
-            lam=self.lam,
-            augment=self.augment and min(self.image_shape_) > 1,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-        )
-
     def _make_trainer(self, images, rng, continues):
-        module = copy.deepcopy(self.module_) if continues else self._build_module()
-        module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
-        self._check_module(module, images)
-        weights = {} if self.penalty is None else penalized_weights(module, self.penalized)
-        penalty = None if self.penalty is None else get_penalty(self.penalty)
-        base = SOLVERS[self.solver](module.parameters(), lr=self.learning_rate_init)
-        lam_start = self.lam_ if continues else 0.0
-        safe_lam = {name: lam_for_sparsity(penalty, w[w != 0], self.beta, 0.5) for name, w in weights.items()}
-        return Trainer(
-            module=module,
-            optimizer=RVSM(base, weights.values(), penalty, lam_start, self.beta),
-            safe_lam=safe_lam,
-            autocast=autocast_for(self.precision, images.device),
-            rng=rng,
-            lam_start=lam_start,
-        )
-
-    def _build_module(self):
-        if self.module is None:
-            channels = _check_channels(self.channels)
-            if self.kernel_size % 2 == 0:
-                raise ValueError(f"kernel_size must be odd, got {self.kernel_size}.")
-            return CurveCNN(
-                self.image_shape_, len(self.classes_), channels, self.kernel_size, self.batch_norm
-            )
-        if isinstance(self.module, torch.nn.Module):
-            return copy.deepcopy(self.module)
-        return self.module()
-
-    @torch.no_grad()
-    def _check_module(self, module, images):
-        expected = (2, len(self.classes_))
-        try:
-            shape = tuple(module.eval()(images.pixels(slice(0, 1)).repeat(2, 1, 1, 1)).shape)
-        except RuntimeError as error:
-            raise ValueError(
-                f"module cannot take images of shape (n, 1, *{self.image_shape_}): {error}"
-            ) from error
-        if shape != expected:
-            raise ValueError(
-                f"module must map 2 images to scores of shape {expected}, one for each class, "
-                f"but its output has shape {shape}."
-            )
+        start = {"fitted": self.module_, "lam_start": self.lam_} if continues else {}
+        return make_trainer(self, images, len(self.classes_), rng, **start)
 
     def _keep(self, trainer, module):
         self.module_ = module.eval()
@@ -397,57 +389,3 @@ class SparseCurveCNNClassifier(ClassifierMixin, BaseEstimator):
                     DeadLayerWarning,
                     stacklevel=4,
                 )
-
-
-def _class_codes(y, classes):
-    if len(classes) < 2:
-        raise ValueError(f"y must have at least two classes, but it has one class: {classes.tolist()}.")
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y has labels {unknown.tolist()} that are not among the classes {classes.tolist()}."
-        )
-    return np.searchsorted(classes, y)
-
-
-def _image_weight(sample_weight, class_weight, X, y):
-    """Return the weight of each image, 1 on average over those of weight above 0; None if all are alike."""
-    if sample_weight is None and class_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True, allow_all_zero_weights=False)
-    if class_weight is not None:
-        weight = weight * compute_sample_weight(class_weight, y)
-    return weight / weight[weight > 0].mean()
-
-
-def _network_shape(n_features, image_shape):
-    """Return the shape in which the network sees X; tables that are too small for images stay rows."""
-    shape = infer_image_shape(n_features, image_shape)
-    if all(side == 1 or side >= SMALLEST_SIDE for side in shape):
-        return shape
-    if image_shape is None:
-        return (1, n_features)
-    raise ValueError(
-        f"Images of shape {shape} are too small for three poolings: both sides must be at least "
-        f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
-    )
-
-
-def _check_channels(channels):
-    if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
-        raise ValueError(
-            f"channels must be three positive integers, one for each convolution, got {channels!r}."
-        )
-    return tuple(int(n) for n in channels)
-
-
-@contextlib.contextmanager
-def _all_or_nothing(estimator):
-    """Put every attribute of the estimator back if the block fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -75,9 +75,11 @@ class WeightedBatchNorm2d(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _update_running(self, mean, variance):
-        self.running_mean.lerp_(mean.flatten(), self.momentum)
-        self.running_var.lerp_(variance.flatten(), self.momentum)
         self.num_batches_tracked.add_(1)
+        # The plain mean of the first batches, so that few batches are enough; later a moving average.
+        share = self.num_batches_tracked.to(mean.dtype).reciprocal().clamp(min=self.momentum or 0.0)
+        self.running_mean.lerp_(mean.flatten(), share)
+        self.running_var.lerp_(variance.flatten(), share)
 
 
 def set_image_weight(module: nn.Module, image_weight: Tensor | None) -> None:
@@ -87,13 +89,13 @@ def set_image_weight(module: nn.Module, image_weight: Tensor | None) -> None:
             layer.image_weight = image_weight
 
 
-def layer_weights(module: nn.Module) -> dict[str, nn.Parameter]:
+def layer_weights(module: nn.Module) -> dict[str, Tensor]:
     """Return the weights of all convolutions and fully connected layers, by layer name, in forward order."""
     kinds = (nn.Linear, nn.modules.conv._ConvNd)
     return {name: layer.weight for name, layer in module.named_modules() if isinstance(layer, kinds)}
 
 
-def penalized_weights(module: nn.Module, penalized: str) -> dict[str, nn.Parameter]:
+def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
     """Return the weights to make sparse, by layer name: of the last fully connected layer, or of all layers.
 
     Raises

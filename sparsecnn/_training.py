@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import update_bn
 
 from sparsecnn._augment import augment
 from sparsecnn._batches import predict_scores, shuffled_batches
 from sparsecnn._network import set_image_weight
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
+# Enough for the mean and variance of a filter.
+NORM_IMAGES = 4096
 HISTORY = ("loss", "validation_score", "sparsity", "lagrangian", "distance", "lam")
 
 
@@ -116,6 +119,7 @@ class Trainer:
                 stacklevel=3,
             )
         self.module.load_state_dict(kept.state)
+        self._update_norms(images, plan)
 
     def train_epoch(self, images, plan):
         """Run one epoch of the plan and record its loss."""
@@ -133,7 +137,7 @@ class Trainer:
         while self.epoch < last_epoch and not kept.stale:
             self.train_epoch(images, plan)
             with self.optimizer.sparse_weights():
-                score = None if validation is None else self._score(validation)
+                score = None if validation is None else self._score(images, plan, validation)
                 settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
                 kept.offer(self.module, score, settled)
             self.history["validation_score"].append(score)
@@ -173,9 +177,25 @@ class Trainer:
         self.history["distance"].append(self.optimizer.distance())
         self.history["lam"].append(self.optimizer.lam)
 
-    def _score(self, images):
-        correct = predict_scores(self.module, images, self.autocast).argmax(1) == images.y
-        return float(np.average(correct, weights=images.weight))
+    def _score(self, images, plan, validation):
+        self._update_norms(images, plan)
+        correct = predict_scores(self.module, validation, self.autocast).argmax(1) == validation.y
+        return float(np.average(correct, weights=validation.weight))
+
+    def _update_norms(self, images, plan):
+        """Take the statistics of batch normalisation anew: from the sparse weights, on images as they are."""
+        indices = self.rng.permutation(len(images))[:NORM_IMAGES]
+        n_batches = -(-len(indices) // plan.batch_size)
+
+        def batches():
+            for part in np.array_split(indices, n_batches):
+                x, _, weight = images.batch(part)
+                set_image_weight(self.module, weight)
+                yield x
+
+        with self.autocast():
+            update_bn(batches(), self.module)
+        set_image_weight(self.module, None)
 
 
 class _Best:

@@ -1,0 +1,36 @@
+# Both main targets set everything up in .venv first, on a fresh machine too.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint benchmarks clean
+
+help:
+	@echo "make demo        train sparse networks on generated words: a table and a picture in a few minutes"
+	@echo "make test        run all tests"
+	@echo "make lint        check the style and the types"
+	@echo "make benchmarks  print every figure of the README (real drawings need SPARSECNN_DATA)"
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: .venv/installed
+	$(BIN)/python examples/demo.py
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmarks: .venv/installed
+	$(BIN)/python benchmarks/words.py
+	$(BIN)/python benchmarks/other_curves.py
+	$(BIN)/python benchmarks/real_drawings.py
+
+clean:
+	rm -rf .venv build dist *.egg-info

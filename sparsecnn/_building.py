@@ -1,0 +1,90 @@
+"""From the parameters of the classifier to what trains its network."""
+
+import copy
+import functools
+
+import torch
+
+from sparsecnn._device import autocast_for
+from sparsecnn._network import CurveCNN, penalized_weights
+from sparsecnn._training import Plan, Trainer
+from sparsecnn._validation import check_channels, check_module
+from sparsecnn.penalties import get_penalty, lam_for_sparsity
+from sparsecnn.rvsm import RVSM
+
+AUTO_BATCH = 64
+SOLVERS = {
+    "adam": torch.optim.Adam,
+    "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+}
+
+
+def make_plan(params, image_shape, decay=True):
+    """Return the plan of a training run.
+
+    Parameters
+    ----------
+    params : SparseCurveCNNClassifier
+    image_shape : tuple of two ints
+    decay : bool
+        Whether the learning rate falls to 0.
+    """
+    return Plan(
+        max_iter=params.max_iter,
+        refine_iter=params.refine_iter,
+        batch_size=AUTO_BATCH if params.batch_size == "auto" else params.batch_size,
+        learning_rate_init=params.learning_rate_init,
+        decay=decay,
+        lam=params.lam,
+        augment=params.augment and min(image_shape) > 1,
+        n_iter_no_change=params.n_iter_no_change,
+        tol=params.tol,
+    )
+
+
+def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
+    """Return a trainer whose network is `fitted`, copied, or else new.
+
+    Parameters
+    ----------
+    params : SparseCurveCNNClassifier
+    images : Images
+    n_classes : int
+    rng : RandomState
+    fitted : torch.nn.Module, default=None
+    lam_start : float, default=0.0
+        λ before the first epoch.
+
+    Raises
+    ------
+    ValueError
+        If the parameters or the user's own network do not fit the images.
+    """
+    module = build_module(params, images.image_shape, n_classes) if fitted is None else copy.deepcopy(fitted)
+    module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
+    check_module(module, images, n_classes)
+    penalty = None if params.penalty is None else get_penalty(params.penalty)
+    weights = {} if penalty is None else penalized_weights(module, params.penalized)
+    base = SOLVERS[params.solver](module.parameters(), lr=params.learning_rate_init)
+    return Trainer(
+        module=module,
+        optimizer=RVSM(base, weights.values(), penalty, lam_start, params.beta),
+        safe_lam={
+            name: lam_for_sparsity(penalty, w[w != 0], params.beta, 0.5) for name, w in weights.items()
+        },
+        autocast=autocast_for(params.precision, images.device),
+        rng=rng,
+        lam_start=lam_start,
+    )
+
+
+def build_module(params, image_shape, n_classes):
+    """Return a new network: the curve CNN, or the user's own."""
+    if params.module is None:
+        channels = check_channels(params.channels)
+        if params.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
+        return CurveCNN(image_shape, n_classes, channels, params.kernel_size, params.batch_norm)
+    if isinstance(params.module, torch.nn.Module):
+        return copy.deepcopy(params.module)
+    return params.module()

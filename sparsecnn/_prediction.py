@@ -1,0 +1,76 @@
+"""What a fitted network predicts."""
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparsecnn._batches import Images, predict_scores
+from sparsecnn._device import autocast_for, resolve_device
+from sparsecnn._images import flatten_images
+
+PIXEL_TYPES = [np.float32, np.float64, np.uint8]
+
+
+class PredictionMixin:
+    """The predicting methods of an estimator with a fitted ``module_``."""
+
+    def decision_function(self, X):
+        """Return the scores of X: of the second class over the first, or of each of several classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        scores : ndarray of float32 of shape (n,) for two classes, else (n, n_classes)
+        """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X):
+        """Return the most probable class of each image, an ndarray of shape (n,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+        """
+        best = self._scores(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X):
+        """Return the probability of each class, an ndarray of float32 of shape (n, n_classes).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+        """
+        return softmax(self._scores(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+        """
+        return log_softmax(self._scores(X), axis=1)
+
+    def _scores(self, X):
+        check_is_fitted(self)
+        X = self._check_pixels(X)
+        device = resolve_device(self.device)
+        module = self.module_.to(device)
+        images = Images(
+            X, self.image_shape_, self.pixel_scale_, device, dtype=next(module.parameters()).dtype
+        )
+        return predict_scores(module, images, autocast_for(self.precision, device))
+
+    def _check_pixels(self, X, y="no_validation"):
+        X, shape = flatten_images(X)
+        if shape not in (None, self.image_shape_):
+            raise ValueError(
+                f"X holds images of shape {shape}, but {type(self).__name__} was fitted on images of shape "
+                f"{self.image_shape_}."
+            )
+        return validate_data(self, X, y, reset=False, dtype=PIXEL_TYPES)

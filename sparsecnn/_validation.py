@@ -1,0 +1,84 @@
+"""Checks of what the classifier is given, and what follows from it."""
+
+import contextlib
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight
+
+from sparsecnn._images import infer_image_shape
+
+SMALLEST_SIDE = 8  # halved by each of three poolings
+
+
+def class_codes(y, classes):
+    """Return the index of each label among the sorted `classes`, of which there must be two or more."""
+    if len(classes) < 2:
+        raise ValueError(f"y must have at least two classes, but it has one class: {classes.tolist()}.")
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has labels {unknown.tolist()} that are not among the classes {classes.tolist()}."
+        )
+    return np.searchsorted(classes, y)
+
+
+def image_weight(sample_weight, class_weight, X, y):
+    """Return the weight of each image, 1 on average over those of weight above 0; None if all are alike."""
+    if sample_weight is None and class_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True, allow_all_zero_weights=False)
+    if class_weight is not None:
+        weight = weight * compute_sample_weight(class_weight, y)
+    return weight / weight[weight > 0].mean()
+
+
+def network_shape(n_features, image_shape):
+    """Return the shape in which the network sees X; tables that are too small for images stay rows."""
+    shape = infer_image_shape(n_features, image_shape)
+    if all(side == 1 or side >= SMALLEST_SIDE for side in shape):
+        return shape
+    if image_shape is None:
+        return (1, n_features)
+    raise ValueError(
+        f"Images of shape {shape} are too small for three poolings: both sides must be at least "
+        f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
+    )
+
+
+def check_channels(channels):
+    """Return `channels` as a tuple of three ints, or raise ValueError."""
+    if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
+        raise ValueError(
+            f"channels must be three positive integers, one for each convolution, got {channels!r}."
+        )
+    return tuple(int(n) for n in channels)
+
+
+@torch.no_grad()
+def check_module(module, images, n_classes):
+    """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""
+    x = images.pixels([0, 0])
+    try:
+        shape = tuple(module.eval()(x).shape)
+    except RuntimeError as error:
+        raise ValueError(f"module cannot take images of shape {tuple(x.shape)}: {error}") from error
+    if shape != (2, n_classes):
+        raise ValueError(
+            f"module must map 2 images to scores of shape {(2, n_classes)}, one for each class, but its "
+            f"output has shape {shape}."
+        )
+
+
+@contextlib.contextmanager
+def all_or_nothing(estimator):
+    """Put every attribute of the estimator back if the block fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

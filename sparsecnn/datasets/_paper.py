@@ -1,0 +1,47 @@
+"""From ink on an ideal sheet to pixels: optics, ink, paper."""
+
+import numpy as np
+
+
+def blur(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """Gaussian blur of `images` (n, H, W), each with its own standard deviation in pixels."""
+    height, width = images.shape[1:]
+    kernels = _kernels(sigmas, max(height, width))
+    return kernels[:, :height, :height] @ images @ kernels[:, :width, :width]
+
+
+def _kernels(sigmas, size):
+    """Blur of a line of `size` pixels, dark beyond its ends, as a matrix for each of `sigmas`."""
+    offsets = np.arange(size)
+    bells = np.exp(-(offsets**2) / (2 * np.square(sigmas)[:, None]))
+    bells /= 2 * bells.sum(axis=1, keepdims=True) - 1
+    bells[bells < 1e-6] = 0  # Subnormal tails would slow the products down tenfold.
+    return bells.astype(np.float32)[:, np.abs(offsets[:, None] - offsets)]
+
+
+def photograph(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Grey values of pages.
+
+    Parameters
+    ----------
+    ink : ndarray of shape (n, height, width)
+        Ink on the paper, 0 to 1.
+    rng : numpy.random.Generator
+        Draws blur, strength of the ink, shade of the paper and noise of every page.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (n, height, width)
+        Ink bright on dark paper.
+    """
+    n, height, width = ink.shape
+    ink = blur(np.asarray(ink, dtype=np.float32), rng.uniform(0.25, 0.7, size=(n,)))
+    level, paper, slope_x, slope_y, noise = rng.uniform(
+        [[0.7], [0.0], [-0.06], [-0.06], [0.0]], [[1.0], [0.12], [0.06], [0.06], [0.04]], (5, n)
+    ).astype(np.float32)[:, :, None, None]
+    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    across = np.linspace(-1, 1, width, dtype=np.float32)
+    page = (
+        paper + slope_x * across + slope_y * down + noise * rng.standard_normal(ink.shape, dtype=np.float32)
+    )
+    return (255 * np.clip(page + (level - paper) * ink, 0, 1)).round().astype(np.uint8)

@@ -1,0 +1,289 @@
+"""Archimedean spirals drawn by the regular and the shaky hands of many persons."""
+
+from collections.abc import Iterable
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from ._checks import check_count, check_image_shape, check_range
+from ._paper import blur, photograph
+from ._tremor import SMALLEST_AMPLITUDE
+from ._words import TARGET_NAMES
+
+# A person's habits: each is uniform between two bounds over persons, and varies by a part of that range from
+# drawing to drawing.
+_HABITS = {
+    "turns": (2.0, 3.5, 0.1),
+    "size": (0.7, 1.0, 0.15),
+    "start": (0.0, 0.15, 0.2),
+    "pace": (0.5, 1.0, 0.1),  # 1/2: the pen moves at constant speed; 1: it turns at constant speed
+    "stretch": (0.85, 1.15, 0.2),
+    "slant": (-0.2, 0.2, 0.2),
+    "drift": (0.0, 0.12, 0.5),
+    "wobble": (0.05, 0.4, 0.3),  # slow waviness, in parts of the spacing
+    "width": (0.4, 0.8, 0.1),  # of the pen, in parts of 1/64 of the image
+    "pressure": (0.8, 2.5, 0.2),
+    "amplitude": (0.0, 1.0, 0.1),  # from the lower to the upper bound of the parameter
+    "frequency": (0.0, 1.0, 0.1),
+}
+_POINTS = 1536
+_MARGIN = 3.0
+_CHUNK = 128
+
+
+def make_shaky_spirals(
+    n_samples: int = 1000,
+    *,
+    image_shape: tuple[int, int] = (64, 64),
+    persons: int | Iterable[int] = 40,
+    amplitude: float | tuple[float, float] = (0.1, 0.25),
+    frequency: float | tuple[float, float] = (8.0, 20.0),
+    scales: int = 2,
+    return_X_y: bool = False,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
+    r"""Generate images of spirals drawn by hand, by regular and by shaky persons.
+
+    Drawing an Archimedean spiral is a common test of tremor. Every person has a style (size, spacing, pace,
+    slant, drift, pressure, width of the pen, slow waviness), which a shaky and a regular person draw alike;
+    a shaky person's pen trembles on top of it, with a frequency and an amplitude that are the person's own.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of images. The classes are equally frequent (up to one image), and so are the persons of a
+        class.
+    image_shape : tuple (height, width), default=(64, 64)
+        In pixels, each at least 32.
+    persons : int or iterable of int, default=40
+        Numbers of the persons who draw; an integer ``k`` stands for ``range(k)``. Persons of even number are
+        regular, those of odd number shaky. A number is the same person with the same style in every call,
+        whatever `random_state`: take ``range(40)`` to train and ``range(40, 60)`` to test on strangers.
+    amplitude : float or (low, high), default=(0.1, 0.25)
+        Amplitude of the tremor in parts of the spacing between two turns. Raised to 1.1 pixels where smaller,
+        unless it is 0: then the classes are the same.
+    frequency : float or (low, high), default=(8.0, 20.0)
+        Frequency of the slowest scale of the tremor, in cycles per turn.
+    scales : int, default=2
+        Number of octaves of the tremor: each scale has twice the frequency of the one before, and half its
+        amplitude.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` only.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the drawings.
+
+    Returns
+    -------
+    spirals : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        data : ndarray of uint8, shape (n_samples, height * width)
+            Grey values, ink bright on dark paper.
+        images : ndarray of uint8, shape (n_samples, height, width)
+            The same values, a view of `data`.
+        target : ndarray of int, shape (n_samples,)
+            0 for regular, 1 for shaky.
+        target_names : ndarray of str, shape (2,)
+            ``["regular", "shaky"]``.
+        groups : ndarray of int, shape (n_samples,)
+            The person who drew each image.
+        DESCR : str
+            Description of the data.
+    (data, target) : tuple
+        With ``return_X_y=True``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; if `persons` holds a negative number, or no person of one class.
+
+    See Also
+    --------
+    make_shaky_words : Handwritten words.
+    load_drawings : One's own drawings.
+
+    Notes
+    -----
+    Without tremor the pen is at :math:`r(t)\,(\cos\theta(t), \sin\theta(t))` with
+    :math:`r = r_0 + b\,\theta`, :math:`2\pi b` the spacing. The tremor moves it by a sum of sines of
+    :math:`2^k f` cycles per turn, :math:`k = 0, 1, \dots`, whose phases run with time: evenly in angle for
+    a person who turns at constant speed, evenly in length for one whose pen moves at constant speed. It
+    lengthens the path; the same amount of ink is spread over all of it.
+
+    The rest tremor of Parkinson's disease lies at 4 to 6 Hz [1]_: at 2 to 4 seconds a turn these are 8 to 24
+    cycles per turn, most of which the default covers.
+
+    References
+    ----------
+    .. [1] G. Deuschl, P. Bain, M. Brin and an ad hoc scientific committee, "Consensus statement of the
+       Movement Disorder Society on tremor", Movement Disorders 13 (S3), 2-23, 1998.
+
+    Examples
+    --------
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> spirals = make_shaky_spirals(20, persons=range(6), random_state=0)
+    >>> spirals.images.shape, spirals.target.sum()
+    ((20, 64, 64), np.int64(10))
+    >>> sorted(set(spirals.groups.tolist()))
+    [0, 1, 2, 3, 4, 5]
+    >>> X, y = make_shaky_spirals(5, return_X_y=True, random_state=0)
+    >>> X.shape, y.shape
+    ((5, 4096), (5,))
+    """
+    check_count("n_samples", n_samples)
+    check_count("scales", scales)
+    shape = check_image_shape(image_shape, smallest=32)
+    ranges = check_range("amplitude", amplitude), check_range("frequency", frequency, open_low=True)
+    numbers = _check_persons(persons)
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+
+    target, groups = _assign(rng, n_samples, numbers)
+    styles = {number: np.random.default_rng(number).random(len(_HABITS)) for number in np.unique(groups)}
+    images = np.empty((n_samples, *shape), dtype=np.uint8)
+    for start in range(0, n_samples, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        habits = _habits(rng, np.array([styles[number] for number in groups[part]]))
+        path, length, spacing = _pen_path(rng, habits, target[part], ranges, scales, shape)
+        images[part] = _draw(rng, path, length, spacing, habits, shape)
+    data = images.reshape(n_samples, -1)
+    if return_X_y:
+        return data, target
+    description = _DESCR.format(n=n_samples, shape=shape, persons=len(numbers))
+    names = np.array(TARGET_NAMES)
+    return Bunch(
+        data=data, images=images, target=target, target_names=names, groups=groups, DESCR=description
+    )
+
+
+_DESCR = """Spirals drawn by regular and shaky hands (generated)
+
+{n} images of {shape} pixels, ink bright on dark paper, by {persons} persons (`groups`), each of them either
+regular (target 0) or shaky (target 1).
+"""
+
+
+def _check_persons(persons) -> np.ndarray:
+    if isinstance(persons, (int, np.integer)) and not isinstance(persons, bool):
+        check_count("persons", int(persons), smallest=2)
+        return np.arange(persons)
+    listed = list(persons) if isinstance(persons, Iterable) and not isinstance(persons, str) else [persons]
+    if not all(isinstance(number, Integral) and not isinstance(number, bool) for number in listed):
+        raise TypeError(f"persons must be an integer or an iterable of integers, got {persons!r}.")
+    numbers = np.unique(np.array(listed, dtype=np.int64))
+    if (numbers < 0).any() or len(set((numbers % 2).tolist())) < 2:
+        raise ValueError(
+            "persons must be numbers from 0, at least one even (regular) and one odd (shaky), "
+            f"got {numbers.tolist()}."
+        )
+    return numbers
+
+
+def _assign(rng, n_samples, numbers):
+    """Class and person of every image, in random order."""
+    target = np.arange(n_samples) % 2
+    groups = np.empty(n_samples, dtype=np.int64)
+    for label in (0, 1):
+        members = rng.permutation(numbers[numbers % 2 == label])
+        groups[label::2] = np.resize(members, len(groups[label::2]))
+    order = rng.permutation(n_samples)
+    return target[order], groups[order]
+
+
+def _habits(rng, styles):
+    """Habits of each drawing, columns of shape (n, 1), from the styles (n, habits) of their persons."""
+    low, high, jitter = np.array(list(_HABITS.values())).T
+    styles = np.clip(styles + jitter * rng.uniform(-1, 1, styles.shape), 0, 1)
+    return dict(zip(_HABITS, (low + (high - low) * styles).T[..., None], strict=True))
+
+
+def _pen_path(rng, habits, target, ranges, scales, shape):
+    """Positions (x, y) of the pen, length of its path without tremor, spacing of the turns, all in pixels."""
+    n = len(target)
+    (amplitude, frequency), turned = ranges, np.linspace(0, 1, _POINTS)
+    radius = (
+        habits["size"] * (min(shape) / 2 - _MARGIN) / np.maximum(habits["stretch"], 1 / habits["stretch"])
+    )
+    spacing = radius * (1 - habits["start"]) / habits["turns"]
+    angle = 2 * np.pi * habits["turns"] * turned * rng.choice([-1, 1], (n, 1)) + rng.uniform(
+        0, 2 * np.pi, (n, 1)
+    )
+    reach = radius * (habits["start"] + (1 - habits["start"]) * turned)
+    wobble = habits["wobble"] * spacing * _slow(rng, habits["turns"] * turned)
+    reach = reach + wobble
+    path = np.stack([np.cos(angle), np.sin(angle)]) * reach
+    length = _steps(path).sum(axis=1, keepdims=True)
+
+    # Time in turns, such that the whole drawing takes as long as its turns.
+    time = habits["turns"] * turned ** (1 / habits["pace"])
+    height = _between(amplitude, habits["amplitude"]) * spacing
+    height = np.where(height > 0, np.maximum(height, SMALLEST_AMPLITUDE), 0.0) * target[:, None]
+    cycles = _between(frequency, habits["frequency"])
+    path = path + height * np.stack([_tremor(rng, time, cycles, scales) for _ in range(2)])
+
+    stretch, slant = np.sqrt(habits["stretch"]), habits["slant"]
+    bearing = rng.uniform(0, 2 * np.pi, (n, 1))
+    drift = habits["drift"] * radius * (turned - 0.5)
+    x = stretch * path[0] + slant * path[1] + drift * np.cos(bearing)
+    y = path[1] / stretch + drift * np.sin(bearing)
+    slack = np.maximum(np.array(shape[::-1]) / 2 - _MARGIN - radius, 0)
+    centre = (np.array(shape[::-1]) - 1) / 2 + slack * rng.uniform(-1, 1, (n, 2))
+    return np.stack([x, y]) + centre.T[..., None], length, spacing
+
+
+def _slow(rng, turns):
+    """Waviness of a regular hand: at most two cycles per turn."""
+    return _sines(rng, turns, rng.uniform(0.3, 2.0, (len(turns), 4))).sum(axis=1) / 2
+
+
+def _tremor(rng, time, cycles, scales):
+    """One component of the tremor over `time` in turns, with the power of a sine of amplitude 1."""
+    n = len(time)
+    octaves = np.repeat(np.arange(scales), 3)
+    # Three sines a scale, slightly out of tune, wax and wane together as a tremor does.
+    rates = cycles * np.exp2(octaves + rng.uniform(-0.25, 0.25, (n, octaves.size)))
+    weights = np.exp2(-octaves) / np.sqrt((4.0**-octaves).sum())
+    return (weights[:, None] * _sines(rng, time, rates)).sum(axis=1)
+
+
+def _sines(rng, time, rates):
+    """Sines (n, waves, points) of `rates` (n, waves) cycles per unit of `time` (n, points), random phases."""
+    phases = rng.uniform(0, 2 * np.pi, rates.shape)
+    turns = 2 * np.pi * rates[..., None] * time[:, None, :] + phases[..., None]
+    return np.sin(turns.astype(np.float32))
+
+
+def _between(bounds, position):
+    """Between `bounds` at `position` in 0..1, evenly in the logarithm where the lower bound is positive."""
+    low, high = bounds
+    return low * (high / low) ** position if low > 0 else high * position
+
+
+def _steps(path):
+    """Distances between successive points, shape (n, points - 1)."""
+    return np.hypot(*np.diff(path, axis=2))
+
+
+def _draw(rng, path, length, spacing, habits, shape):
+    """Images (n, height, width) of the pen's `path`, with as much ink as a path of `length` takes."""
+    steps = _steps(path)
+    points = (path[..., 1:] + path[..., :-1]) / 2
+    width = np.minimum(habits["width"] * min(shape) / 64, spacing / 8)[:, 0]
+    ink = blur(_deposit(points, steps * length / steps.sum(axis=1, keepdims=True), shape), width)
+    # On the middle of a straight line the blurred ink is 1 / (sqrt(2 pi) width): scaled to `pressure`.
+    gain = habits["pressure"][:, 0] * np.sqrt(2 * np.pi) * width
+    return photograph(1 - np.exp(-gain[:, None, None] * ink), rng)
+
+
+def _deposit(points, amounts, shape):
+    """Spread `amounts` (n, points) bilinearly over the pixels around `points` (2, n, points)."""
+    height, width = shape
+    n = amounts.shape[0]
+    points = np.clip(points, 0, np.array([width, height])[:, None, None] - 1.001)
+    corner = points.astype(np.int64)
+    x, y = points - corner
+    base = (np.arange(n)[:, None] * height + corner[1]) * width + corner[0]
+    sheet = np.zeros(n * height * width)
+    for step, part in ((0, (1 - x) * (1 - y)), (1, x * (1 - y)), (width, (1 - x) * y), (width + 1, x * y)):
+        sheet += np.bincount((base + step).ravel(), (part * amounts).ravel(), sheet.size)
+    return sheet.reshape(n, height, width).astype(np.float32)
