@@ -13,14 +13,18 @@ THICKNESS = 0.5  # of a pixel on every side of a stroke
 INK = 0.3
 
 
-def augment(x: Tensor) -> Tensor:
+def augment(x: Tensor, flip: bool = False) -> Tensor:
     """Return the images turned, shifted and scaled a little, with other strokes and ink.
 
     Parameters
     ----------
     x : Tensor of shape (n, 1, height, width)
         Ink bright on black.
+    flip : bool, default=False
+        Whether to mirror half of the images in each direction too.
     """
+    if flip:
+        x = _mirror(_mirror(x, 2), 3)
     return _vary_ink(_vary_thickness(_move(x)))
 
 
@@ -31,6 +35,10 @@ def _uniform(x, low, high):
 def _half(x):
     """Return 1 for a random half of the images, 0 for the others, which no interpolation then blurs."""
     return torch.randint(2, (len(x),), device=x.device)
+
+
+def _mirror(x, axis):
+    return torch.where(_half(x).bool().view(-1, 1, 1, 1), x.flip(axis), x)
 
 
 def _move(x):

@@ -36,7 +36,7 @@ def make_plan(params, image_shape, decay=True):
         learning_rate_init=params.learning_rate_init,
         decay=decay,
         lam=params.lam,
-        augment=params.augment and min(image_shape) > 1,
+        augment=params.augment if min(image_shape) > 1 else False,
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,
     )

@@ -43,16 +43,16 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     penalty : {"l0", "l1", "tl1"}, penalty object or None, default="l0"
         What draws weights to zero. An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.01)``,
         has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
-    lam : float, default=@LAM@
+    lam : float, default=2e-3
         λ, the weight of the penalty, at least 0: larger gives more zeros. Under ℓ0, weights of magnitude up
         to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`.
     beta : float, default=1.0
         β, the strength of the pull of the weights towards their sparse copy, above 0.
     penalized : {"fc", "all"}, default="fc"
         Which weights become sparse: those of the last fully connected layer, or of every layer.
-    channels : tuple of three ints, default=@CH@
+    channels : tuple of three ints, default=(16, 32, 32)
         Filters of each convolution.
-    kernel_size : int, default=@K@
+    kernel_size : int, default=3
         Odd side of the filters, in pixels.
     batch_norm : bool, default=True
         Whether to normalise the output of each convolution over the batch.
@@ -62,17 +62,17 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         arguments is called anew at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
     solver : {"adam", "sgd"}, default="adam"
         The optimizer inside RVSM; "sgd" has a Nesterov momentum of 0.9.
-    learning_rate_init : float, default=@LR@
+    learning_rate_init : float, default=0.003
         First learning rate; it falls to 0 along half a cosine.
     batch_size : int or "auto", default="auto"
         Images in a batch. "auto" is 64, or all images where there are fewer.
-    max_iter : int, default=@MAX@
+    max_iter : int, default=24
         Epochs of splitting.
-    refine_iter : int, default=@REF@
+    refine_iter : int, default=8
         Epochs that then fine-tune the survivors, with every zero held at zero.
-    augment : bool, default=True
-        Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random.
-        Curves in one row are never changed.
+    augment : bool or "flip", default=True
+        Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random;
+        "flip" mirrors them too, for classes that a mirror image shares. Curves in one row stay as they are.
     early_stopping : bool, default=False
         Whether to hold back `validation_fraction` of the training images and keep the network that is best on
         them, among those since λ reached its final value. Each phase ends after `n_iter_no_change` epochs
@@ -172,7 +172,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "refine_iter": [Interval(Integral, 0, None, closed="left")],
-        "augment": ["boolean"],
+        "augment": ["boolean", StrOptions({"flip"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -190,18 +190,18 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self,
         penalty="l0",
         *,
-        lam=1e-4,
+        lam=2e-3,
         beta=1.0,
         penalized="fc",
         channels=(16, 32, 32),
-        kernel_size=5,
+        kernel_size=3,
         batch_norm=True,
         module=None,
         solver="adam",
         learning_rate_init=0.003,
         batch_size="auto",
-        max_iter=30,
-        refine_iter=10,
+        max_iter=24,
+        refine_iter=8,
         augment=True,
         early_stopping=False,
         validation_fraction=0.1,

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 
-def flatten_images(X, image_shape=None):
+def flatten_images(X, image_shape=None, name="image_shape"):
     """Return X as rows of pixels, and the shape of one image where X or the caller gives it.
 
     A 3-D array of images becomes 2-D; anything else is returned untouched, so that data
@@ -17,6 +17,8 @@ def flatten_images(X, image_shape=None):
     X : array-like of shape (n, pixels) or (n, height, width)
     image_shape : tuple of two ints, default=None
         (height, width), if the caller knows it.
+    name : str, default="image_shape"
+        What errors call it.
 
     Returns
     -------
@@ -29,19 +31,19 @@ def flatten_images(X, image_shape=None):
         If `image_shape` is no pair of positive integers, or not the shape of X's images.
     """
     if image_shape is not None:
-        image_shape = _as_height_width(image_shape)
+        image_shape = check_image_shape(image_shape, name)
     if isinstance(X, list) and X and np.ndim(X[0]) == 2:
         X = np.asarray(X)
     if getattr(X, "ndim", 2) != 3:
         return X, image_shape
     X = np.asarray(X)
     if image_shape is not None and X.shape[1:] != image_shape:
-        raise ValueError(f"X holds images of shape {X.shape[1:]}, but image_shape={image_shape}.")
+        raise ValueError(f"X holds images of shape {X.shape[1:]}, but {name}={image_shape}.")
     return X.reshape(len(X), -1), X.shape[1:]
 
 
-def infer_image_shape(n_features, image_shape=None):
-    """Return the (height, width) of an image of `n_features` pixels: as given, else a square, else one row.
+def infer_image_shape(n_features, image_shape=None, name="image_shape"):
+    """Return (height, width) of images of `n_features` pixels: as given, else a square, else one row.
 
     Raises
     ------
@@ -53,14 +55,15 @@ def infer_image_shape(n_features, image_shape=None):
         return (side, side) if side * side == n_features else (1, n_features)
     if math.prod(image_shape) != n_features:
         raise ValueError(
-            f"X has {n_features} features, but image_shape={image_shape} needs "
+            f"X has {n_features} features, but {name}={image_shape} needs "
             f"{image_shape[0]} * {image_shape[1]} = {math.prod(image_shape)}."
         )
     return image_shape
 
 
-def _as_height_width(image_shape):
+def check_image_shape(image_shape, name="image_shape"):
+    """Return `image_shape` as a tuple of two ints, or raise ValueError."""
     sides = tuple(image_shape) if np.ndim(image_shape) == 1 else ()
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
-        raise ValueError(f"image_shape must be two positive integers (height, width), got {image_shape!r}.")
+        raise ValueError(f"{name} must be two positive integers (height, width), got {image_shape!r}.")
     return int(sides[0]), int(sides[1])

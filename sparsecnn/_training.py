@@ -31,7 +31,7 @@ class Plan:
     learning_rate_init: float
     lam: float
     decay: bool = True
-    augment: bool = False
+    augment: bool | str = False
     n_iter_no_change: int = 10
     tol: float = 1e-4
 
@@ -145,7 +145,7 @@ class Trainer:
 
     def _train_batch(self, x, y, weight, augmented):
         if augmented:
-            x = augment(x)
+            x = augment(x, flip=augmented == "flip")
         set_image_weight(self.module, weight)
         self.optimizer.zero_grad()
         with self.autocast():

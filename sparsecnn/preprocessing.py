@@ -1,0 +1,372 @@
+"""Images of curves, from files or memory, made alike: bright ink on black, cropped, centred, one size."""
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import gen_even_slices
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, validate_data
+
+from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
+from sparsecnn._ink import draw_ink
+
+SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
+WHITES = (1, 255, 65535)  # the numbers that stand for white in images
+SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
+
+
+class CurveImageTransformer(TransformerMixin, BaseEstimator):
+    """Turn scans, photographs and drawings of curves into rows of pixels: bright ink on black.
+
+    Each image is turned upright, its paper (dark or light, evenly lit or not) is removed, it is
+    cropped to the ink, and the ink is resized with antialiasing, in its aspect, to the middle of
+    an image of one size. Every image is treated by itself: nothing is learned from the data.
+
+    Parameters
+    ----------
+    image_shape : tuple of two ints, default=(64, 64)
+        (height, width) of the resulting images in pixels.
+    dtype : {"float32", "uint8"}, default="float32"
+        "float32" gives ink from 0 to 1, "uint8" from 0 to 255 in a quarter of the memory.
+    polarity : {"auto", "dark", "light"}, default="auto"
+        Whether ink is darker or lighter than its paper; "auto" finds out, for each image.
+    crop : bool, default=True
+        Whether to zoom to the ink. Otherwise the whole page is shown.
+    margin : float, default=0.05
+        Empty border around the cropped ink, as a fraction of each side, below 0.5.
+        Without `crop` there is none.
+    input_shape : tuple of two ints, default=None
+        (height, width) of the images in rows of numbers. None takes it from a 3-D array, or
+        else supposes a square where the number of pixels allows, or else one row.
+    n_jobs : int, default=None
+        Number of threads that read images. None means 1 unless in a
+        :obj:`joblib.parallel_backend` context, -1 all processors.
+
+    Attributes
+    ----------
+    input_shape_ : tuple of two ints
+        (height, width) of the images seen in `fit`, if X was an array of numbers.
+    n_features_in_ : int
+        Number of pixels of the images seen in `fit`, if X was an array of numbers.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns seen in `fit`, if X was a data frame with string names.
+
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Classifies the resulting images.
+
+    Notes
+    -----
+    X is one of
+
+    * a list (or tuple, Series, 1-D array) of images of any sizes: paths, the bytes of image files,
+      open binary files, :class:`PIL.Image.Image` objects, or arrays of shape (height, width),
+      (height, width, 3) or (height, width, 4), mixed as they come;
+    * an array-like of shape (n, pixels) or (n, height, width).
+
+    The paper's brightness is taken from percentiles of blocks of the image, cleared of whatever is
+    narrower than about a third of the page. Ink lies on the side of the paper's brightness to which
+    pixels are skewed, since ink covers less than paper does. Lone specks and the dark edges of scans
+    do not count when the image is cropped. Of animations and files of many pages the first one is
+    read; large JPEG files are decoded at reduced size.
+
+    Numbers are brightnesses. White is the largest value of an integer type that images use (255 or
+    65535), or 1 for floats up to 1; data in other ranges are stretched from their least to their
+    largest value.
+
+    Examples
+    --------
+    >>> from PIL import Image, ImageDraw
+    >>> from sparsecnn.preprocessing import CurveImageTransformer
+    >>> page = Image.new("RGB", (300, 200), "ivory")
+    >>> ImageDraw.Draw(page).arc((50, 40, 250, 160), 0, 300, fill="navy", width=4)
+    >>> X = CurveImageTransformer(image_shape=(32, 32)).fit_transform([page])
+    >>> X.shape, X.dtype
+    ((1, 1024), dtype('float32'))
+    >>> float(X.min()), float(X.max())
+    (0.0, 1.0)
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "image_shape": [tuple, list],
+        "dtype": [StrOptions({"float32", "uint8"})],
+        "polarity": [StrOptions({"auto", "dark", "light"})],
+        "crop": ["boolean"],
+        "margin": [Interval(Real, 0, 0.5, closed="left")],
+        "input_shape": [tuple, list, None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        image_shape=(64, 64),
+        *,
+        dtype="float32",
+        polarity="auto",
+        crop=True,
+        margin=0.05,
+        input_shape=None,
+        n_jobs=None,
+    ):
+        self.image_shape = image_shape
+        self.dtype = dtype
+        self.polarity = polarity
+        self.crop = crop
+        self.margin = margin
+        self.input_shape = input_shape
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and, if X is an array of numbers, remember its shape.
+
+        Files are not read.
+
+        Parameters
+        ----------
+        X : list of images, or array-like of shape (n, pixels) or (n, height, width)
+            See the notes of the class.
+        y : ignored
+
+        Returns
+        -------
+        self : CurveImageTransformer
+
+        Raises
+        ------
+        ValueError
+            If X is a single image, or if numbers in X are not finite or fit no image.
+        """
+        check_image_shape(self.image_shape)
+        for name in ("n_features_in_", "feature_names_in_", "input_shape_"):
+            vars(self).pop(name, None)  # an earlier fit may have seen numbers, this one files
+        self._check_images(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Return each image's ink.
+
+        Parameters
+        ----------
+        X : list of n images, or array-like of shape (n, pixels) or (n, height, width)
+            See the notes of the class.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n, height * width), of type `dtype`
+            Ink is bright (1, or 255) and paper is 0. Blank pages are all 0.
+
+        Raises
+        ------
+        ValueError
+            If any image cannot be read; the message tells of each one that cannot.
+
+        Warns
+        -----
+        UserWarning
+            If pages are blank; the message tells which.
+        """
+        images = self._check_images(X, reset=False)
+        height, width = check_image_shape(self.image_shape)
+        drawn = np.zeros((len(images), height, width), dtype=self.dtype)
+        n_threads = effective_n_jobs(self.n_jobs)
+        slices = gen_even_slices(len(images), 1 if n_threads == 1 else 4 * n_threads)
+        # Threads, since Pillow and numpy work without the interpreter lock, and fill one array.
+        reports = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(self._draw)(images, drawn, part) for part in slices
+        )
+        _raise_unreadable([line for unreadable, _ in reports for line in unreadable], len(images))
+        blank = [name for _, names in reports for name in names]
+        if blank:
+            warnings.warn(
+                f"No ink found on {len(blank)} of {len(images)} pages: {', '.join(blank)}.", stacklevel=3
+            )
+        return drawn.reshape(len(images), -1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Only checked against the names seen in `fit`.
+
+        Returns
+        -------
+        names : ndarray of shape (height * width,), of str objects
+        """
+        _check_feature_names_in(self, input_features, generate_names=False)
+        height, width = check_image_shape(self.image_shape)
+        return np.array([f"pixel_{y}_{x}" for y in range(height) for x in range(width)], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _check_images(self, X, reset):
+        """Return X as a sequence of images; with `reset`, remember the shape of images made of numbers."""
+        if isinstance(X, Iterator) or _is_file(X) or isinstance(X, Image.Image):
+            raise ValueError(
+                f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
+            )
+        n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
+        if n_dim == 4 or (n_dim == 1 and any(map(_is_image, X))):
+            return list(X)
+        input_shape = self.input_shape if reset else self.input_shape or getattr(self, "input_shape_", None)
+        X, input_shape = flatten_images(X, input_shape, "input_shape")
+        X = validate_data(self, X, dtype="numeric", reset=reset)
+        input_shape = infer_image_shape(X.shape[1], input_shape, "input_shape")
+        if reset:
+            self.input_shape_ = input_shape
+        return X.reshape(-1, *input_shape)
+
+    def _draw(self, images, drawn, part):
+        """Draw one part of the images; return a line for each unreadable one, and the blank ones' names."""
+        unreadable, blank = [], []
+        image_shape = drawn.shape[1:]
+        for index in range(part.start, part.stop):
+            try:
+                page = _read_page(images[index], SIDES_READ * max(image_shape))
+            except Exception as error:  # decoders raise nearly anything on broken files
+                unreadable.append(f"{_name(images[index], index)}: {_reason(error)}")
+                continue
+            ink = draw_ink(page, image_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
+            if ink is None:
+                blank.append(_name(images[index], index))
+            else:
+                drawn[index] = ink if self.dtype == "float32" else np.rint(255 * ink)
+        return unreadable, blank
+
+
+def _is_file(source):
+    return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
+
+
+def _is_image(source):
+    return _is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
+
+
+def _name(source, index):
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+    else:
+        name = getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
+    return f"[{index}] {name}"
+
+
+def _reason(error):
+    if isinstance(error, UnidentifiedImageError):
+        return "no image that Pillow can read"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _raise_unreadable(lines, n_images):
+    if lines:
+        raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))
+
+
+def _read_page(source, side):
+    """Return an image's brightness, from 0 (black) to 1 (white), upright, as float32.
+
+    An image larger than `side` may be reduced, but stays larger.
+    """
+    if isinstance(source, Image.Image):
+        return _page_from_image(source, side)
+    if not _is_file(source):
+        return _page_from_array(np.asarray(source), side)
+    if isinstance(source, (bytes, bytearray)):
+        source = io.BytesIO(source)
+    with Image.open(source) as image:
+        if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            raise Image.DecompressionBombError(
+                f"{image.width} x {image.height} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows"
+            )
+        if image.format in ("JPEG", "MPO"):
+            # Such a file keeps brightness by itself, and can be decoded at 1/2, 1/4 or 1/8 of its size.
+            scale = min(1, side / max(image.size))
+            size = tuple(max(1, int(length * scale)) for length in image.size)
+            image.draft("L" if image.mode == "RGB" else image.mode, size)
+        return _page_from_image(image, side)
+
+
+def _page_from_image(image, side):
+    image = _turn_upright(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _brightness(_scale_to_white(np.asarray(image)))
+    if image.has_transparency_data:
+        image = _reduce(image.convert("RGBA"), side)
+        if image.getchannel("A").getextrema()[0] < 128:
+            return _brightness(_scale_to_white(np.asarray(image)))
+    image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
+    return np.divide(_reduce(image, side), 255, dtype=np.float32)
+
+
+def _reduce(image, side):
+    return image.reduce(max(image.size) // side) if max(image.size) >= 2 * side else image
+
+
+def _turn_upright(image):
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a broken note of the orientation does not break the image
+        return image
+    return image if orientation == 1 else ImageOps.exif_transpose(image)
+
+
+def _page_from_array(array, side):
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise ValueError(f"expected shape (height, width), (height, width, 3) or (..., 4), got {array.shape}")
+    if array.dtype == np.uint8:
+        return _page_from_image(Image.fromarray(array), side)
+    return _brightness(_scale_to_white(array))
+
+
+def _scale_to_white(array):
+    """Return pixels scaled to 0 (black) to 1 (white)."""
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"expected numbers as pixels, got {array.dtype}")
+    array = array.astype(np.float64)
+    low, high = array.min(), array.max()
+    if not np.isfinite([low, high]).all():
+        raise ValueError("pixels are NaN or infinite")
+    # A page's brightest pixel is not far below white; 12 bits in a 16-bit file are, and get stretched.
+    white = next((white for white in WHITES if low >= 0 and white / 16 < high <= white), None)
+    if white is None:
+        array -= low
+        white = high - low
+    return (array / (white or 1)).astype(np.float32)
+
+
+def _brightness(pixels):
+    """Return the brightness of gray, RGB or RGBA pixels, all from 0 to 1."""
+    if pixels.ndim == 2:
+        return pixels
+    gray = pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])
+    return gray if pixels.shape[2] == 3 else _lay_on_paper(gray, pixels[..., 3])
+
+
+def _lay_on_paper(gray, alpha):
+    """Return opaque pixels as they are and transparent ones as the paper that fits them."""
+    is_opaque = alpha > 0.5
+    opaque = gray[is_opaque]
+    if opaque.size > alpha.size / 2 and np.ptp(opaque) > SPREAD_OF_PAGE:
+        # A page with parts cut out: continue it.
+        nearest = ndimage.distance_transform_edt(~is_opaque, return_distances=False, return_indices=True)
+        paper = gray[tuple(nearest)]
+    else:
+        # Strokes on nothing, so on whatever shows them best.
+        paper = np.float32(np.sum(gray * alpha) < 0.5 * np.sum(alpha))
+    return gray * alpha + paper * (1 - alpha)
