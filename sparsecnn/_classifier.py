@@ -2,11 +2,13 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -24,7 +26,9 @@ from sparsecnn._splitting import train_validation_split
 from sparsecnn._training import seeded_torch
 from sparsecnn._validation import (
     all_or_nothing,
+    check_batch_size,
     class_codes,
+    compute_dtype,
     image_weight,
     network_shape,
 )
@@ -188,32 +192,32 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        penalty="l0",
+        penalty: Any = "l0",
         *,
-        lam=2e-3,
-        beta=1.0,
-        penalized="fc",
-        channels=(16, 32, 32),
-        kernel_size=3,
-        batch_norm=True,
-        module=None,
-        solver="adam",
-        learning_rate_init=0.003,
-        batch_size="auto",
-        max_iter=24,
-        refine_iter=8,
-        augment=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        class_weight=None,
-        warm_start=False,
-        image_shape=None,
-        device="auto",
-        precision="float32",
-        random_state=None,
-        verbose=False,
+        lam: float = 2e-3,
+        beta: float = 1.0,
+        penalized: str = "fc",
+        channels: tuple[int, int, int] = (16, 32, 32),
+        kernel_size: int = 3,
+        batch_norm: bool = True,
+        module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
+        solver: str = "adam",
+        learning_rate_init: float = 0.003,
+        batch_size: int | str = "auto",
+        max_iter: int = 24,
+        refine_iter: int = 8,
+        augment: bool | str = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
+        image_shape: tuple[int, int] | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
     ):
         self.penalty = penalty
         self.lam = lam
@@ -242,7 +246,13 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the sparse network.
 
         Parameters
@@ -278,21 +288,24 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
             images, validation = self._split_validation(images, groups, rng)
-            if self.batch_size != "auto" and self.batch_size > len(images):
-                raise ValueError(
-                    f"batch_size={self.batch_size} is more than the {len(images)} training images."
-                )
+            check_batch_size(self.batch_size, len(images))
             plan = make_plan(self, self.image_shape_)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
                 trainer = self._make_trainer(images, rng, continues)
                 with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
                     trainer.train(images, plan, validation, progress)
-            vars(self).pop("_trainer", None)
+            self.__dict__.pop("_trainer", None)
             self._keep(trainer, trainer.module)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on X, for data that arrives in parts.
 
         Each call counts as the next of the `max_iter` epochs over which λ is brought in; the learning rate
@@ -310,7 +323,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         -------
         self : SparseCurveCNNClassifier
         """
-        trainer = vars(self).pop("_trainer", None)
+        trainer = self.__dict__.pop("_trainer", None)
         with all_or_nothing(self):
             first = not hasattr(self, "module_")
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
@@ -343,17 +356,12 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         check_consistent_length(X, groups)
         weight = image_weight(sample_weight, self.class_weight, X, y)
         device = resolve_device(self.device)
-        dtype = self._compute_dtype(X, device)
+        dtype = compute_dtype(X, self.image_shape_, self.precision, device)
         images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
         if weight is not None and not weight.all():
             kept = np.flatnonzero(weight)
             images, groups = images.subset(kept), groups if groups is None else np.asarray(groups)[kept]
         return images, groups
-
-    def _compute_dtype(self, X, device):
-        # Pixels have few digits, and convolutions in float64 are slow; measured curves may need it.
-        exact = X.dtype == np.float64 and min(self.image_shape_) == 1 and device.type != "mps"
-        return torch.float64 if exact and self.precision == "float32" else torch.float32
 
     def _split_validation(self, images, groups, rng):
         if not self.early_stopping:

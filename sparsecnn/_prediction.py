@@ -1,6 +1,7 @@
 """What a fitted network predicts."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -14,7 +15,9 @@ PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 class PredictionMixin:
     """The predicting methods of an estimator with a fitted ``module_``."""
 
-    def decision_function(self, X):
+    classes_: np.ndarray
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores of X: of the second class over the first, or of each of several classes.
 
         Parameters
@@ -28,7 +31,7 @@ class PredictionMixin:
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each image, an ndarray of shape (n,).
 
         Parameters
@@ -38,7 +41,7 @@ class PredictionMixin:
         best = self._scores(X).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class, an ndarray of float32 of shape (n, n_classes).
 
         Parameters
@@ -47,7 +50,7 @@ class PredictionMixin:
         """
         return softmax(self._scores(X), axis=1)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
         Parameters

@@ -48,6 +48,15 @@ def network_shape(n_features, image_shape):
     )
 
 
+def compute_dtype(X, image_shape, precision, device):
+    """Return float64 for curves in one row that come as such, else float32.
+
+    Pixels have few digits, and convolutions in float64 are slow; measured curves may need it.
+    """
+    exact = X.dtype == np.float64 and min(image_shape) == 1 and device.type != "mps"
+    return torch.float64 if exact and precision == "float32" else torch.float32
+
+
 def check_channels(channels):
     """Return `channels` as a tuple of three ints, or raise ValueError."""
     if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
@@ -55,6 +64,12 @@ def check_channels(channels):
             f"channels must be three positive integers, one for each convolution, got {channels!r}."
         )
     return tuple(int(n) for n in channels)
+
+
+def check_batch_size(batch_size, n_images):
+    """Raise ValueError if a batch asks for more images than there are; "auto" never does."""
+    if batch_size != "auto" and batch_size > n_images:
+        raise ValueError(f"batch_size={batch_size} is more than the {n_images} training images.")
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it.
 
 import difflib
 import math
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -87,7 +88,7 @@ class TransformedL1(BaseEstimator):
 
     Parameters
     ----------
-    a : float, default=0.01
+    a : float, default=0.002
         Shape, above 0. The default is on the scale of a network's weights; the weights of a regression
         on standardised features ask for about 1.
 
@@ -114,7 +115,7 @@ class TransformedL1(BaseEstimator):
     tensor([-1.8794,  0.0000,  1.3131])
     """
 
-    def __init__(self, a: float = 0.01):
+    def __init__(self, a: float = 0.002):
         self.a = a
 
     def value(self, w: Tensor) -> Tensor:
@@ -162,7 +163,7 @@ class TransformedL1(BaseEstimator):
 PENALTIES = {"l0": L0, "l1": L1, "tl1": TransformedL1}
 
 
-def get_penalty(penalty):
+def get_penalty(penalty: Any) -> Any:
     """Return the penalty object of a name, or the object itself.
 
     Parameters
@@ -196,7 +197,7 @@ def get_penalty(penalty):
     return penalty
 
 
-def lam_for_sparsity(penalty, w, beta, sparsity):
+def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> float:
     """Return the λ at which the proximal map of `penalty` zeroes a wanted fraction of the weights.
 
     Parameters

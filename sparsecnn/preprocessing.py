@@ -5,9 +5,11 @@ import os
 import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import ArrayLike
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
@@ -107,14 +109,14 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        image_shape=(64, 64),
+        image_shape: tuple[int, int] = (64, 64),
         *,
-        dtype="float32",
-        polarity="auto",
-        crop=True,
-        margin=0.05,
-        input_shape=None,
-        n_jobs=None,
+        dtype: str = "float32",
+        polarity: str = "auto",
+        crop: bool = True,
+        margin: float = 0.05,
+        input_shape: tuple[int, int] | None = None,
+        n_jobs: int | None = None,
     ):
         self.image_shape = image_shape
         self.dtype = dtype
@@ -125,7 +127,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters and, if X is an array of numbers, remember its shape.
 
         Files are not read.
@@ -147,11 +149,11 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """
         check_image_shape(self.image_shape)
         for name in ("n_features_in_", "feature_names_in_", "input_shape_"):
-            vars(self).pop(name, None)  # an earlier fit may have seen numbers, this one files
+            self.__dict__.pop(name, None)  # an earlier fit may have seen numbers, this one files
         self._check_images(X, reset=True)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return each image's ink.
 
         Parameters
@@ -191,7 +193,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             )
         return drawn.reshape(len(images), -1)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
 
         Parameters
