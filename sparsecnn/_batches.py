@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 # Larger batches fall out of the processor's cache and are slower.
-PREDICT_BATCH = 256
+PREDICT_BATCH = 128
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Images:
     y : ndarray of int64 of shape (n,), default=None
         Index of the class of each image.
     weight : ndarray of shape (n,), default=None
-        Weight of each image, 1 on average; None for equal weights.
+        Weight of each image in the loss; None for equal weights.
     """
 
     X: np.ndarray
@@ -39,6 +39,15 @@ class Images:
     def __len__(self):
         return len(self.X)
 
+    def on(self, module):
+        """Return the images as `module` computes: on its device and in its dtype."""
+        parameter = next(module.parameters())
+        return replace(self, device=parameter.device, dtype=parameter.dtype)
+
+    def with_mean_weight_one(self):
+        """Return the images with their weights scaled to 1 on average."""
+        return self if self.weight is None else replace(self, weight=self.weight / self.weight.mean())
+
     def subset(self, indices):
         """Return the images at `indices`, which may be few or many."""
         weight = None if self.weight is None else self.weight[indices]
@@ -47,8 +56,8 @@ class Images:
     def pixels(self, indices):
         """Return the images at `indices` as a tensor of shape (n, 1, height, width)."""
         rows = np.require(self.X[indices], requirements=["C", "W"])
-        batch = torch.from_numpy(rows).to(self.device, self.dtype) / self.pixel_scale
-        return batch.view(-1, 1, *self.image_shape)
+        batch = torch.from_numpy(rows).to(self.device) / self.pixel_scale  # before large numbers are rounded
+        return batch.to(self.dtype).view(-1, 1, *self.image_shape)
 
     def batch(self, indices):
         """Return pixels, classes and weights (or None) of the images at `indices`."""

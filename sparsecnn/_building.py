@@ -9,7 +9,7 @@ from sparsecnn._device import autocast_for
 from sparsecnn._network import CurveCNN, penalized_weights
 from sparsecnn._training import Plan, Trainer
 from sparsecnn._validation import check_channels, check_module
-from sparsecnn.penalties import get_penalty, lam_for_sparsity
+from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
 AUTO_BATCH = 64
@@ -64,14 +64,13 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
     check_module(module, images, n_classes)
     penalty = None if params.penalty is None else get_penalty(params.penalty)
-    weights = {} if penalty is None else penalized_weights(module, params.penalized)
+    weights = penalized_weights(module, params.penalized)
+    split = [] if penalty is None else list(weights.values())
     base = SOLVERS[params.solver](module.parameters(), lr=params.learning_rate_init)
     return Trainer(
         module=module,
-        optimizer=RVSM(base, weights.values(), penalty, lam_start, params.beta),
-        safe_lam={
-            name: lam_for_sparsity(penalty, w[w != 0], params.beta, 0.5) for name, w in weights.items()
-        },
+        optimizer=RVSM(base, split, penalty, lam_start, params.beta),
+        first_median={name: w.detach()[w != 0].abs().median() for name, w in weights.items() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
         lam_start=lam_start,
@@ -85,6 +84,7 @@ def build_module(params, image_shape, n_classes):
         if params.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
         return CurveCNN(image_shape, n_classes, channels, params.kernel_size, params.batch_norm)
-    if isinstance(params.module, torch.nn.Module):
-        return copy.deepcopy(params.module)
-    return params.module()
+    module = params.module if isinstance(params.module, torch.nn.Module) else params.module()
+    if not isinstance(module, torch.nn.Module):
+        raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
+    return copy.deepcopy(module)

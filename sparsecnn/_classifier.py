@@ -1,7 +1,6 @@
 """The scikit-learn classifier."""
 
 import copy
-import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -20,8 +19,8 @@ from sparsecnn._batches import Images
 from sparsecnn._building import SOLVERS, make_plan, make_trainer
 from sparsecnn._device import resolve_device
 from sparsecnn._images import flatten_images
-from sparsecnn._network import layer_weights, penalized_weights
 from sparsecnn._prediction import PIXEL_TYPES, PredictionMixin
+from sparsecnn._reporting import count_zeros, warn_of_dead_layers
 from sparsecnn._splitting import train_validation_split
 from sparsecnn._training import seeded_torch
 from sparsecnn._validation import (
@@ -32,7 +31,6 @@ from sparsecnn._validation import (
     image_weight,
     network_shape,
 )
-from sparsecnn.exceptions import DeadLayerWarning
 from sparsecnn.penalties import PENALTIES
 
 
@@ -287,7 +285,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             continues = self.warm_start and hasattr(self, "module_")
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
-            images, validation = self._split_validation(images, groups, rng)
+            images, validation = self._split_validation(images.with_mean_weight_one(), groups, rng)
             check_batch_size(self.batch_size, len(images))
             plan = make_plan(self, self.image_shape_)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
@@ -316,23 +314,28 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         X : array-like of shape (n, pixels) or (n, height, width)
         y : array-like of shape (n,)
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever come. Needed at the first call only, where None means the classes of y.
+            All classes that will ever come. Needed at the first call only, where None means those of y.
         sample_weight : array-like of shape (n,), default=None
 
         Returns
         -------
         self : SparseCurveCNNClassifier
         """
-        trainer = self.__dict__.pop("_trainer", None)
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
         with all_or_nothing(self):
             first = not hasattr(self, "module_")
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
+            trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
+            plan = make_plan(self, self.image_shape_, decay=False)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
                 trainer = trainer or self._make_trainer(images, rng, continues=not first)
-                trainer.train_epoch(images, make_plan(self, self.image_shape_, decay=False))
-            with trainer.optimizer.sparse_weights():
-                self._keep(trainer, copy.deepcopy(trainer.module))
+                images = images.on(trainer.module)
+                trainer.train_epoch(images, plan)
+                with trainer.optimizer.sparse_weights():
+                    trainer.update_norms(images, plan)
+                    self._keep(trainer, copy.deepcopy(trainer.module))
             self._trainer = trainer
         return self
 
@@ -352,6 +355,10 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}."
+            )
         codes = class_codes(y, self.classes_)
         check_consistent_length(X, groups)
         weight = image_weight(sample_weight, self.class_weight, X, y)
@@ -374,26 +381,11 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         return make_trainer(self, images, len(self.classes_), rng, **start)
 
     def _keep(self, trainer, module):
-        self.module_ = module.eval()
+        self.module_ = module.eval().cpu()
         self.history_ = {name: list(values) for name, values in trainer.history.items()}
         self.loss_curve_ = self.history_["loss"]
         self.n_iter_ = len(self.loss_curve_)
         self.lam_ = trainer.optimizer.lam
-        weights = penalized_weights(module, self.penalized).values()
-        self.n_nonzero_ = sum(int(torch.count_nonzero(w)) for w in weights)
-        self.sparsity_ = 1 - self.n_nonzero_ / sum(w.numel() for w in weights)
-        self.layer_sparsity_ = {
-            name: 1 - int(torch.count_nonzero(w)) / w.numel() for name, w in layer_weights(module).items()
-        }
-        self._warn_of_dead_layers(trainer)
-
-    def _warn_of_dead_layers(self, trainer):
-        for name, safe_lam in trainer.safe_lam.items():
-            if self.layer_sparsity_[name] == 1.0:
-                warnings.warn(
-                    f"All weights of layer {name!r} are zero at lam={self.lam}, beta={self.beta}: its output "
-                    f"does not depend on the image. It started with weights so small that you should try "
-                    f"lam={safe_lam:.3g} or less.",
-                    DeadLayerWarning,
-                    stacklevel=4,
-                )
+        self.sparsity_, self.n_nonzero_, self.layer_sparsity_ = count_zeros(module, self.penalized)
+        if self.penalty is not None:
+            warn_of_dead_layers(trainer, module, self.penalized)

@@ -39,7 +39,7 @@ def flatten_images(X, image_shape=None, name="image_shape"):
     X = np.asarray(X)
     if image_shape is not None and X.shape[1:] != image_shape:
         raise ValueError(f"X holds images of shape {X.shape[1:]}, but {name}={image_shape}.")
-    return X.reshape(len(X), -1), X.shape[1:]
+    return X.reshape(len(X), math.prod(X.shape[1:])), X.shape[1:]
 
 
 def infer_image_shape(n_features, image_shape=None, name="image_shape"):

@@ -1,5 +1,7 @@
 """What a fitted network predicts."""
 
+import copy
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
@@ -26,7 +28,7 @@ class PredictionMixin:
 
         Returns
         -------
-        scores : ndarray of float32 of shape (n,) for two classes, else (n, n_classes)
+        scores : ndarray of shape (n,) for two classes, else (n, n_classes)
         """
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
@@ -42,7 +44,7 @@ class PredictionMixin:
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of each class, an ndarray of float32 of shape (n, n_classes).
+        """Return the probability of each class, an ndarray of shape (n, n_classes).
 
         Parameters
         ----------
@@ -63,10 +65,9 @@ class PredictionMixin:
         check_is_fitted(self)
         X = self._check_pixels(X)
         device = resolve_device(self.device)
-        module = self.module_.to(device)
-        images = Images(
-            X, self.image_shape_, self.pixel_scale_, device, dtype=next(module.parameters()).dtype
-        )
+        # A copy, so that the fitted network stays where any machine can load it.
+        module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
+        images = Images(X, self.image_shape_, self.pixel_scale_, device).on(module)
         return predict_scores(module, images, autocast_for(self.precision, device))
 
     def _check_pixels(self, X, y="no_validation"):

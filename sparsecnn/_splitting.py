@@ -40,10 +40,14 @@ def train_validation_split(y, groups, fraction, rng):
 
 
 def _split_images(y, fraction, rng):
-    n_classes, smallest = len(np.unique(y)), np.bincount(y).min()
-    n_validation = max(n_classes, round(fraction * len(y)))
-    if smallest < 2 or len(y) - n_validation < n_classes:
-        raise ValueError(f"early_stopping needs at least 2 images of every class, got {smallest}.")
+    counts = np.unique(y, return_counts=True)[1]
+    n_validation = max(len(counts), round(fraction * len(y)))
+    if counts.min() < 2:
+        raise ValueError(f"early_stopping needs at least 2 images of every class, got {counts.min()}.")
+    if len(y) - n_validation < len(counts):
+        raise ValueError(
+            f"validation_fraction={fraction} of {len(y)} images leaves too few for {len(counts)} classes."
+        )
     splitter = StratifiedShuffleSplit(n_splits=1, test_size=n_validation, random_state=rng)
     return next(splitter.split(y, y))
 

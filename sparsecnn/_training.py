@@ -18,7 +18,6 @@ from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
-HISTORY = ("loss", "validation_score", "sparsity", "lagrangian", "distance", "lam")
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class Trainer:
     module : nn.Module
         Holds the weights w while it trains, and the sparse u after `train`.
     optimizer : RVSM
-    safe_lam : dict of str to float
-        For each penalised layer, the λ that would zero half of its initial weights.
+    first_median : dict of str to Tensor
+        For each penalised layer, the median magnitude of its non-zero weights before training, if any.
     autocast : callable
         Returns the context in which the network computes.
     rng : RandomState
@@ -84,12 +83,12 @@ class Trainer:
 
     module: torch.nn.Module
     optimizer: object
-    safe_lam: dict
+    first_median: dict
     autocast: object
     rng: np.random.RandomState
     lam_start: float = 0.0
     epoch: int = 0
-    history: dict = field(default_factory=lambda: {name: [] for name in HISTORY})
+    history: dict = field(default_factory=dict)
 
     def train(self, images, plan, validation=None, progress=None):
         """Run the whole plan and leave the sparse network in `module`.
@@ -114,15 +113,33 @@ class Trainer:
             if kept.state is None:
                 raise
             warnings.warn(
-                f"Training was interrupted; the network of epoch {self.epoch}, the last finished, is kept.",
+                f"Training was interrupted; the network of epoch {kept.epoch} is kept.",
                 TrainingInterruptedWarning,
                 stacklevel=3,
             )
         self.module.load_state_dict(kept.state)
-        self._update_norms(images, plan)
+        self.optimizer.lam = kept.lam
+        self.update_norms(images, plan)
 
-    def train_epoch(self, images, plan):
-        """Run one epoch of the plan and record its loss."""
+    def train_epoch(self, images, plan, validation=None, kept=None):
+        """Run one epoch of the plan, offer the sparse network to `kept`, and write the history."""
+        loss = self._train_batches(images, plan)
+        score = None
+        self.optimizer.update_u()
+        if kept is not None:
+            with self.optimizer.sparse_weights():
+                score = None if validation is None else self._score(images, plan, validation)
+                settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
+                kept.offer(self.module, score, settled, self.epoch, self.optimizer.lam)
+        self._record(loss, score)
+
+    def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
+        while self.epoch < last_epoch and not kept.stale:
+            self.train_epoch(images, plan, validation, kept)
+            _show(progress, self.history)
+
+    def _train_batches(self, images, plan):
+        """Return the mean loss of one epoch."""
         self.module.train()
         batches = shuffled_batches(len(images), plan.batch_size, self.rng)
         total = torch.zeros((), device=images.device)
@@ -131,17 +148,14 @@ class Trainer:
             total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
-        self._record(float(total) / len(images), plan)
-
-    def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
-        while self.epoch < last_epoch and not kept.stale:
-            self.train_epoch(images, plan)
-            with self.optimizer.sparse_weights():
-                score = None if validation is None else self._score(images, plan, validation)
-                settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
-                kept.offer(self.module, score, settled)
-            self.history["validation_score"].append(score)
-            _show(progress, self.history)
+        self._set_schedule(plan, self.epoch)
+        loss = float(total) / len(images)
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"The loss became {loss} in epoch {self.epoch}: training diverged. Lower "
+                f"learning_rate_init={plan.learning_rate_init} or scale X."
+            )
+        return loss
 
     def _train_batch(self, x, y, weight, augmented):
         if augmented:
@@ -161,28 +175,26 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = plan.learning_rate(epoch)
 
-    def _record(self, loss, plan):
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"The loss became {loss} in epoch {self.epoch}: training diverged. Lower "
-                f"learning_rate_init={plan.learning_rate_init} or scale X."
-            )
-        if not self.optimizer.support_fixed:
-            self.optimizer.update_u()
+    def _record(self, loss, score):
         n_weights = sum(u.numel() for u in self.optimizer.u)
         n_zeros = sum(int(torch.count_nonzero(u == 0)) for u in self.optimizer.u)
-        self.history["loss"].append(loss)
-        self.history["sparsity"].append(n_zeros / n_weights if n_weights else 0.0)
-        self.history["lagrangian"].append(self.optimizer.lagrangian(loss))
-        self.history["distance"].append(self.optimizer.distance())
-        self.history["lam"].append(self.optimizer.lam)
+        epoch = {
+            "loss": loss,
+            "validation_score": score,
+            "sparsity": n_zeros / n_weights if n_weights else 0.0,
+            "lagrangian": self.optimizer.lagrangian(loss),
+            "distance": self.optimizer.distance(),
+            "lam": self.optimizer.lam,
+        }
+        for name, value in epoch.items():
+            self.history.setdefault(name, []).append(value)
 
     def _score(self, images, plan, validation):
-        self._update_norms(images, plan)
+        self.update_norms(images, plan)
         correct = predict_scores(self.module, validation, self.autocast).argmax(1) == validation.y
         return float(np.average(correct, weights=validation.weight))
 
-    def _update_norms(self, images, plan):
+    def update_norms(self, images, plan):
         """Take the statistics of batch normalisation anew: from the sparse weights, on images as they are."""
         indices = self.rng.permutation(len(images))[:NORM_IMAGES]
         n_batches = -(-len(indices) // plan.batch_size)
@@ -214,15 +226,15 @@ class _Best:
     def stale(self):
         return self.n_no_change >= self.plan.n_iter_no_change
 
-    def offer(self, module, score, settled):
+    def offer(self, module, score, settled, epoch, lam):
         """Keep the network if it is to be kept, and count the epochs without a better score."""
         if score is not None and settled:
             improved = score > self.score + self.plan.tol
             self.n_no_change = 0 if improved else self.n_no_change + 1
-            if score <= self.score:
+            if score < self.score:
                 return
-            self.score = score
-        self.state = copy.deepcopy(module.state_dict())
+            self.score = score  # of equal networks the later is the sparser, or the better refined
+        self.state, self.epoch, self.lam = copy.deepcopy(module.state_dict()), epoch, lam
 
 
 def _show(progress, history):
@@ -238,7 +250,10 @@ def _show(progress, history):
 @contextlib.contextmanager
 def seeded_torch(seed, device):
     """Seed torch within a ``with`` block, and leave its generators as they were found."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield

@@ -26,13 +26,17 @@ def class_codes(y, classes):
 
 
 def image_weight(sample_weight, class_weight, X, y):
-    """Return the weight of each image, 1 on average over those of weight above 0; None if all are alike."""
+    """Return the weight of each image, or None if all are alike."""
     if sample_weight is None and class_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True, allow_all_zero_weights=False)
     if class_weight is not None:
         weight = weight * compute_sample_weight(class_weight, y)
-    return weight / weight[weight > 0].mean()
+        if weight.min() < 0 or not weight.any():
+            raise ValueError(
+                f"class_weight must be at least 0, and above 0 for a class of y, got {class_weight}."
+            )
+    return weight
 
 
 def network_shape(n_features, image_shape):

@@ -220,6 +220,11 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``, found by bisection; for ℓ0 it is
     half the square of that quantile.
 
+    Raises
+    ------
+    ValueError
+        If `sparsity` or `beta` is out of range, or no λ makes `penalty` zero the weights.
+
     Examples
     --------
     >>> import torch
@@ -227,7 +232,11 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     >>> round(lam_for_sparsity(L0(), torch.tensor([4.0, -1.0, 3.0, 2.0]), beta=1.0, sparsity=0.5), 6)
     2.0
     """
-    magnitudes = w.detach().abs().double().flatten().sort().values
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity must be from 0 to 1, got {sparsity!r}.")
+    if not 0 < beta < math.inf:
+        raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
+    magnitudes = w.detach().abs().cpu().double().flatten().sort().values
     n_zeros = round(sparsity * len(magnitudes))
     if n_zeros == 0 or magnitudes[n_zeros - 1] == 0:
         return 0.0
@@ -235,6 +244,8 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     low, high = 1e-30, 1.0
     while penalty.prox(largest_zero, high).any():
         high *= 16
+        if high > 1e30:
+            raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
     while high / low > 1 + 1e-12:
         middle = math.sqrt(low * high)
         if penalty.prox(largest_zero, middle).any():

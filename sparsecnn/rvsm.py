@@ -50,7 +50,7 @@ class RVSM(Optimizer):
 
     With full-batch gradient descent and an L-Lipschitz ``∇f``, ``η < 2/(β + L)`` makes L decrease at every
     step [2]_. Here the gradient ``β (w - u)`` is added to ``.grad`` and `base` takes the step, so that
-    momentum and adaptive rates act on the whole Lagrangian. A weight without gradient is left alone.
+    momentum and adaptive rates act on the whole Lagrangian. A weight without gradient takes no step.
 
     References
     ----------
@@ -80,9 +80,8 @@ class RVSM(Optimizer):
     def __init__(
         self, base: Optimizer, params: Iterable[Tensor], penalty: Any, lam: float, beta: float = 1.0
     ):
-        super().__init__(base.param_groups, {})
         self.base = base
-        self.param_groups = base.param_groups
+        super().__init__(base.param_groups, {})
         self.penalty = penalty
         self.lam = lam
         self.beta = beta
@@ -90,6 +89,19 @@ class RVSM(Optimizer):
         self._split = list(params)
         self._check_split()
         self.update_u()
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The parameter groups of the base optimizer."""
+        return self.base.param_groups
+
+    @param_groups.setter
+    def param_groups(self, param_groups):
+        self.base.param_groups = param_groups
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group to the base optimizer, with its defaults. Its weights are not split."""
+        self.base.add_param_group(param_group)
 
     @property
     def lam(self) -> float:
@@ -211,10 +223,17 @@ class RVSM(Optimizer):
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned, on the devices of the present weights."""
+        """Restore what `state_dict` returned, on the devices of the present weights.
+
+        Raises
+        ------
+        ValueError
+            If other weights were split when it was saved.
+        """
+        if state_dict["state"].keys() != super().state_dict()["state"].keys():
+            raise ValueError("The checkpoint was saved with other weights split than the present params.")
         super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
         self.base.load_state_dict(state_dict["base"])
-        self.param_groups = self.base.param_groups
         self.lam, self.beta = state_dict["lam"], state_dict["beta"]
         self.support_fixed = state_dict["support_fixed"]
 

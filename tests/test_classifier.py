@@ -103,12 +103,29 @@ def test_no_penalty_equals_lam_zero_without_refinement(stripes):
     assert dense.sparsity_ == 0
 
 
-def test_refinement_keeps_the_support(stripes):
-    unrefined, refined = (small(lam=1e-3, refine_iter=n, max_iter=8) for n in (0, 4))
-    refined.fit(*stripes)
-    unrefined.fit(*stripes)
+def test_refinement_keeps_the_support_and_lowers_the_loss(stripes):
+    refined = small(lam=1e-3, refine_iter=4, max_iter=8).fit(*stripes)
     assert refined.n_iter_ == 12
-    assert refined.history_["sparsity"][8:] == [refined.sparsity_] * 4
+    assert refined.history_["sparsity"][7:] == [refined.sparsity_] * 5
+    assert refined.history_["distance"][8:] == [0.0] * 4
+    assert refined.loss_curve_[-1] < refined.loss_curve_[7]
+
+
+def test_one_epoch_reaches_the_full_lam(stripes):
+    classifier = small(max_iter=1, refine_iter=1, lam=0.01).fit(*stripes)
+    assert classifier.lam_ == 0.01
+    assert classifier.sparsity_ > 0.3
+
+
+def test_penalty_that_makes_no_zeros_trains_all_the_same(stripes):
+    class Ridge:
+        def value(self, w):
+            return w.square().sum() / 2
+
+        def prox(self, w, step):
+            return w / (1 + step)
+
+    assert small(penalty=Ridge()).fit(*stripes).sparsity_ == 0
 
 
 def test_history_has_one_value_an_epoch(stripes):
@@ -245,8 +262,43 @@ def test_partial_fit_learns_from_chunks(stripes):
         for chunk in np.array_split(np.arange(len(X)), 3):
             classifier.partial_fit(X[chunk], y[chunk], classes=["across", "down"])
     assert classifier.n_iter_ == 24
+    assert {len(values) for values in classifier.history_.values()} == {24}
     assert classifier.score(X, y) > 0.95
     assert classifier.sparsity_ > 0
+
+
+def test_partial_fit_uses_norms_of_the_sparse_network(stripes):
+    classifier = small(penalized="all", lam=5e-3, augment=True, max_iter=10)
+    for _ in range(20):
+        classifier.partial_fit(*stripes)
+    assert classifier.score(*make_stripes(200, random_state=1)) > 0.9
+
+
+def test_refused_partial_fit_does_not_disturb_the_next(stripes):
+    X, y = stripes
+    disturbed, undisturbed = small().partial_fit(X, y), small().partial_fit(X, y)
+    with pytest.raises(ValueError, match="expecting 256 features"):
+        disturbed.partial_fit(X.reshape(len(X), -1)[:, :100], y)
+    assert torch.equal(state(disturbed.partial_fit(X, y)), state(undisturbed.partial_fit(X, y)))
+
+
+def test_partial_fit_takes_chunks_of_several_types():
+    X, y = np.random.default_rng(0).normal(size=(24, 30)), np.arange(24) % 2
+    classifier = small().partial_fit(X, y).partial_fit(X.astype(np.float32), y)
+    assert classifier.n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "arguments", "message"),
+    [
+        ({"class_weight": "balanced"}, {}, "needs all images at once"),
+        ({}, {"classes": ["a", "b"]}, "first call"),
+    ],
+)
+def test_partial_fit_refuses_what_it_cannot_do(stripes, params, arguments, message):
+    classifier = small().partial_fit(*stripes).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        classifier.partial_fit(*stripes, **arguments)
 
 
 def test_partial_fit_goes_on_after_pickling(stripes):
@@ -272,6 +324,16 @@ def test_early_stopping_restores_the_best_sparse_network(stripes):
     classifier.fit(*stripes)
     assert classifier.n_iter_ < 42
     assert classifier.sparsity_ > 0.1
+    scores, sparsity = classifier.history_["validation_score"], classifier.history_["sparsity"]
+    candidates = [i for i in range(len(scores)) if classifier.history_["lam"][i] == 1e-3]
+    best = max(candidates, key=lambda i: (scores[i], i))
+    assert classifier.sparsity_ == sparsity[best]
+
+
+def test_early_stopping_never_keeps_a_network_of_a_smaller_lam(stripes):
+    classifier = small(early_stopping=True, max_iter=2, refine_iter=0, lam=5e-3).fit(*stripes)
+    assert classifier.sparsity_ > 0.3
+    assert classifier.lam_ == 5e-3
 
 
 def test_early_stopping_keeps_groups_together(stripes, monkeypatch):
@@ -315,6 +377,18 @@ def test_own_module_is_trained_and_left_alone(stripes, module):
     assert before is None or torch.equal(module.out.weight, before)
 
 
+def test_module_from_a_function_is_not_trained_in_place(stripes):
+    module = OwnNetwork()
+    before = module.out.weight.clone()
+    assert small(module=lambda: module).fit(*stripes).module_ is not module
+    assert torch.equal(module.out.weight, before)
+
+
+def test_module_must_be_a_torch_module(stripes):
+    with pytest.raises(ValueError, match=r"module must be or return a torch.*got 3"):
+        small(module=lambda: 3).fit(*stripes)
+
+
 def test_own_module_with_wrong_output_is_refused(stripes):
     with pytest.raises(ValueError, match=r"scores of shape \(2, 2\).*has shape \(2, 5\)"):
         small(module=OwnNetwork(n_classes=5)).fit(*stripes)
@@ -344,7 +418,8 @@ def test_grid_search_sweeps_penalty_lam_beta(stripes):
 def test_grid_search_reaches_into_the_penalty(stripes):
     search = GridSearchCV(small(penalty=TransformedL1(), max_iter=1), {"penalty__a": [0.1, 10.0]}, cv=2)
     search.fit(*stripes)
-    assert search.best_estimator_.penalty.a in (0.1, 10.0)
+    assert [params["penalty__a"] for params in search.cv_results_["params"]] == [0.1, 10.0]
+    assert search.best_estimator_.penalty.a == search.best_params_["penalty__a"]
 
 
 def test_pipeline_calibration_and_stacking_work(stripes):
@@ -436,6 +511,17 @@ def test_early_stopping_refuses_too_few_images():
         small(early_stopping=True, batch_size="auto").fit(np.zeros((5, 16, 16)), [0, 0, 0, 0, 1])
 
 
+def test_early_stopping_refuses_too_large_a_fraction(stripes):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.99 of 120 images leaves too few"):
+        small(early_stopping=True, validation_fraction=0.99).fit(*stripes)
+
+
+@pytest.mark.parametrize("weights", [{"across": 0.0, "down": 0.0}, {"across": -1.0, "down": 1.0}])
+def test_class_weight_must_leave_something_to_learn(stripes, weights):
+    with pytest.raises(ValueError, match="class_weight must be at least 0"):
+        small(class_weight=weights).fit(*stripes)
+
+
 def test_early_stopping_refuses_one_group_in_a_class(stripes):
     X, y = stripes
     with pytest.raises(ValueError, match="at least 2 groups in every class, got 1"):
@@ -471,4 +557,15 @@ def test_interrupted_fit_keeps_the_last_finished_epoch(stripes):
     with pytest.warns(TrainingInterruptedWarning, match="network of epoch"):
         classifier.fit(X, y)
     assert 1 <= classifier.n_iter_ < 100_000
+    assert {len(values) for values in classifier.history_.values()} == {classifier.n_iter_}
+    assert classifier.lam_ == classifier.history_["lam"][-1]
     assert classifier.predict(X).shape == y.shape
+
+
+def test_fit_interrupted_in_its_first_epoch_is_no_fit(stripes):
+    X = np.zeros((20_000, 16, 16), dtype=np.uint8)
+    classifier = small(batch_size=1)
+    interrupt_after(1)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X, np.arange(len(X)) % 2)
+    assert not hasattr(classifier, "module_")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sparsecnn.penalties import L0, L1, PENALTIES, TransformedL1, get_penalty
+from sparsecnn.penalties import L0, L1, PENALTIES, TransformedL1, get_penalty, lam_for_sparsity
 
 CASES = [L0(), L1(), TransformedL1(a=1.0), TransformedL1(a=0.01), TransformedL1(a=100.0)]
 # prox of [-2, 0.5, 1.5] with step 0.5, and the value of [-2, 0, 0.5].
@@ -119,3 +119,26 @@ def test_get_penalty_suggests_the_near_name():
 def test_get_penalty_refuses_what_has_no_prox(penalty):
     with pytest.raises(ValueError, match=r"value\(w\) and prox\(w, step\)"):
         get_penalty(penalty)
+
+
+@pytest.mark.parametrize("penalty", CASES, ids=str)
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.99, 1.0])
+def test_lam_for_sparsity_zeroes_the_wanted_fraction(penalty, sparsity):
+    w = torch.randn(200, generator=torch.Generator().manual_seed(0))
+    lam = lam_for_sparsity(penalty, w, beta=2.0, sparsity=sparsity)
+    assert int((penalty.prox(w.double(), lam / 2.0) == 0).sum()) == round(200 * sparsity)
+
+
+@pytest.mark.parametrize(("sparsity", "beta"), [(1.5, 1.0), (-0.5, 1.0), (0.5, 0.0)])
+def test_lam_for_sparsity_refuses_bad_arguments(sparsity, beta):
+    with pytest.raises(ValueError, match=r"sparsity must be|beta must be"):
+        lam_for_sparsity(L0(), W, beta, sparsity)
+
+
+def test_lam_for_sparsity_refuses_a_penalty_without_zeros():
+    class Ridge:
+        def prox(self, w, step):
+            return w / (1 + step)
+
+    with pytest.raises(ValueError, match="does not set weights to zero"):
+        lam_for_sparsity(Ridge(), W, 1.0, 0.5)

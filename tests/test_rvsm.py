@@ -301,3 +301,23 @@ def test_rvsm_refuses_the_same_weight_twice():
     net = small_network()
     with pytest.raises(ValueError, match="same tensor twice"):
         RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net[0].weight, net[0].weight], L0(), 0.1)
+
+
+def test_param_groups_are_those_of_the_base_even_after_loading():
+    net = small_network()
+    optimizer = adam_rvsm(net)
+    optimizer.base.load_state_dict(optimizer.base.state_dict())
+    assert optimizer.param_groups is optimizer.base.param_groups
+    extra = nn.Parameter(torch.ones(2))
+    optimizer.add_param_group({"params": [extra]})
+    extra.sum().backward()
+    train(net, optimizer, n_steps=1)
+    assert optimizer.base.param_groups[-1]["params"][0] is extra
+
+
+def test_checkpoint_of_another_split_is_refused():
+    net = small_network()
+    optimizer = adam_rvsm(net)
+    other = RVSM(torch.optim.Adam(net.parameters()), [net[2].weight], L0(), 0.1)
+    with pytest.raises(ValueError, match="other weights split"):
+        other.load_state_dict(optimizer.state_dict())

@@ -1,0 +1,37 @@
+"""What came of training: zeros, and layers that died of them."""
+
+import warnings
+
+import torch
+
+from sparsecnn._network import layer_weights, penalized_weights
+from sparsecnn.exceptions import DeadLayerWarning
+from sparsecnn.penalties import lam_for_sparsity
+
+
+def count_zeros(module, penalized):
+    """Return sparsity and number of non-zeros of the penalised weights, and every layer's sparsity."""
+    sizes = [(int(torch.count_nonzero(w)), w.numel()) for w in penalized_weights(module, penalized).values()]
+    n_nonzero, n_weights = (sum(column) for column in zip(*sizes, strict=True))
+    layer_sparsity = {
+        name: 1 - int(torch.count_nonzero(w)) / w.numel() for name, w in layer_weights(module).items()
+    }
+    return 1 - n_nonzero / n_weights, n_nonzero, layer_sparsity
+
+
+def warn_of_dead_layers(trainer, module, penalized):
+    """Warn of every penalised layer of `module` without a weight, and say which λ to try."""
+    optimizer = trainer.optimizer
+    for name, weight in penalized_weights(module, penalized).items():
+        if weight.any():
+            continue
+        advice = "it was so before this training: fit anew, with warm_start=False"
+        if name in trainer.first_median:
+            lam = lam_for_sparsity(optimizer.penalty, trainer.first_median[name], optimizer.beta, 1.0)
+            advice = f"its weights began so small that you should try lam={lam:.3g} or less"
+        warnings.warn(
+            f"All weights of layer {name!r} are zero at lam={optimizer.lam}, beta={optimizer.beta}, so the "
+            f"output does not depend on the image; {advice}.",
+            DeadLayerWarning,
+            stacklevel=6,
+        )
