@@ -5,7 +5,6 @@ on or off centre, on clean or grainy paper. A tremor shifts the outline along it
 smooth noise or jerks. 4,000 images to train on, 2,000 to test on, which share neither font family nor word.
 """
 
-import argparse
 from pathlib import Path
 
 import matplotlib
@@ -13,9 +12,8 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from PIL import Image, ImageChops, ImageDraw
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import Bunch
-from words import print_table
+from words import compare
 
 SIDE = 64
 OVERSAMPLING = 4
@@ -129,18 +127,5 @@ def make_split(seed, n_train=4000, n_test=2000):
     return train, make_other_curves(n_test, TEST_FONTS, test_words, [seed, 1])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--precision", default="float32", choices=["float32", "bf16", "auto"])
-    arguments = parser.parse_args()
-    print(f"{'penalty':>14} {'seed':>5} {'accuracy':>9} {'FC zeros':>9} {'weights kept':>13} {'seconds':>8}")
-    for seed in arguments.seeds:
-        train, test = make_split(seed)
-        print_table(train, test, seed, precision=arguments.precision)
-        forest = RandomForestClassifier(300, random_state=seed).fit(train.data, train.target)
-        print(f"{'random forest':>14} {seed:>5} {forest.score(test.data, test.target):>9.2%}")
-
-
 if __name__ == "__main__":
-    main()
+    compare(make_split, __doc__)

@@ -6,10 +6,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from ._checks import check_count, check_image_shape, check_range
-from ._paper import blur, photograph
-from ._tremor import SMALLEST_AMPLITUDE
-from ._words import TARGET_NAMES
+from sparsecnn.datasets._checks import check_count, check_image_shape, check_range
+from sparsecnn.datasets._paper import blur, photograph
+from sparsecnn.datasets._tremor import SMALLEST_AMPLITUDE
+from sparsecnn.datasets._words import TARGET_NAMES
 
 # A person's habits: each is uniform between two bounds over persons, and varies by a part of that range from
 # drawing to drawing.

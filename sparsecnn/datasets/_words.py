@@ -7,10 +7,10 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from sklearn.utils import Bunch, check_random_state
 
-from ._checks import check_count, check_image_shape, check_kinds, check_range
-from ._fonts import draw_word, find_fonts, find_words, measure
-from ._paper import photograph
-from ._tremor import (
+from sparsecnn.datasets._checks import check_count, check_image_shape, check_kinds, check_range
+from sparsecnn.datasets._fonts import draw_word, find_fonts, find_words, measure
+from sparsecnn.datasets._paper import photograph
+from sparsecnn.datasets._tremor import (
     KINDS,
     PATH_PER_LETTER,
     SHORTEST_WAVE,
