@@ -35,7 +35,7 @@ def hog(X):
 def recipes(seed):
     """Return each pipeline by name."""
     network = SparseCurveCNNClassifier(
-        lam=2e-3, augment="flip", max_iter=150, refine_iter=50, class_weight="balanced", random_state=seed
+        augment="flip", max_iter=60, refine_iter=20, class_weight="balanced", random_state=seed
     )
     features = make_pipeline(CurveImageTransformer((2 * SIDE, 2 * SIDE)), FunctionTransformer(hog))
     return {

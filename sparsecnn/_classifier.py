@@ -43,11 +43,12 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     penalty : {"l0", "l1", "tl1"}, penalty object or None, default="l0"
-        What draws weights to zero. An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.01)``,
+        What draws weights to zero. An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``,
         has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
-    lam : float, default=2e-3
+    lam : float or "auto", default="auto"
         λ, the weight of the penalty, at least 0: larger gives more zeros. Under ℓ0, weights of magnitude up
-        to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`.
+        to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`. "auto" follows
+        the weights, so that in the end 90 % of the penalised ones are zero; `lam_` tells what it came to.
     beta : float, default=1.0
         β, the strength of the pull of the weights towards their sparse copy, above 0.
     penalized : {"fc", "all"}, default="fc"
@@ -162,7 +163,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
-        "lam": [Interval(Real, 0, None, closed="left")],
+        "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "penalized": [StrOptions({"fc", "all"})],
         "channels": ["array-like"],
@@ -192,7 +193,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self,
         penalty: Any = "l0",
         *,
-        lam: float = 2e-3,
+        lam: float | str = "auto",
         beta: float = 1.0,
         penalized: str = "fc",
         channels: tuple[int, int, int] = (16, 32, 32),

@@ -15,7 +15,12 @@ from sparsecnn._augment import augment
 from sparsecnn._batches import predict_scores, shuffled_batches
 from sparsecnn._network import set_image_weight
 from sparsecnn.exceptions import TrainingInterruptedWarning
+from sparsecnn.penalties import lam_for_sparsity
 
+# What lam="auto" makes of the penalised weights.
+AUTO_SPARSITY = 0.9
+# Times an epoch at which λ follows its schedule.
+LAM_UPDATES = 8
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
 
@@ -28,7 +33,7 @@ class Plan:
     refine_iter: int
     batch_size: int
     learning_rate_init: float
-    lam: float
+    lam: float | str
     decay: bool = True
     augment: bool | str = False
     n_iter_no_change: int = 10
@@ -52,6 +57,11 @@ class Plan:
         """
         ramp = min(1.0, epoch / max(1, self.max_iter // 2))
         return lam_start + (self.lam - lam_start) * ramp**2
+
+    def sparsity_at(self, epoch):
+        """Return the sparsity that `lam="auto"` asks for after `epoch` epochs, on a cubic curve from 0."""
+        ramp = min(1.0, epoch / max(1, self.max_iter // 2))
+        return AUTO_SPARSITY * (1 - (1 - ramp) ** 3)
 
     def lam_is_final(self, epoch):
         """Return whether λ has reached its final value."""
@@ -144,18 +154,16 @@ class Trainer:
         batches = shuffled_batches(len(images), plan.batch_size, self.rng)
         total = torch.zeros((), device=images.device)
         for i, indices in enumerate(batches):
-            self._set_schedule(plan, self.epoch + i / len(batches))
+            if i % max(1, len(batches) // LAM_UPDATES) == 0:
+                self._check_convergence(float(total), plan)
+                self._set_lam(plan, self.epoch + i / len(batches))
+            self._set_learning_rate(plan, self.epoch + i / len(batches))
             total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
-        self._set_schedule(plan, self.epoch)
-        loss = float(total) / len(images)
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"The loss became {loss} in epoch {self.epoch}: training diverged. Lower "
-                f"learning_rate_init={plan.learning_rate_init} or scale X."
-            )
-        return loss
+        self._check_convergence(float(total), plan)
+        self._set_lam(plan, self.epoch)
+        return float(total) / len(images)
 
     def _train_batch(self, x, y, weight, augmented):
         if augmented:
@@ -170,8 +178,25 @@ class Trainer:
         self.optimizer.step()
         return loss.detach()
 
-    def _set_schedule(self, plan, epoch):
-        self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
+    def _check_convergence(self, loss, plan):
+        weights_are_finite = all(w.isfinite().all() for w in self.optimizer.split)
+        if not (math.isfinite(loss) and weights_are_finite):
+            raise ValueError(
+                f"The loss became {loss}, or the weights infinite, after {len(self.history.get('loss', []))} "
+                f"epochs: training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
+            )
+
+    def _set_lam(self, plan, epoch):
+        if self.optimizer.support_fixed or not self.optimizer.split:
+            return
+        if plan.lam == "auto":
+            weights = torch.cat([w.flatten() for w in self.optimizer.split])
+            optimizer, sparsity = self.optimizer, plan.sparsity_at(epoch)
+            optimizer.lam = lam_for_sparsity(optimizer.penalty, weights, optimizer.beta, sparsity)
+        else:
+            self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
+
+    def _set_learning_rate(self, plan, epoch):
         for group in self.optimizer.param_groups:
             group["lr"] = plan.learning_rate(epoch)
 

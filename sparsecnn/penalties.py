@@ -236,11 +236,12 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
         raise ValueError(f"sparsity must be from 0 to 1, got {sparsity!r}.")
     if not 0 < beta < math.inf:
         raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
-    magnitudes = w.detach().abs().cpu().double().flatten().sort().values
-    n_zeros = round(sparsity * len(magnitudes))
-    if n_zeros == 0 or magnitudes[n_zeros - 1] == 0:
+    n_zeros = round(sparsity * w.numel())
+    if n_zeros == 0:
         return 0.0
-    largest_zero = magnitudes[n_zeros - 1].reshape(1)
+    largest_zero = w.detach().abs().flatten().kthvalue(n_zeros, keepdim=True).values.cpu().double()
+    if not largest_zero.any():
+        return 0.0
     low, high = 1e-30, 1.0
     while penalty.prox(largest_zero, high).any():
         high *= 16

@@ -34,6 +34,8 @@ class RVSM(Optimizer):
 
     Attributes
     ----------
+    split : list of Tensor
+        The weights that are split.
     support_fixed : bool
         Whether zeros are held at zero (see `fix_support`).
 
@@ -86,7 +88,7 @@ class RVSM(Optimizer):
         self.lam = lam
         self.beta = beta
         self.support_fixed = False
-        self._split = list(params)
+        self.split = list(params)
         self._check_split()
         self.update_u()
 
@@ -128,12 +130,12 @@ class RVSM(Optimizer):
     @property
     def u(self) -> list[Tensor]:
         """The sparse copies, in the order of the split weights."""
-        return [self.state[w]["u"] for w in self._split]
+        return [self.state[w]["u"] for w in self.split]
 
     @torch.no_grad()
     def update_u(self) -> None:
         """Set u to ``prox_{(λ/β)P}(w)``; with a fixed support, to w."""
-        for w in self._split:
+        for w in self.split:
             self.state[w]["u"] = (
                 w.clone() if self.support_fixed else self.penalty.prox(w, self.lam / self.beta)
             )
@@ -183,13 +185,13 @@ class RVSM(Optimizer):
     @torch.no_grad()
     def distance(self) -> float:
         """Return ``‖w - u‖``, over all split weights."""
-        return math.sqrt(sum(float((w - u).square().sum()) for w, u in zip(self._split, self.u, strict=True)))
+        return math.sqrt(sum(float((w - u).square().sum()) for w, u in zip(self.split, self.u, strict=True)))
 
     @torch.no_grad()
     def finalize(self) -> None:
         """Write the sparse weights u, those of the present w, into the network."""
         self.update_u()
-        for w, u in zip(self._split, self.u, strict=True):
+        for w, u in zip(self.split, self.u, strict=True):
             w.copy_(u)
 
     def fix_support(self) -> None:
@@ -203,13 +205,13 @@ class RVSM(Optimizer):
     @contextlib.contextmanager
     def sparse_weights(self) -> Iterator[None]:
         """Hold the sparse weights in the network within a ``with`` block, for instance to validate it."""
-        dense = [w.detach().clone() for w in self._split]
+        dense = [w.detach().clone() for w in self.split]
         self.finalize()
         try:
             yield
         finally:
             with torch.no_grad():
-                for w, kept in zip(self._split, dense, strict=True):
+                for w, kept in zip(self.split, dense, strict=True):
                     w.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
@@ -239,30 +241,30 @@ class RVSM(Optimizer):
 
     def __getstate__(self):
         # torch's own keeps only what every optimizer has.
-        own = ("base", "penalty", "_lam", "_beta", "support_fixed", "_split")
+        own = ("base", "penalty", "_lam", "_beta", "support_fixed", "split")
         return super().__getstate__() | {name: getattr(self, name) for name in own}
 
     def _step_on_support(self, closure):
         loss = self.base.step(closure)
-        for w, u in zip(self._split, self.u, strict=True):
+        for w, u in zip(self.split, self.u, strict=True):
             w.mul_(u != 0)
         return loss
 
     def _add_pull(self):
-        for w, u in zip(self._split, self.u, strict=True):
+        for w, u in zip(self.split, self.u, strict=True):
             if w.grad is not None:
                 w.grad.add_(w, alpha=self.beta).sub_(u, alpha=self.beta)
 
     def _pull(self):
-        squares = [(w - u).square().sum() for w, u in zip(self._split, self.u, strict=True)]
+        squares = [(w - u).square().sum() for w, u in zip(self.split, self.u, strict=True)]
         return self.beta / 2 * sum(squares)
 
     def _check_split(self):
         optimized = {id(w) for group in self.param_groups for w in group["params"]}
-        for i, w in enumerate(self._split):
+        for i, w in enumerate(self.split):
             if id(w) not in optimized:
                 raise ValueError(
                     f"params[{i}], of shape {tuple(w.shape)}, is not optimized by the base optimizer."
                 )
-        if len({id(w) for w in self._split}) < len(self._split):
+        if len({id(w) for w in self.split}) < len(self.split):
             raise ValueError("params holds the same tensor twice.")

@@ -26,6 +26,7 @@ from sparsecnn.penalties import TransformedL1
 def small(**params):
     """Return a classifier that trains in a second."""
     quick = {"channels": (4, 4, 8), "kernel_size": 3, "max_iter": 8, "refine_iter": 2, "batch_size": 32}
+    quick["lam"] = 1e-4
     return SparseCurveCNNClassifier(**quick | {"augment": False, "random_state": 0} | params)
 
 
@@ -126,6 +127,22 @@ def test_penalty_that_makes_no_zeros_trains_all_the_same(stripes):
             return w / (1 + step)
 
     assert small(penalty=Ridge()).fit(*stripes).sparsity_ == 0
+    with pytest.raises(ValueError, match="does not set weights to zero"):
+        small(penalty=Ridge(), lam="auto").fit(*stripes)
+
+
+@pytest.mark.parametrize("penalty", ["l0", "l1", "tl1"])
+@pytest.mark.parametrize("penalized", ["fc", "all"])
+def test_auto_lam_ends_at_nine_zeros_in_ten(stripes, penalty, penalized):
+    classifier = small(penalty=penalty, penalized=penalized, lam="auto", channels=(8, 8, 16)).fit(*stripes)
+    assert classifier.sparsity_ == pytest.approx(0.9, abs=0.005)
+    assert classifier.lam_ == classifier.history_["lam"][-1] > 0
+
+
+def test_auto_lam_never_kills_a_network_of_few_steps(stripes):
+    X, y = stripes
+    classifier = SparseCurveCNNClassifier(random_state=0, max_iter=4, refine_iter=1).fit(X[:10], y[:10])
+    assert classifier.n_nonzero_ > 0
 
 
 def test_history_has_one_value_an_epoch(stripes):

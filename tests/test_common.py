@@ -19,7 +19,7 @@ ESTIMATORS = [
     SparseCurveCNNClassifier(),
     SparseCurveCNNClassifier("tl1", **SMALL),
     SparseCurveCNNClassifier(TransformedL1(a=1.0), penalized="all", batch_norm=False, **SMALL),
-    SparseCurveCNNClassifier("l1", penalized="all", early_stopping=True, validation_fraction=0.2, **SMALL),
+    SparseCurveCNNClassifier("l1", lam=1e-3, penalized="all", **SMALL),
     SparseCurveCNNClassifier(None, **SMALL),
     CurveImageTransformer(),
     CurveImageTransformer((16, 16), dtype="uint8", crop=False),

@@ -1,0 +1,70 @@
+"""The examples of the README run as they stand, on smaller data."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sparsecnn.datasets import make_shaky_spirals
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def block(name):
+    """Return the one example that contains `name`."""
+    (found,) = [code for code in BLOCKS if name in code]
+    return found
+
+
+@pytest.fixture
+def drawings(tmp_path, monkeypatch):
+    """A folder of drawn spirals, two people a class, in the present directory."""
+    monkeypatch.chdir(tmp_path)
+    spirals = make_shaky_spirals(16, persons=4, random_state=0)
+    for i, (image, label, person) in enumerate(
+        zip(spirals.images, spirals.target, spirals.groups, strict=True)
+    ):
+        folder = tmp_path / "spirals" / spirals.target_names[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - image).save(folder / f"V{int(person):02}-{i}.png")
+    return sorted(tmp_path.glob("spirals/*/*.png"))
+
+
+def test_readme_has_every_example():
+    assert len(BLOCKS) == 4
+
+
+def test_readme_pipeline_reads_files(drawings):
+    names = {"paths": drawings, "labels": [path.parent.name for path in drawings]}
+    exec(block("reader.fit(paths, labels)"), names)
+    assert 0 < names["reader"][-1].sparsity_ < 1
+
+
+def test_readme_grid_search_finds_a_sparse_network(capsys):
+    code = block("GridSearchCV").replace("make_shaky_words(1000", "make_shaky_words(120")
+    exec(code.replace("[1e-4, 3e-4]", "[1e-5, 3e-5]"), {})  # fewer steps, smaller weights
+    assert "'penalty'" in capsys.readouterr().out
+
+
+def test_readme_real_drawings_are_judged_by_person(drawings):
+    names = {}
+    exec(block("LeaveOneGroupOut"), names)
+    assert names["predicted"].shape == (16,)
+
+
+def test_readme_torch_network_becomes_sparse():
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        (torch.rand(32, 28, 28, generator=generator), torch.randint(10, (32,), generator=generator))
+        for _ in range(20)
+    ]
+    names = {"batches": batches}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        exec(block("fix_support"), names)
+    weight = names["net"][1].weight.detach().numpy()
+    assert 0.2 < np.mean(weight == 0) < 1
