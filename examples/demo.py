@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, train_te
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.datasets import load_fonts, load_words, make_shaky_words
-from sparsecnn.model_selection import sparsity_scorer
+from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 SEED = 1
 GRID = {"lam": [1e-4, 5e-4], "beta": [0.5, 1.0]}
