@@ -18,7 +18,7 @@ from sparsecnn.datasets import load_fonts, load_words, make_shaky_words
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 SEED = 1
-GRID = {"lam": [1e-4, 5e-4], "beta": [0.5, 1.0]}
+GRID = {"lam": [5e-5, 2e-4], "beta": [0.5, 1.0]}
 PICTURE = Path("demo_tradeoff.png")
 
 
@@ -36,10 +36,10 @@ def classifier(**params):
     return SparseCurveCNNClassifier(precision="auto", random_state=SEED, **params)
 
 
-def sweep(train, n_images=1000):
+def sweep(train, n_images=800):
     """Cross-validate penalty, λ and β on few images and epochs; no font is in two folds."""
     search = GridSearchCV(
-        classifier(max_iter=8, refine_iter=2),
+        classifier(max_iter=6, refine_iter=2),
         [{"penalty": [None]}, {"penalty": ["l0"], **GRID}, {"penalty": ["tl1"], **GRID}],
         scoring={"accuracy": "accuracy", "sparsity": sparsity_scorer},
         cv=StratifiedGroupKFold(2),
