@@ -55,17 +55,19 @@ class Plan:
 
         Quadratic, so that the threshold √(2λ/β) of ℓ0 grows evenly.
         """
-        ramp = min(1.0, epoch / max(1, self.max_iter // 2))
-        return lam_start + (self.lam - lam_start) * ramp**2
+        return lam_start + (self.lam - lam_start) * self._ramp(epoch) ** 2
 
     def sparsity_at(self, epoch):
         """Return the sparsity that `lam="auto"` asks for after `epoch` epochs, on a cubic curve from 0."""
-        ramp = min(1.0, epoch / max(1, self.max_iter // 2))
-        return AUTO_SPARSITY * (1 - (1 - ramp) ** 3)
+        return AUTO_SPARSITY * (1 - (1 - self._ramp(epoch)) ** 3)
 
     def lam_is_final(self, epoch):
         """Return whether λ has reached its final value."""
         return epoch >= self.max_iter // 2
+
+    def _ramp(self, epoch):
+        """Return how far λ has been brought in after `epoch` epochs, from 0 to 1."""
+        return min(1.0, epoch / max(1, self.max_iter // 2))
 
 
 @dataclass
@@ -221,17 +223,16 @@ class Trainer:
 
     def update_norms(self, images, plan):
         """Take the statistics of batch normalisation anew: from the sparse weights, on images as they are."""
-        indices = self.rng.permutation(len(images))[:NORM_IMAGES]
-        n_batches = -(-len(indices) // plan.batch_size)
+        batches = shuffled_batches(len(images), plan.batch_size, self.rng)
 
-        def batches():
-            for part in np.array_split(indices, n_batches):
-                x, _, weight = images.batch(part)
+        def inputs():
+            for indices in batches[: -(-NORM_IMAGES // plan.batch_size)]:
+                x, _, weight = images.batch(indices)
                 set_image_weight(self.module, weight)
                 yield x
 
         with self.autocast():
-            update_bn(batches(), self.module)
+            update_bn(inputs(), self.module)
         set_image_weight(self.module, None)
 
 
