@@ -3,20 +3,48 @@
 import pytest
 import torch
 
-from sparsecnn.penalties import L0, L1, PENALTIES, TransformedL1, get_penalty, lam_for_sparsity
+from sparsecnn.penalties import (
+    L0,
+    L1,
+    MCP,
+    PENALTIES,
+    SCAD,
+    CappedL1,
+    L1MinusL2,
+    LHalf,
+    Log,
+    TransformedL1,
+    get_penalty,
+    lam_for_sparsity,
+)
 
-CASES = [L0(), L1(), TransformedL1(a=1.0), TransformedL1(a=0.01), TransformedL1(a=100.0)]
+CASES = [
+    *(L0(), L1(), TransformedL1(a=1.0), TransformedL1(a=0.01), TransformedL1(a=100.0), LHalf()),
+    *(SCAD(), SCAD(a=2.1), MCP(), MCP(gamma=1.2), Log(), Log(epsilon=1.0), CappedL1(), CappedL1(theta=1.0)),
+    *(L1MinusL2(), L1MinusL2(alpha=0.3)),
+]
+SEPARABLE = [penalty for penalty in CASES if not isinstance(penalty, L1MinusL2)]
 # prox of [-2, 0.5, 1.5] with step 0.5, and the value of [-2, 0, 0.5].
 EXPECTED = [
     (L0(), [-2.0, 0.0, 1.5], 2.0),
     (L1(), [-1.5, 0.0, 1.0], 2.5),
     (TransformedL1(a=1.0), [-1.879385, 0.0, 1.313099], 2.0),
+    (LHalf(), [-1.814402, 0.0, 1.278937], 2.121320),
+    (L1MinusL2(), [-1.916025, 0.0, 1.277350], 0.438447),
+    (SCAD(), [-2.0, 0.0, 1.294118], 2.314815),
+    (MCP(), [-2.0, 0.0, 1.5], 1.791667),
+    (Log(epsilon=0.5), [-1.780776, 0.0, 1.207107], 2.302585),
+    (CappedL1(theta=1.0), [-2.0, 0.0, 1.5], 1.5),
 ]
 W = torch.tensor([-2.0, 0.5, 1.5], dtype=torch.float64)
 
 
+def value(penalty, x, step):
+    return penalty.value(x, step) if penalty.follows_step else penalty.value(x)
+
+
 def objective(penalty, x, w, step):
-    values = torch.stack([penalty.value(xi) for xi in x.reshape(-1, 1)])
+    values = torch.stack([value(penalty, xi, step) for xi in x.reshape(-1, 1)])
     return 0.5 * (x - w).square() + step * values.reshape(x.shape)
 
 
@@ -30,7 +58,7 @@ def test_penalty_equals_hand_computed(penalty, prox, value):
     assert float(penalty.value(torch.tensor([-2.0, 0.0, 0.5]))) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("penalty", CASES, ids=str)
+@pytest.mark.parametrize("penalty", SEPARABLE, ids=str)
 def test_prox_beats_every_point_of_a_grid(penalty):
     generator = torch.Generator().manual_seed(0)
     grid = torch.cat([torch.linspace(-8, 8, 1601, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
@@ -39,6 +67,37 @@ def test_prox_beats_every_point_of_a_grid(penalty):
         step = 2 * float(torch.rand(1, generator=generator)) ** 3
         best = objective(penalty, penalty.prox(w, step), w, step)
         assert best <= objective(penalty, grid, w, step).min() + 1e-12
+
+
+@pytest.mark.parametrize("penalty", [L1MinusL2(), L1MinusL2(alpha=0.3)], ids=str)
+def test_prox_of_l1_minus_l2_beats_every_point_of_a_plane(penalty):
+    generator = torch.Generator().manual_seed(0)
+    axis = torch.linspace(-4, 4, 401, dtype=torch.float64)
+    plane = torch.cartesian_prod(axis, axis)
+    penalties = plane.abs().sum(1) - penalty.alpha * plane.norm(dim=1)
+    for _ in range(60):
+        w = torch.randn(2, generator=generator, dtype=torch.float64)
+        step = 2 * float(torch.rand(1, generator=generator)) ** 2
+        x = penalty.prox(w, step)
+        best = (x - w).square().sum() / 2 + step * penalty.value(x)
+        assert best <= ((plane - w).square().sum(1) / 2 + step * penalties).min() + 1e-12
+
+
+def test_l1_minus_l2_keeps_the_largest_weight():
+    w = torch.tensor([[0.3, -0.8], [0.5, 0.1]])
+    assert L1MinusL2().prox(w, 2.0).tolist() == [[0.0, pytest.approx(-0.8)], [0.0, 0.0]]
+    assert L1MinusL2(alpha=0.5).prox(w, 1.0).tolist() == [[0.0, pytest.approx(-0.3)], [0.0, 0.0]]
+    assert not L1MinusL2(alpha=0.5).prox(w, 2.0).any()
+
+
+def test_penalty_subclass_is_found_by_its_name():
+    class Ridgeless(L0, name="ridgeless"):
+        pass
+
+    try:
+        assert isinstance(get_penalty("ridgeless"), Ridgeless)
+    finally:
+        del PENALTIES["ridgeless"]
 
 
 @pytest.mark.parametrize("penalty", CASES, ids=str)
@@ -97,10 +156,23 @@ def test_transformed_l1_equals_the_published_formula():
     torch.testing.assert_close(TransformedL1(a=a).prox(w, step), expected)
 
 
-@pytest.mark.parametrize("a", [0.0, -1.0, float("nan"), float("inf")])
-def test_transformed_l1_refuses_bad_a(a):
-    with pytest.raises(ValueError, match="a > 0, got a="):
-        TransformedL1(a=a).prox(W, 0.1)
+@pytest.mark.parametrize(
+    ("penalty", "needs"),
+    [
+        *((TransformedL1(a=a), "a > 0, got a=") for a in (0.0, -1.0, float("nan"), float("inf"))),
+        (SCAD(a=2.0), "a > 2, got a=2.0"),
+        (MCP(gamma=1.0), "gamma > 1, got gamma=1.0"),
+        (Log(epsilon=0), "epsilon > 0, got epsilon=0"),
+        (CappedL1(theta=-1), "theta > 0, got theta=-1"),
+        (L1MinusL2(alpha=1.5), "0 <= alpha <= 1, got alpha=1.5"),
+    ],
+    ids=str,
+)
+def test_penalty_refuses_bad_parameter(penalty, needs):
+    with pytest.raises(ValueError, match=needs):
+        penalty.prox(W, 0.1)
+    with pytest.raises(ValueError, match=needs):
+        penalty.value(W)
 
 
 @pytest.mark.parametrize("penalty", CASES, ids=str)
@@ -125,6 +197,10 @@ def test_get_penalty_refuses_what_has_no_prox(penalty):
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.99, 1.0])
 def test_lam_for_sparsity_zeroes_the_wanted_fraction(penalty, sparsity):
     w = torch.randn(200, generator=torch.Generator().manual_seed(0))
+    if getattr(penalty, "alpha", 0) == sparsity == 1:
+        with pytest.raises(ValueError, match="does not set"):  # its largest weight survives any step
+            lam_for_sparsity(penalty, w, beta=2.0, sparsity=sparsity)
+        return
     lam = lam_for_sparsity(penalty, w, beta=2.0, sparsity=sparsity)
     assert int((penalty.prox(w.double(), lam / 2.0) == 0).sum()) == round(200 * sparsity)
 

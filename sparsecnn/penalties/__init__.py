@@ -1,0 +1,16 @@
+"""Sparsity penalties P and their proximal maps, on torch tensors.
+
+A penalty has two methods: ``value(w)``, the sum of P over all weights, and ``prox(w, step)``, the
+minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it.
+"""
+
+from sparsecnn.penalties import _concave, _lookup, _norms
+from sparsecnn.penalties._base import PENALTIES, Penalty
+from sparsecnn.penalties._concave import *
+from sparsecnn.penalties._lookup import *
+from sparsecnn.penalties._norms import *
+
+__all__ = ["PENALTIES", "Penalty"]
+__all__ += _concave.__all__
+__all__ += _lookup.__all__
+__all__ += _norms.__all__

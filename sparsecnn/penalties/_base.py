@@ -1,0 +1,80 @@
+"""What all penalties share, and where they are found by name."""
+
+import abc
+import math
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+PENALTIES: dict[str, type["Penalty"]] = {}
+
+
+class Penalty(BaseEstimator, abc.ABC):
+    """A sparsity penalty P with its proximal map.
+
+    A subclass is found by name in `PENALTIES` as soon as it is defined:
+    ``class L0(Penalty, name="l0")``. It has `value` and either `prox` or ``_shrink(magnitude, step)``, the
+    proximal map of magnitudes: a tensor of at least single precision, in which zeros may come out negative.
+
+    Attributes
+    ----------
+    follows_step : bool
+        Whether the shape of P depends on the step, so that `value` takes it as a second argument.
+    """
+
+    follows_step = False
+
+    def __init_subclass__(cls, name: str | None = None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if name is not None:
+            PENALTIES[name] = cls
+
+    @abc.abstractmethod
+    def value(self, w: Tensor) -> Tensor:
+        """Return the sum of P over all weights, as a scalar tensor."""
+
+    def prox(self, w: Tensor, step: float) -> Tensor:
+        """Return the minimiser x of ``(x - w)²/2 + step·P(x)``, with exact zeros.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float
+            λ/β, at least 0.
+
+        Raises
+        ------
+        ValueError
+            If `step` or a parameter of the penalty is out of range.
+        """
+        step = check_step(step)
+        # Half precision has too few digits for the formulas.
+        magnitude = w.abs().to(torch.promote_types(w.dtype, torch.float32))
+        shrunk = self._shrink(magnitude, step)
+        return torch.where(shrunk > 0, shrunk.copysign(w), 0).to(w.dtype)
+
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} has neither prox nor _shrink.")
+
+    def _check_parameter(self, name, low, high=math.inf, closed=False):
+        """Return the parameter `name`, between `low` and `high`: both excluded, or both included."""
+        value = getattr(self, name)
+        if (low <= value <= high) if closed else (low < value < high):
+            return value
+        wanted = f"{low} <= {name} <= {high}" if closed else f"{name} > {low}"
+        raise ValueError(f"{type(self).__name__} needs a finite {wanted}, got {name}={value!r}.")
+
+
+def check_step(step):
+    """Return `step` as a float, or raise ValueError unless it is finite and at least 0."""
+    step = float(step)
+    if not 0 <= step < math.inf:
+        raise ValueError(f"step (lam / beta) must be finite and at least 0, got {step!r}.")
+    return step
+
+
+def keep_if_better(shrunk, magnitude, penalty_value):
+    """Return `shrunk` where its objective, with ``step·P = penalty_value``, is below that of 0; else 0."""
+    better = (shrunk - magnitude).square() / 2 + penalty_value < magnitude.square() / 2
+    return torch.where(better, shrunk, 0)

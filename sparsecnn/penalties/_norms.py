@@ -1,0 +1,210 @@
+"""Penalties in the manner of a norm: ℓ0, ℓ½, ℓ1, transformed ℓ1 and ℓ1 - α ℓ2."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import hardshrink, softshrink
+
+from sparsecnn.penalties._base import Penalty, check_step
+
+__all__ = ["L0", "L1", "L1MinusL2", "LHalf", "TransformedL1"]
+
+
+class L0(Penalty, name="l0"):
+    """Number of non-zero weights: the penalty that does not shrink what survives.
+
+    Notes
+    -----
+    ``P(x) = 1[x ≠ 0]``. Its proximal map is hard thresholding: w where ``|w| > √(2·step)``, else 0 [1]_.
+
+    References
+    ----------
+    .. [1] F. Xue and J. Xin, "Learning Sparse Neural Networks via ℓ0 and Tℓ1 by a Relaxed Variable
+       Splitting Method with Application to Multi-scale Curve Classification", arXiv:1902.07419.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import L0
+    >>> L0().prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    tensor([-2.0000,  0.0000,  1.5000])
+    """
+
+    def value(self, w: Tensor) -> Tensor:
+        """Return the number of non-zero weights, as a scalar tensor of w's dtype."""
+        return torch.count_nonzero(w).to(w.dtype)
+
+    def prox(self, w: Tensor, step: float) -> Tensor:
+        """Return w with every weight of magnitude at most ``√(2·step)`` set to exactly zero.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float
+            λ/β, at least 0.
+        """
+        return hardshrink(w, math.sqrt(2 * check_step(step)))
+
+
+class L1(Penalty, name="l1"):
+    """Sum of magnitudes: the convex penalty, which shrinks every survivor by the same amount.
+
+    Notes
+    -----
+    ``P(x) = |x|``. Its proximal map is soft thresholding: ``sign(w)·max(|w| - step, 0)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import L1
+    >>> L1().prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    tensor([-1.5000,  0.0000,  1.0000])
+    """
+
+    def value(self, w: Tensor) -> Tensor:
+        """Return the sum of ``|w|``, as a scalar tensor."""
+        return w.abs().sum()
+
+    def prox(self, w: Tensor, step: float) -> Tensor:
+        """Return w moved towards zero by `step`, and exactly zero within it.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float
+            λ/β, at least 0.
+        """
+        return softshrink(w, check_step(step))
+
+
+class TransformedL1(Penalty, name="tl1"):
+    """Transformed ℓ1: between ℓ0 (small `a`) and ℓ1 (large `a`).
+
+    Parameters
+    ----------
+    a : float, default=0.002
+        Shape, above 0. The default is on the scale of a network's weights; the weights of a regression
+        on standardised features ask for about 1.
+
+    Notes
+    -----
+    ``P(x) = (a + 1)|x| / (a + |x|)``. The proximal map is in closed form [1]_: zero up to the threshold
+    ``step·(a + 1)/a`` where ``step ≤ a²/(2(a + 1))``, else up to ``√(2·step·(a + 1)) - a/2``; above it
+
+        ``sign(w)·[⅔(a + |w|)·cos(φ/3) - 2a/3 + |w|/3]``, ``φ = arccos(1 - 27·step·a(a + 1)/(2(a + |w|)³))``,
+
+    which is computed in the equal form ``|w| - (4/3)(a + |w|)·sin²(arcsin(√s)/3)`` with
+    ``s = 27·step·a(a + 1)/(4(a + |w|)³)``, free of cancellation for large `a`.
+
+    References
+    ----------
+    .. [1] S. Zhang and J. Xin, "Minimization of transformed L1 penalty: closed form representation and
+       iterative thresholding algorithms", Commun. Math. Sci. 15(2), 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import TransformedL1
+    >>> TransformedL1(a=1.0).prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    tensor([-1.8794,  0.0000,  1.3131])
+    """
+
+    def __init__(self, a: float = 0.002):
+        self.a = a
+
+    def value(self, w: Tensor) -> Tensor:
+        """Return the sum of ``(a + 1)|w| / (a + |w|)``, as a scalar tensor."""
+        a = self._check_parameter("a", 0)
+        magnitude = w.abs()
+        return ((a + 1) * magnitude / (a + magnitude)).sum()
+
+    def _shrink(self, magnitude, step):
+        a = self._check_parameter("a", 0)
+        shifted = a + magnitude
+        s = (27 / 4 * step * (a / shifted) * ((a + 1) / shifted) / shifted).clamp(max=1)
+        shrunk = magnitude - 4 / 3 * shifted * (s.sqrt().asin() / 3).sin().square()
+        return torch.where(magnitude > self._threshold(step), shrunk, 0)
+
+    def _threshold(self, step):
+        a = self.a
+        if step <= a**2 / (2 * (a + 1)):
+            return step * (a + 1) / a
+        return math.sqrt(2 * step * (a + 1)) - a / 2
+
+
+class LHalf(Penalty, name="l_half"):
+    """Sum of the square roots of magnitudes: between ℓ0 and ℓ1, with nothing to choose.
+
+    Notes
+    -----
+    ``P(x) = |x|^½``. Its proximal map is half thresholding [1]_: zero up to ``(3/2)·step^(2/3)``; above it
+
+        ``⅔·w·[1 + cos(⅔(π - φ))]``, ``φ = arccos((step/4)·(|w|/3)^(-3/2))``.
+
+    References
+    ----------
+    .. [1] Z. Xu, X. Chang, F. Xu and H. Zhang, "L1/2 regularization: a thresholding representation theory
+       and a fast solver", IEEE Trans. Neural Networks and Learning Systems 23(7), 2012.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import LHalf
+    >>> LHalf().prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    tensor([-1.8144,  0.0000,  1.2789])
+    """
+
+    def value(self, w: Tensor) -> Tensor:
+        """Return the sum of ``√|w|``, as a scalar tensor."""
+        return w.abs().sqrt().sum()
+
+    def _shrink(self, magnitude, step):
+        phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
+        shrunk = 2 / 3 * magnitude * (1 + (2 / 3 * (math.pi - phi)).cos())
+        return torch.where(magnitude > 1.5 * step ** (2 / 3), shrunk, 0)
+
+
+class L1MinusL2(Penalty, name="l1_minus_l2"):
+    """Sum of magnitudes less `alpha` times the Euclidean norm: ℓ1 that shrinks the largest weights less.
+
+    Of each tensor at least one weight survives where ``alpha=1``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        From 0, which is ℓ1, to 1.
+
+    Notes
+    -----
+    ``P(w) = ‖w‖₁ - α‖w‖₂``, over one whole tensor. With z the soft threshold of w by `step`, the proximal
+    map [1]_ is ``z·(‖z‖₂ + α·step)/‖z‖₂`` where ``‖w‖∞ > step``; where
+    ``(1 - α)·step < ‖w‖∞ ≤ step`` only the largest weight survives, moved by ``(1 - α)·step``; else 0.
+
+    References
+    ----------
+    .. [1] Y. Lou and M. Yan, "Fast L1-L2 minimization via a proximal operator", J. Sci. Comput. 74, 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import L1MinusL2
+    >>> L1MinusL2().prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    tensor([-1.9160,  0.0000,  1.2774])
+    """
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = alpha
+
+    def value(self, w: Tensor) -> Tensor:
+        """Return ``‖w‖₁ - α‖w‖₂``, as a scalar tensor."""
+        return w.abs().sum() - self._check_parameter("alpha", 0, 1, closed=True) * w.norm()
+
+    def _shrink(self, magnitude, step):
+        alpha = self._check_parameter("alpha", 0, 1, closed=True)
+        shrunk = softshrink(magnitude, step)
+        if shrunk.any():
+            return torch.minimum(magnitude, shrunk * (1 + alpha * step / shrunk.norm()))
+        largest = magnitude.flatten().argmax() if magnitude.numel() else []
+        shrunk.view(-1)[largest] = (magnitude.flatten()[largest] - (1 - alpha) * step).clamp(min=0)
+        return shrunk
