@@ -6,13 +6,15 @@ import functools
 import torch
 
 from sparsecnn._device import autocast_for
-from sparsecnn._network import CurveCNN, penalized_weights
+from sparsecnn._network import CurveCNN, penalized_weights, zero_fraction
 from sparsecnn._training import Plan, Trainer
-from sparsecnn._validation import check_channels, check_module
+from sparsecnn._validation import check_channels, check_module, check_target
 from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
 AUTO_BATCH = 64
+# The target where neither λ nor a sparsity is given.
+AUTO_SPARSITY = 0.9
 SOLVERS = {
     "adam": torch.optim.Adam,
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
@@ -35,11 +37,24 @@ def make_plan(params, image_shape, decay=True):
         batch_size=AUTO_BATCH if params.batch_size == "auto" else params.batch_size,
         learning_rate_init=params.learning_rate_init,
         decay=decay,
-        lam=params.lam,
+        lam=None if params.lam == "auto" else params.lam,
+        target_sparsity=wanted_sparsity(params),
         augment=params.augment if min(image_shape) > 1 else False,
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,
     )
+
+
+def wanted_sparsity(params):
+    """Return the target sparsity of the classifier's parameters, or None where they give λ."""
+    if params.lam == "auto":
+        return AUTO_SPARSITY if params.target_sparsity is None else float(params.target_sparsity)
+    if params.target_sparsity is not None:
+        raise ValueError(
+            f"lam={params.lam!r} and target_sparsity={params.target_sparsity!r} exclude each other: with a "
+            "target, leave lam='auto'."
+        )
+    return None
 
 
 def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
@@ -53,7 +68,7 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     rng : RandomState
     fitted : torch.nn.Module, default=None
     lam_start : float, default=0.0
-        λ before the first epoch.
+        λ before the first epoch, where the parameters do not give a sparsity.
 
     Raises
     ------
@@ -66,14 +81,19 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     penalty = None if params.penalty is None else get_penalty(params.penalty)
     weights = penalized_weights(module, params.penalized)
     split = [] if penalty is None else list(weights.values())
+    target = wanted_sparsity(params)
+    if params.target_sparsity is not None and split:
+        check_target(target, split, n_classes)
+    start = {"lam": lam_start} if target is None else {"target_sparsity": min(target, zero_fraction(split))}
     base = SOLVERS[params.solver](module.parameters(), lr=params.learning_rate_init)
     return Trainer(
         module=module,
-        optimizer=RVSM(base, split, penalty, lam_start, params.beta),
+        optimizer=RVSM(base, split, penalty, beta=params.beta, sparsity_scope=params.sparsity_scope, **start),
         first_median={name: w.detach()[w != 0].abs().median() for name, w in weights.items() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
         lam_start=lam_start,
+        sparsity_start=start.get("target_sparsity", 0.0),
     )
 
 

@@ -9,32 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 from tqdm.auto import tqdm
 
-from sparsecnn._batches import Images
-from sparsecnn._building import SOLVERS, make_plan, make_trainer
-from sparsecnn._device import resolve_device
-from sparsecnn._images import flatten_images
-from sparsecnn._prediction import PIXEL_TYPES, PredictionMixin
-from sparsecnn._reporting import count_zeros, warn_of_dead_layers
-from sparsecnn._splitting import train_validation_split
+from sparsecnn._building import SOLVERS, make_plan
+from sparsecnn._fitting import FittingMixin
+from sparsecnn._prediction import PredictionMixin
 from sparsecnn._training import seeded_torch
-from sparsecnn._validation import (
-    all_or_nothing,
-    check_batch_size,
-    class_codes,
-    compute_dtype,
-    image_weight,
-    network_shape,
-)
+from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.penalties import PENALTIES
 
 
-class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
+class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, BaseEstimator):
     """Classify curve images with a convolutional network that is trained to be sparse.
 
     The network has three convolutions, each with max pooling, and one fully connected layer. Training by
@@ -42,15 +29,22 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    penalty : {"l0", "l1", "tl1"}, penalty object or None, default="l0"
-        What draws weights to zero. An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``,
+    penalty : str, penalty object or None, default="l0"
+        What draws weights to zero: "l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log" or
+        "capped_l1". An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``,
         has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
     lam : float or "auto", default="auto"
         λ, the weight of the penalty, at least 0: larger gives more zeros. Under ℓ0, weights of magnitude up
         to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`. "auto" follows
-        the weights, so that in the end 90 % of the penalised ones are zero; `lam_` tells what it came to.
+        the weights to `target_sparsity`; `lam_` tells what it came to.
     beta : float, default=1.0
         β, the strength of the pull of the weights towards their sparse copy, above 0.
+    target_sparsity : float, default=None
+        Fraction of the penalised weights that shall be zero, from 0 (dense) to below 1; at least as many
+        weights as classes must survive. It is reached along a cubic curve over the first half of `max_iter`
+        and then held. None is 0.9. Only with ``lam="auto"``.
+    sparsity_scope : {"global", "layer"}, default="global"
+        Whether `target_sparsity` holds for all penalised weights together, or for every layer of them.
     penalized : {"fc", "all"}, default="fc"
         Which weights become sparse: those of the last fully connected layer, or of every layer.
     channels : tuple of three ints, default=(16, 32, 32)
@@ -125,8 +119,8 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     history_ : dict of str to list
         For each epoch: "loss", "validation_score" (None without early stopping), "sparsity", "lagrangian",
         "distance" (‖w - u‖) and "lam".
-    lam_ : float
-        The last λ.
+    lam_ : float or dict of str to float
+        The last λ; with ``sparsity_scope="layer"`` that of every penalised layer.
     sparsity_ : float
         Fraction of the `penalized` weights that are exactly zero.
     layer_sparsity_ : dict of str to float
@@ -165,6 +159,8 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
         "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "beta": [Interval(Real, 0, None, closed="neither")],
+        "target_sparsity": [Interval(Real, 0, 1, closed="left"), None],
+        "sparsity_scope": [StrOptions({"global", "layer"})],
         "penalized": [StrOptions({"fc", "all"})],
         "channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
@@ -195,6 +191,8 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         *,
         lam: float | str = "auto",
         beta: float = 1.0,
+        target_sparsity: float | None = None,
+        sparsity_scope: str = "global",
         penalized: str = "fc",
         channels: tuple[int, int, int] = (16, 32, 32),
         kernel_size: int = 3,
@@ -221,6 +219,8 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         self.penalty = penalty
         self.lam = lam
         self.beta = beta
+        self.target_sparsity = target_sparsity
+        self.sparsity_scope = sparsity_scope
         self.penalized = penalized
         self.channels = channels
         self.kernel_size = kernel_size
@@ -344,49 +344,3 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-    def _check_training_data(self, X, y, sample_weight, groups, reset, classes=None):
-        if reset:
-            X, shape = flatten_images(X, self.image_shape)
-            X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
-            self.image_shape_ = network_shape(X.shape[1], shape)
-            self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) or 1.0
-        else:
-            X, y = self._check_pixels(X, y)
-        check_classification_targets(y)
-        if reset:
-            self.classes_ = np.unique(y if classes is None else classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}."
-            )
-        codes = class_codes(y, self.classes_)
-        check_consistent_length(X, groups)
-        weight = image_weight(sample_weight, self.class_weight, X, y)
-        device = resolve_device(self.device)
-        dtype = compute_dtype(X, self.image_shape_, self.precision, device)
-        images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
-        if weight is not None and not weight.all():
-            kept = np.flatnonzero(weight)
-            images, groups = images.subset(kept), groups if groups is None else np.asarray(groups)[kept]
-        return images, groups
-
-    def _split_validation(self, images, groups, rng):
-        if not self.early_stopping:
-            return images, None
-        train, test = train_validation_split(images.y, groups, self.validation_fraction, rng)
-        return images.subset(train), images.subset(test)
-
-    def _make_trainer(self, images, rng, continues):
-        start = {"fitted": self.module_, "lam_start": self.lam_} if continues else {}
-        return make_trainer(self, images, len(self.classes_), rng, **start)
-
-    def _keep(self, trainer, module):
-        self.module_ = module.eval().cpu()
-        self.history_ = {name: list(values) for name, values in trainer.history.items()}
-        self.loss_curve_ = self.history_["loss"]
-        self.n_iter_ = len(self.loss_curve_)
-        self.lam_ = trainer.optimizer.lam
-        self.sparsity_, self.n_nonzero_, self.layer_sparsity_ = count_zeros(module, self.penalized)
-        if self.penalty is not None:
-            warn_of_dead_layers(trainer, module, self.penalized)

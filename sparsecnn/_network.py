@@ -1,5 +1,7 @@
 """The curve CNN, and which weights of a network can be made sparse."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
@@ -93,6 +95,13 @@ def layer_weights(module: nn.Module) -> dict[str, Tensor]:
     """Return the weights of all convolutions and fully connected layers, by layer name, in forward order."""
     kinds = (nn.Linear, nn.modules.conv._ConvNd)
     return {name: layer.weight for name, layer in module.named_modules() if isinstance(layer, kinds)}
+
+
+def zero_fraction(weights: Iterable[Tensor]) -> float:
+    """Return the fraction of all the weights that are exactly zero; 0 of none."""
+    sizes = [(int(torch.count_nonzero(w)), w.numel()) for w in weights]
+    n_nonzero, n_weights = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    return 1 - n_nonzero / n_weights if n_weights else 0.0
 
 
 def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:

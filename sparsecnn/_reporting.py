@@ -4,19 +4,16 @@ import warnings
 
 import torch
 
-from sparsecnn._network import layer_weights, penalized_weights
+from sparsecnn._network import layer_weights, penalized_weights, zero_fraction
 from sparsecnn.exceptions import DeadLayerWarning
 from sparsecnn.penalties import lam_for_sparsity
 
 
 def count_zeros(module, penalized):
     """Return sparsity and number of non-zeros of the penalised weights, and every layer's sparsity."""
-    sizes = [(int(torch.count_nonzero(w)), w.numel()) for w in penalized_weights(module, penalized).values()]
-    n_nonzero, n_weights = (sum(column) for column in zip(*sizes, strict=True))
-    layer_sparsity = {
-        name: 1 - int(torch.count_nonzero(w)) / w.numel() for name, w in layer_weights(module).items()
-    }
-    return 1 - n_nonzero / n_weights, n_nonzero, layer_sparsity
+    weights = penalized_weights(module, penalized).values()
+    layer_sparsity = {name: zero_fraction([w]) for name, w in layer_weights(module).items()}
+    return zero_fraction(weights), sum(int(torch.count_nonzero(w)) for w in weights), layer_sparsity
 
 
 def warn_of_dead_layers(trainer, module, penalized):
@@ -26,7 +23,9 @@ def warn_of_dead_layers(trainer, module, penalized):
         if weight.any():
             continue
         advice = "it was so before this training: fit anew, with warm_start=False"
-        if name in trainer.first_median:
+        if optimizer.target_sparsity is not None:
+            advice = "ask for less than that target_sparsity, or for sparsity_scope='layer'"
+        elif name in trainer.first_median:
             lam = lam_for_sparsity(optimizer.penalty, trainer.first_median[name], optimizer.beta, 1.0)
             advice = f"its weights began so small that you should try lam={lam:.3g} or less"
         warnings.warn(

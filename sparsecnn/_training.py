@@ -13,14 +13,11 @@ from torch.optim.swa_utils import update_bn
 
 from sparsecnn._augment import augment
 from sparsecnn._batches import predict_scores, shuffled_batches
-from sparsecnn._network import set_image_weight
+from sparsecnn._network import set_image_weight, zero_fraction
 from sparsecnn.exceptions import TrainingInterruptedWarning
-from sparsecnn.penalties import lam_for_sparsity
 
-# What lam="auto" makes of the penalised weights.
-AUTO_SPARSITY = 0.9
-# Times an epoch at which λ follows its schedule.
-LAM_UPDATES = 8
+# Batches between two looks at whether training diverged.
+CHECK_INTERVAL = 16
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
 
@@ -33,7 +30,8 @@ class Plan:
     refine_iter: int
     batch_size: int
     learning_rate_init: float
-    lam: float | str
+    lam: float | None
+    target_sparsity: float | None = None
     decay: bool = True
     augment: bool | str = False
     n_iter_no_change: int = 10
@@ -57,9 +55,10 @@ class Plan:
         """
         return lam_start + (self.lam - lam_start) * self._ramp(epoch) ** 2
 
-    def sparsity_at(self, epoch):
-        """Return the sparsity that `lam="auto"` asks for after `epoch` epochs, on a cubic curve from 0."""
-        return AUTO_SPARSITY * (1 - (1 - self._ramp(epoch)) ** 3)
+    def sparsity_at(self, epoch, sparsity_start):
+        """Return the sparsity to ask for after `epoch` epochs: on a cubic curve to `target_sparsity`."""
+        left = (1 - self._ramp(epoch)) ** 3
+        return self.target_sparsity + (sparsity_start - self.target_sparsity) * left
 
     def lam_is_final(self, epoch):
         """Return whether λ has reached its final value."""
@@ -85,8 +84,8 @@ class Trainer:
         Returns the context in which the network computes.
     rng : RandomState
         Shuffles the batches.
-    lam_start : float
-        λ before the first epoch.
+    lam_start, sparsity_start : float
+        λ and the fraction of zeros before the first epoch.
     epoch : int
         Epochs of the plan that are done.
     history : dict of str to list
@@ -99,6 +98,7 @@ class Trainer:
     autocast: object
     rng: np.random.RandomState
     lam_start: float = 0.0
+    sparsity_start: float = 0.0
     epoch: int = 0
     history: dict = field(default_factory=dict)
 
@@ -148,7 +148,7 @@ class Trainer:
     def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
         while self.epoch < last_epoch and not kept.stale:
             self.train_epoch(images, plan, validation, kept)
-            _show(progress, self.history)
+            show_progress(progress, self.history)
 
     def _train_batches(self, images, plan):
         """Return the mean loss of one epoch."""
@@ -156,15 +156,14 @@ class Trainer:
         batches = shuffled_batches(len(images), plan.batch_size, self.rng)
         total = torch.zeros((), device=images.device)
         for i, indices in enumerate(batches):
-            if i % max(1, len(batches) // LAM_UPDATES) == 0:
+            if i % CHECK_INTERVAL == 0:
                 self._check_convergence(float(total), plan)
-                self._set_lam(plan, self.epoch + i / len(batches))
-            self._set_learning_rate(plan, self.epoch + i / len(batches))
+            self._follow(plan, self.epoch + i / len(batches))
             total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
         self._check_convergence(float(total), plan)
-        self._set_lam(plan, self.epoch)
+        self._follow(plan, self.epoch)
         return float(total) / len(images)
 
     def _train_batch(self, x, y, weight, augmented):
@@ -188,27 +187,22 @@ class Trainer:
                 f"epochs: training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
             )
 
-    def _set_lam(self, plan, epoch):
-        if self.optimizer.support_fixed or not self.optimizer.split:
-            return
-        if plan.lam == "auto":
-            weights = torch.cat([w.flatten() for w in self.optimizer.split])
-            optimizer, sparsity = self.optimizer, plan.sparsity_at(epoch)
-            optimizer.lam = lam_for_sparsity(optimizer.penalty, weights, optimizer.beta, sparsity)
-        else:
-            self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
-
-    def _set_learning_rate(self, plan, epoch):
+    def _follow(self, plan, epoch):
+        """Set learning rate and λ, or target sparsity, to what the plan has after `epoch` epochs."""
         for group in self.optimizer.param_groups:
             group["lr"] = plan.learning_rate(epoch)
+        if self.optimizer.support_fixed:
+            return
+        if plan.target_sparsity is None:
+            self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
+        else:
+            self.optimizer.target_sparsity = plan.sparsity_at(epoch, self.sparsity_start)
 
     def _record(self, loss, score):
-        n_weights = sum(u.numel() for u in self.optimizer.u)
-        n_zeros = sum(int(torch.count_nonzero(u == 0)) for u in self.optimizer.u)
         epoch = {
             "loss": loss,
             "validation_score": score,
-            "sparsity": n_zeros / n_weights if n_weights else 0.0,
+            "sparsity": zero_fraction(self.optimizer.u),
             "lagrangian": self.optimizer.lagrangian(loss),
             "distance": self.optimizer.distance(),
             "lam": self.optimizer.lam,
@@ -263,7 +257,8 @@ class _Best:
         self.state, self.epoch, self.lam = copy.deepcopy(module.state_dict()), epoch, lam
 
 
-def _show(progress, history):
+def show_progress(progress, history):
+    """Show loss, zeros and validation score of the last epoch on a bar, if there is one."""
     if progress is None:
         return
     shown = {"loss": f"{history['loss'][-1]:.4f}", "zeros": f"{history['sparsity'][-1]:.1%}"}

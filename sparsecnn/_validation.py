@@ -76,6 +76,16 @@ def check_batch_size(batch_size, n_images):
         raise ValueError(f"batch_size={batch_size} is more than the {n_images} training images.")
 
 
+def check_target(target_sparsity, weights, n_classes):
+    """Raise ValueError if fewer of the `weights` would survive than there are classes."""
+    n_weights = sum(w.numel() for w in weights)
+    if n_weights - round(target_sparsity * n_weights) < n_classes:
+        raise ValueError(
+            f"target_sparsity={target_sparsity!r} leaves fewer of the {n_weights} penalised weights than the "
+            f"{n_classes} classes: it can be at most {1 - n_classes / n_weights:.6g}."
+        )
+
+
 @torch.no_grad()
 def check_module(module, images, n_classes):
     """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""

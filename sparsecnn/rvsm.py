@@ -2,14 +2,21 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sparsecnn._thresholding import lam_for_sparsity
+
 __all__ = ["RVSM"]
+
+# Steps between two looks at the quantiles for a target sparsity, which cost more than a step's thresholding.
+LAM_INTERVAL = 16
+_CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed")
 
 
 class RVSM(Optimizer):
@@ -27,10 +34,17 @@ class RVSM(Optimizer):
         The weights to split: those that shall become sparse. Each must be one that `base` optimizes.
     penalty : object
         Anything with ``value(w)`` and ``prox(w, step)``, such as ``sparsecnn.penalties.L0()``.
-    lam : float
-        λ, the weight of the penalty, at least 0. The attribute may be changed between steps.
-    beta : float
-        β, the strength of the pull of w towards u, above 0. The attribute may be changed between steps.
+    lam : float or sequence of floats, default=None
+        λ, the weight of the penalty, at least 0: one for all split weights, or one for each tensor of them.
+    beta : float, default=1.0
+        β, the strength of the pull of w towards u, above 0.
+    target_sparsity : float, default=None
+        Instead of `lam`: the fraction of the split weights that shall be zero, from 0 to below 1. λ then
+        follows the quantiles of ``|w|``.
+    sparsity_scope : {"global", "layer"}, default="global"
+        Whether `target_sparsity` holds for all split weights together, by one λ, or for each tensor of them.
+
+    The attributes `lam`, `beta` and `target_sparsity` may be changed between steps, by a schedule of yours.
 
     Attributes
     ----------
@@ -42,7 +56,8 @@ class RVSM(Optimizer):
     Raises
     ------
     ValueError
-        If `lam` or `beta` is out of range, or a split weight is not optimized by `base`.
+        If `lam`, `beta` or `target_sparsity` is out of range, not exactly one of `lam` and
+        `target_sparsity` is given, or a split weight is not optimized by `base`.
 
     Notes
     -----
@@ -53,6 +68,9 @@ class RVSM(Optimizer):
     With full-batch gradient descent and an L-Lipschitz ``∇f``, ``η < 2/(β + L)`` makes L decrease at every
     step [2]_. Here the gradient ``β (w - u)`` is added to ``.grad`` and `base` takes the step, so that
     momentum and adaptive rates act on the whole Lagrangian. A weight without gradient takes no step.
+
+    A target sparsity s sets λ to where the proximal map just zeroes the s-quantile of ``|w|`` (for ℓ0,
+    ``β q²/2``), anew at every 16th step and whenever u is asked for.
 
     References
     ----------
@@ -80,16 +98,32 @@ class RVSM(Optimizer):
     """
 
     def __init__(
-        self, base: Optimizer, params: Iterable[Tensor], penalty: Any, lam: float, beta: float = 1.0
+        self,
+        base: Optimizer,
+        params: Iterable[Tensor],
+        penalty: Any,
+        lam: float | Sequence[float] | None = None,
+        beta: float = 1.0,
+        target_sparsity: float | None = None,
+        sparsity_scope: str = "global",
     ):
         self.base = base
         super().__init__(base.param_groups, {})
         self.penalty = penalty
-        self.lam = lam
-        self.beta = beta
         self.support_fixed = False
+        self._n_steps = 0
         self.split = list(params)
         self._check_split()
+        if (lam is None) == (target_sparsity is None):
+            raise ValueError(
+                f"Give either lam or target_sparsity, got lam={lam!r}, target_sparsity={target_sparsity!r}."
+            )
+        if sparsity_scope not in ("global", "layer"):
+            raise ValueError(f"sparsity_scope must be 'global' or 'layer', got {sparsity_scope!r}.")
+        self.sparsity_scope = sparsity_scope
+        self.lam = 0.0 if lam is None else lam
+        self.beta = beta
+        self.target_sparsity = target_sparsity
         self.update_u()
 
     @property
@@ -106,15 +140,20 @@ class RVSM(Optimizer):
         self.base.add_param_group(param_group)
 
     @property
-    def lam(self) -> float:
-        """λ, the weight of the penalty."""
+    def lam(self) -> float | tuple[float, ...]:
+        """λ, the weight of the penalty: one for all split weights, or one for each tensor of them."""
         return self._lam
 
     @lam.setter
     def lam(self, lam):
-        if not 0 <= lam < math.inf:
+        values = (lam,) if isinstance(lam, Real) else tuple(lam)
+        if not all(0 <= value < math.inf for value in values):
             raise ValueError(f"lam must be finite and at least 0, got {lam!r}.")
-        self._lam = float(lam)
+        if not isinstance(lam, Real) and len(values) != len(self.split):
+            raise ValueError(
+                f"lam must be one number, or {len(self.split)} for as many tensors, got {lam!r}."
+            )
+        self._lam = float(lam) if isinstance(lam, Real) else tuple(float(value) for value in values)
 
     @property
     def beta(self) -> float:
@@ -128,17 +167,26 @@ class RVSM(Optimizer):
         self._beta = float(beta)
 
     @property
+    def target_sparsity(self) -> float | None:
+        """The wanted fraction of zeros, or None where `lam` is set by hand."""
+        return self._target_sparsity
+
+    @target_sparsity.setter
+    def target_sparsity(self, target_sparsity):
+        if target_sparsity is not None and not 0 <= target_sparsity < 1:
+            raise ValueError(f"target_sparsity must be from 0 to below 1, got {target_sparsity!r}.")
+        self._target_sparsity = target_sparsity
+
+    @property
     def u(self) -> list[Tensor]:
         """The sparse copies, in the order of the split weights."""
         return [self.state[w]["u"] for w in self.split]
 
     @torch.no_grad()
     def update_u(self) -> None:
-        """Set u to ``prox_{(λ/β)P}(w)``; with a fixed support, to w."""
-        for w in self.split:
-            self.state[w]["u"] = (
-                w.clone() if self.support_fixed else self.penalty.prox(w, self.lam / self.beta)
-            )
+        """Set u to ``prox_{(λ/β)P}(w)``, with λ for the target sparsity; with a fixed support, to w."""
+        self._update_lam()
+        self._threshold()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -157,7 +205,10 @@ class RVSM(Optimizer):
         """
         if self.support_fixed:
             return self._step_on_support(closure)
-        self.update_u()
+        if self._n_steps % LAM_INTERVAL == 0:
+            self._update_lam()
+        self._n_steps += 1
+        self._threshold()
         if closure is None:
             self._add_pull()
             return self.base.step()
@@ -179,8 +230,8 @@ class RVSM(Optimizer):
         loss : float or Tensor
             The value of f at the present weights.
         """
-        penalty = sum(float(self.penalty.value(u)) for u in self.u)
-        return float(loss) + self.lam * penalty + float(self._pull())
+        penalty = sum(lam * self._penalty_value(u, lam) for lam, u in zip(self._lams(), self.u, strict=True))
+        return float(loss) + penalty + float(self._pull())
 
     @torch.no_grad()
     def distance(self) -> float:
@@ -215,13 +266,9 @@ class RVSM(Optimizer):
                     w.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return u, λ, β and the state of the base optimizer, for a checkpoint."""
-        return super().state_dict() | {
-            "base": self.base.state_dict(),
-            "lam": self.lam,
-            "beta": self.beta,
-            "support_fixed": self.support_fixed,
-        }
+        """Return u, λ, β, the target and the state of the base optimizer, for a checkpoint."""
+        own = {name: getattr(self, name) for name in _CHECKPOINTED}
+        return super().state_dict() | {"base": self.base.state_dict()} | own
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -236,13 +283,38 @@ class RVSM(Optimizer):
             raise ValueError("The checkpoint was saved with other weights split than the present params.")
         super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
         self.base.load_state_dict(state_dict["base"])
-        self.lam, self.beta = state_dict["lam"], state_dict["beta"]
-        self.support_fixed = state_dict["support_fixed"]
+        for name in _CHECKPOINTED:
+            setattr(self, name, state_dict[name])
 
     def __getstate__(self):
         # torch's own keeps only what every optimizer has.
-        own = ("base", "penalty", "_lam", "_beta", "support_fixed", "split")
+        own = ("base", "penalty", "split", "_lam", "_beta", "_target_sparsity", "_n_steps")
+        own += ("sparsity_scope", "support_fixed")
         return super().__getstate__() | {name: getattr(self, name) for name in own}
+
+    def _update_lam(self):
+        if self.target_sparsity is None or self.support_fixed or not self.split:
+            return
+        tensors = [w.detach().flatten() for w in self.split]
+        if self.sparsity_scope == "global":
+            self.lam = self._lam_for_target(torch.cat(tensors))
+        else:
+            self.lam = [self._lam_for_target(w) for w in tensors]
+
+    def _lam_for_target(self, w):
+        return lam_for_sparsity(self.penalty, w, self.beta, self.target_sparsity)
+
+    def _lams(self):
+        return [self.lam] * len(self.split) if isinstance(self.lam, float) else self.lam
+
+    def _threshold(self):
+        for w, lam in zip(self.split, self._lams(), strict=True):
+            u = w.clone() if self.support_fixed else self.penalty.prox(w, lam / self.beta)
+            self.state[w]["u"] = u
+
+    def _penalty_value(self, u, lam):
+        shape = (lam / self.beta,) if getattr(self.penalty, "follows_step", False) else ()
+        return float(self.penalty.value(u, *shape))
 
     def _step_on_support(self, closure):
         loss = self.base.step(closure)

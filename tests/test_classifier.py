@@ -384,7 +384,13 @@ class OwnNetwork(nn.Module):
         return self.out(self.hidden(x.flatten(1)).relu())
 
 
-@pytest.mark.parametrize("module", [OwnNetwork(), OwnNetwork], ids=["instance", "class"])
+def own_network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return OwnNetwork()
+
+
+@pytest.mark.parametrize("module", [own_network(), OwnNetwork], ids=["instance", "class"])
 def test_own_module_is_trained_and_left_alone(stripes, module):
     before = module.out.weight.clone() if isinstance(module, nn.Module) else None
     classifier = small(module=module, penalized="all", lam=1e-4, max_iter=60).fit(*stripes)

@@ -7,13 +7,16 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
 
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
     SparseCurveCNNClassifier(),
     SparseCurveCNNClassifier("tl1", **SMALL),
     SparseCurveCNNClassifier("l1", penalized="all", **SMALL),
+    SparseCurveCNNClassifierCV(
+        SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0), sparsities=[0.25, 0.5], cv=2
+    ),
     CurveImageTransformer(),
     CurveImageTransformer((16, 16), dtype="uint8", crop=False),
 ]

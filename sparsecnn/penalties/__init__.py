@@ -4,13 +4,14 @@ A penalty has two methods: ``value(w)``, the sum of P over all weights, and ``pr
 minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it.
 """
 
+from sparsecnn._thresholding import lam_for_sparsity
 from sparsecnn.penalties import _concave, _lookup, _norms
 from sparsecnn.penalties._base import PENALTIES, Penalty
 from sparsecnn.penalties._concave import *
 from sparsecnn.penalties._lookup import *
 from sparsecnn.penalties._norms import *
 
-__all__ = ["PENALTIES", "Penalty"]
+__all__ = ["PENALTIES", "Penalty", "lam_for_sparsity"]
 __all__ += _concave.__all__
 __all__ += _lookup.__all__
 __all__ += _norms.__all__

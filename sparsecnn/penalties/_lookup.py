@@ -1,15 +1,11 @@
-"""From names to penalties, and from a wanted sparsity to λ."""
+"""From names to penalties."""
 
 import difflib
-import math
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from sparsecnn.penalties._base import PENALTIES
 
-__all__ = ["get_penalty", "lam_for_sparsity"]
+__all__ = ["get_penalty"]
 
 
 def get_penalty(penalty: Any) -> Any:
@@ -44,66 +40,3 @@ def get_penalty(penalty: Any) -> Any:
                 f"got {penalty!r}."
             )
     return penalty
-
-
-def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> float:
-    """Return the λ at which the proximal map of `penalty` zeroes a wanted fraction of the weights.
-
-    Parameters
-    ----------
-    penalty : object
-        With ``prox(w, step)``.
-    w : Tensor
-        Weights of any shape.
-    beta : float
-    sparsity : float
-        Wanted fraction of zeros, from 0 to 1.
-
-    Returns
-    -------
-    lam : float
-        0 where no λ is needed.
-
-    Notes
-    -----
-    λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``, found by bisection; for ℓ0 it is
-    half the square of that quantile.
-
-    Raises
-    ------
-    ValueError
-        If `sparsity` or `beta` is out of range, or no λ makes `penalty` zero the weights.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sparsecnn.penalties import L0, lam_for_sparsity
-    >>> round(lam_for_sparsity(L0(), torch.tensor([4.0, -1.0, 3.0, 2.0]), beta=1.0, sparsity=0.5), 6)
-    2.0
-    """
-    if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparsity must be from 0 to 1, got {sparsity!r}.")
-    if not 0 < beta < math.inf:
-        raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
-    magnitude = w.detach().abs().flatten()
-    n_zeros = round(sparsity * len(magnitude))
-    if n_zeros == 0:
-        return 0.0
-    largest_zero = magnitude.kthvalue(n_zeros).values
-    if largest_zero == 0:
-        return 0.0
-    # A survivor comes along for the sake of penalties that look at all weights at once.
-    survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
-    weights = torch.stack([*survivor, largest_zero]).cpu().double()
-    low, high = 1e-30, 1.0
-    while penalty.prox(weights, high)[-1] != 0:
-        high *= 16
-        if high > 1e30:
-            raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
-    while high / low > 1 + 1e-12:
-        middle = math.sqrt(low * high)
-        if penalty.prox(weights, middle)[-1] != 0:
-            low = middle
-        else:
-            high = middle
-    return beta * high

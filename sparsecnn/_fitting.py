@@ -1,0 +1,70 @@
+"""What lies between `fit` and training: checks of the data, the inner split, and the fitted attributes."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from sparsecnn._batches import Images
+from sparsecnn._building import make_trainer
+from sparsecnn._device import resolve_device
+from sparsecnn._images import flatten_images
+from sparsecnn._network import penalized_weights
+from sparsecnn._prediction import PIXEL_TYPES
+from sparsecnn._reporting import count_zeros, warn_of_dead_layers
+from sparsecnn._splitting import train_validation_split
+from sparsecnn._validation import class_codes, compute_dtype, image_weight, network_shape
+
+
+class FittingMixin:
+    """The steps of `fit` and `partial_fit` around the training itself."""
+
+    def _check_training_data(self, X, y, sample_weight, groups, reset, classes=None):
+        if reset:
+            X, shape = flatten_images(X, self.image_shape)
+            X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
+            self.image_shape_ = network_shape(X.shape[1], shape)
+            self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) or 1.0
+        else:
+            X, y = self._check_pixels(X, y)
+        check_classification_targets(y)
+        if reset:
+            self.classes_ = np.unique(y if classes is None else classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}."
+            )
+        codes = class_codes(y, self.classes_)
+        check_consistent_length(X, groups)
+        weight = image_weight(sample_weight, self.class_weight, X, y)
+        device = resolve_device(self.device)
+        dtype = compute_dtype(X, self.image_shape_, self.precision, device)
+        images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
+        if weight is not None and not weight.all():
+            kept = np.flatnonzero(weight)
+            images, groups = images.subset(kept), groups if groups is None else np.asarray(groups)[kept]
+        return images, groups
+
+    def _split_validation(self, images, groups, rng):
+        if not self.early_stopping:
+            return images, None
+        train, test = train_validation_split(images.y, groups, self.validation_fraction, rng)
+        return images.subset(train), images.subset(test)
+
+    def _make_trainer(self, images, rng, continues):
+        if not continues:
+            return make_trainer(self, images, len(self.classes_), rng)
+        lam = max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
+        return make_trainer(self, images, len(self.classes_), rng, self.module_, lam)
+
+    def _keep(self, trainer, module):
+        self.module_ = module.eval().cpu()
+        self.history_ = {name: list(values) for name, values in trainer.history.items()}
+        self.loss_curve_ = self.history_["loss"]
+        self.n_iter_ = len(self.loss_curve_)
+        lam = trainer.optimizer.lam
+        layers = penalized_weights(module, self.penalized)
+        self.lam_ = lam if isinstance(lam, float) else dict(zip(layers, lam, strict=True))
+        self.sparsity_, self.n_nonzero_, self.layer_sparsity_ = count_zeros(module, self.penalized)
+        if self.penalty is not None:
+            warn_of_dead_layers(trainer, module, self.penalized)

@@ -1,0 +1,13 @@
+"""Choose between sparsity and accuracy: along a path, or with scikit-learn's own searches."""
+
+from sparsecnn.model_selection._choice import sparsest_within_one_se, sparsity_scorer
+from sparsecnn.model_selection._path import SparsityPath, sparsity_path
+from sparsecnn.model_selection._path_cv import SparseCurveCNNClassifierCV
+
+__all__ = [
+    "SparseCurveCNNClassifierCV",
+    "SparsityPath",
+    "sparsest_within_one_se",
+    "sparsity_path",
+    "sparsity_scorer",
+]

@@ -1,0 +1,224 @@
+"""The path from a dense network to a very sparse one."""
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sparsecnn._batches import Images
+from sparsecnn._building import make_plan
+from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._path import train_path
+from sparsecnn._training import seeded_torch
+from sparsecnn._validation import check_batch_size, check_target
+from sparsecnn.exceptions import TrainingInterruptedWarning
+
+# A path takes at most so many times the epochs of one fit, if it has 20 points or fewer.
+PATH_COST = 3
+# The default path ends where this fraction of the weights is left, or a few weights for every class.
+SMALLEST_KEPT = 0.005
+WEIGHTS_PER_CLASS = 4
+
+
+class SparsityPath(Sequence):
+    """The fitted classifiers along a path, each with its own sparsity, from dense to sparse.
+
+    ``path[i]`` is a fitted `SparseCurveCNNClassifier`, and ``len(path)`` the number of points.
+
+    Parameters
+    ----------
+    estimators : list of SparseCurveCNNClassifier
+        Fitted, in the order of their sparsity.
+
+    Attributes
+    ----------
+    sparsities : ndarray of shape (n_points,)
+        Fraction of the penalised weights that are exactly zero.
+    n_nonzeros : ndarray of int of shape (n_points,)
+        Number of penalised weights that are not zero.
+    lams : ndarray of shape (n_points,)
+        The λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
+    """
+
+    def __init__(self, estimators: Sequence[SparseCurveCNNClassifier]):
+        self._estimators = list(estimators)
+        self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
+        self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
+        lams = [fitted.lam_ for fitted in estimators]
+        self.lams = np.array([max(lam.values()) if isinstance(lam, dict) else lam for lam in lams])
+
+    def __len__(self) -> int:
+        return len(self._estimators)
+
+    def __getitem__(self, i: Any) -> Any:
+        return SparsityPath(self._estimators[i]) if isinstance(i, slice) else self._estimators[i]
+
+    def __repr__(self) -> str:
+        return f"<SparsityPath of {len(self)} networks with {self.sparsities.round(4).tolist()} zeros>"
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Return the accuracy of every network on X, an ndarray of shape (n_points,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+        """
+        return np.array([fitted.score(X, y, sample_weight) for fitted in self])
+
+
+def sparsity_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    estimator: SparseCurveCNNClassifier | None = None,
+    sparsities: int | ArrayLike = 20,
+    lams: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> SparsityPath:
+    """Train networks of many sparsities in one run, from dense to very sparse.
+
+    A network is trained densely, and then made sparser from point to point. At each point a copy of it is
+    fine-tuned. Up to twenty points take at most three times the epochs of one `fit`.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, pixels) or (n, height, width)
+    y : array-like of shape (n,)
+    estimator : SparseCurveCNNClassifier, default=None
+        How to train; it stays as it is. Its `lam`, `target_sparsity` and `early_stopping` are not used. None
+        is ``SparseCurveCNNClassifier()``.
+    sparsities : int or array-like of floats, default=20
+        The wanted fractions of zeros, ascending, from 0 (dense) to below 1; or how many points to have, from
+        dense to half a percent of weights left, with weights left in a geometric series from one half on.
+    lams : array-like of floats, default=None
+        Values of λ, ascending, instead of `sparsities`.
+    sample_weight : array-like of shape (n,), default=None
+
+    Returns
+    -------
+    path : SparsityPath
+        A sequence of fitted classifiers, with their sparsities, λs and scores as arrays.
+
+    Raises
+    ------
+    ValueError
+        If points are out of range, unsorted or repeated, or anything that `fit` would refuse is given.
+
+    Warns
+    -----
+    TrainingInterruptedWarning
+        If training was interrupted from the keyboard; the path then ends with the last finished point.
+
+    See Also
+    --------
+    SparseCurveCNNClassifierCV : Choose a point of the path by cross-validation.
+
+    Examples
+    --------
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.model_selection import sparsity_path
+    >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, refine_iter=2, random_state=0)
+    >>> path = sparsity_path(X, y, estimator=quick, sparsities=[0, 0.5, 0.9])
+    >>> path.n_nonzeros
+    array([256, 128,  26])
+    >>> path.score(X, y).shape
+    (3,)
+    """
+    start = SparseCurveCNNClassifier() if estimator is None else clone(estimator)
+    if start.penalty is None:
+        raise ValueError("A path needs a penalty: the estimator has penalty=None.")
+    start.set_params(lam="auto" if lams is None else 0.0, target_sparsity=None, early_stopping=False)
+    start._validate_params()
+    images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
+    check_batch_size(start.batch_size, len(images))
+    if lams is None:
+        points = [{"target_sparsity": s} for s in target_sparsities(start, images, sparsities)]
+    else:
+        points = [{"lam": lam} for lam in _check_points(lams, "lams")]
+    return SparsityPath(_walk(start, images.with_mean_weight_one(), points))
+
+
+def _walk(start, images, points):
+    """Return a fitted copy of the classifier `start` for each of the `points`, parameters of it."""
+    plan = make_plan(start, images.image_shape)
+    point_iter, refine_iter = _epochs(plan, len(points))
+    n_epochs = plan.max_iter // 2 + len(points) * (point_iter + refine_iter)
+    rng = check_random_state(start.random_state)
+    reached: list[SparseCurveCNNClassifier] = []
+    try:
+        with (
+            seeded_torch(rng.randint(2**31 - 1), images.device),
+            tqdm(total=n_epochs, desc="epochs", disable=not start.verbose) as progress,
+        ):
+            trainer = start._make_trainer(images, rng, continues=False)
+            values = [value for point in points for value in point.values()]
+            for refined in train_path(trainer, images, plan, values, point_iter, refine_iter, progress):
+                fitted = clone(start).set_params(**points[len(reached)])
+                vars(fitted).update(
+                    {name: value for name, value in vars(start).items() if name.endswith("_")}
+                )
+                fitted._keep(refined, refined.module)
+                reached.append(fitted)
+    except KeyboardInterrupt:
+        if not reached:
+            raise
+        warnings.warn(
+            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points.",
+            TrainingInterruptedWarning,
+            stacklevel=3,
+        )
+    return reached
+
+
+def target_sparsities(
+    classifier: SparseCurveCNNClassifier, images: Images, sparsities: int | ArrayLike
+) -> list[float]:
+    """Return the points of a path, ascending, checked against the network that they are for.
+
+    Parameters
+    ----------
+    classifier : SparseCurveCNNClassifier
+        Has checked `images`.
+    images : Images
+    sparsities : int or array-like of floats
+        As those of `sparsity_path`.
+    """
+    n_classes = len(classifier.classes_)
+    with seeded_torch(0, images.device):
+        weights = classifier._make_trainer(images, check_random_state(0), continues=False).optimizer.split
+    if isinstance(sparsities, Integral):
+        if sparsities < 2:
+            raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
+        n_weights = sum(w.numel() for w in weights)
+        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_weights))
+        return [0.0, *(1 - np.geomspace(0.5, smallest, int(sparsities) - 1)).tolist()]
+    points = _check_points(sparsities, "sparsities")
+    if points[-1] >= 1:
+        raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
+    check_target(points[-1], weights, n_classes)
+    return points
+
+
+def _check_points(values, name):
+    points = np.asarray(values, dtype=float)
+    if points.ndim != 1 or not points.size or not np.isfinite(points).all() or points.min() < 0:
+        raise ValueError(f"{name} must be a list of finite numbers, at least 0, got {values!r}.")
+    if not (np.diff(points) > 0).all():
+        raise ValueError(f"{name} must be ascending, each only once, got {values!r}.")
+    return points.tolist()
+
+
+def _epochs(plan, n_points):
+    """Return the epochs from point to point and those of fine-tuning at each, within the cost of the path."""
+    share = (PATH_COST * plan.n_epochs - plan.max_iter // 2) // max(n_points, 20)
+    return 1, max(1, min(plan.refine_iter, share - 1))

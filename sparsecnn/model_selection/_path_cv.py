@@ -1,0 +1,216 @@
+"""A classifier that chooses its own sparsity by cross-validation."""
+
+import time
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._validation import all_or_nothing
+from sparsecnn.model_selection._choice import sparsest_within_one_se
+from sparsecnn.model_selection._path import sparsity_path, target_sparsities
+
+_TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
+
+
+class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Classify curve images with a network as sparse as its accuracy allows, found by cross-validation.
+
+    On each fold one path is trained from dense to very sparse (see `sparsity_path`). The sparsest point whose
+    mean score is within one standard error of the best is then fitted anew to all images.
+
+    Parameters
+    ----------
+    estimator : SparseCurveCNNClassifier, default=None
+        What to fit; its `lam` and `target_sparsity` are not used. None is ``SparseCurveCNNClassifier()``.
+    sparsities : int or array-like of floats, default=20
+        Points of the path: how many, or the wanted fractions of zeros, ascending, from 0 to below 1.
+    cv : int, splitter or iterable of splits, default=None
+        Folds. None is 5. So many folds are stratified, and where groups are passed to `fit`, no group is in
+        two of them.
+    scoring : str or callable, default=None
+        Scorer, as scikit-learn names it; None is accuracy.
+    n_jobs : int, default=None
+        Folds to train at a time. None is 1 unless in a ``joblib.parallel_config`` context, -1 all cores.
+
+    Attributes
+    ----------
+    best_estimator_ : SparseCurveCNNClassifier
+        Fitted to all images at the chosen sparsity. `predict` and the other methods are its own.
+    best_params_ : dict
+        ``{"target_sparsity": ...}``, the choice.
+    best_index_ : int
+        Its place in `cv_results_`.
+    best_score_ : float
+        Its mean score over the folds.
+    cv_results_ : dict of ndarrays
+        As that of `GridSearchCV`, with one row for each point: "params", "param_target_sparsity",
+        "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the same of
+        "sparsity", and the times. The fitting time of a path is shared evenly among its points.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Pixels of an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined only where X had column names.
+    image_shape_ : tuple of two ints
+        (height, width) of an image.
+    module_ : torch.nn.Module
+        The sparse network of `best_estimator_`.
+    sparsity_ : float
+        Fraction of its penalised weights that are exactly zero.
+    n_splits_ : int
+        Number of folds.
+
+    See Also
+    --------
+    sparsecnn.inspection.SparsityPathDisplay : Draws `cv_results_`.
+    sparsest_within_one_se : The rule of choice, for `GridSearchCV`.
+
+    Examples
+    --------
+    >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> spirals = make_shaky_spirals(200, image_shape=(32, 32), random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, refine_iter=2, random_state=0)
+    >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5, 0.9], cv=2)
+    >>> search.fit(spirals.data, spirals.target, groups=spirals.groups).cv_results_["mean_test_score"].shape
+    (3,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [SparseCurveCNNClassifier, None],
+        "sparsities": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimator: SparseCurveCNNClassifier | None = None,
+        *,
+        sparsities: int | ArrayLike = 20,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        n_jobs: int | None = None,
+    ):
+        self.estimator = estimator
+        self.sparsities = sparsities
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Cross-validate a path, choose a sparsity, and fit it to all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+            Images, ink bright on black.
+        y : array-like of shape (n,)
+            Labels of any type.
+        groups : array-like of shape (n,), default=None
+            The person, font or other source of each image, for folds that share none.
+
+        Returns
+        -------
+        self : SparseCurveCNNClassifierCV
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unusable. The estimator is then as before.
+        """
+        estimator = SparseCurveCNNClassifier() if self.estimator is None else clone(self.estimator)
+        images, _ = estimator._check_training_data(X, y, None, groups, reset=True)
+        points = target_sparsities(estimator, images, self.sparsities)
+        folds = self._folds(images, groups)
+        scorer = check_scoring(estimator, self.scoring)
+        X, y = indexable(X, column_or_1d(y))
+        rows = Parallel(n_jobs=self.n_jobs)(
+            delayed(_score_path)(estimator, scorer, points, X, y, train, test) for train, test in folds
+        )
+        with all_or_nothing(self):
+            self.n_splits_ = len(folds)
+            self.cv_results_ = _format_results(points, rows)
+            self.best_index_ = sparsest_within_one_se(self.cv_results_, accuracy="score")
+            self.best_params_ = self.cv_results_["params"][self.best_index_]
+            self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
+            estimator.set_params(lam="auto", **self.best_params_)
+            self.best_estimator_ = estimator.fit(X, y, groups=groups)
+            for name in _TAKEN_OVER:
+                if hasattr(self.best_estimator_, name):
+                    setattr(self, name, getattr(self.best_estimator_, name))
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable class of each image, an ndarray of shape (n,)."""
+        return self._fitted().predict(X)
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class, an ndarray of shape (n, n_classes)."""
+        return self._fitted().predict_proba(X)
+
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the logarithm of `predict_proba`."""
+        return self._fitted().predict_log_proba(X)
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return the scores of X, an ndarray of shape (n,) for two classes, else (n, n_classes)."""
+        return self._fitted().decision_function(X)
+
+    def _fitted(self):
+        check_is_fitted(self)
+        return self.best_estimator_
+
+    def _folds(self, images, groups):
+        cv = 5 if self.cv is None else self.cv
+        if groups is not None and isinstance(cv, Integral):
+            cv = StratifiedGroupKFold(cv)
+        return list(check_cv(cv, images.y, classifier=True).split(images.X, images.y, groups))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _score_path(estimator, scorer, points, X, y, train, test):
+    """Return scores, sparsities and the seconds for fitting and scoring, of every point on one fold."""
+    start = time.perf_counter()
+    path = sparsity_path(_safe_indexing(X, train), y[train], estimator=estimator, sparsities=points)
+    fitted = time.perf_counter()
+    X_test = _safe_indexing(X, test)
+    scores = [scorer(network, X_test, y[test]) for network in path]
+    seconds = fitted - start, time.perf_counter() - fitted
+    return {
+        "test_score": scores,
+        "test_sparsity": path.sparsities,
+        "fit_time": np.full(len(points), seconds[0] / len(points)),
+        "score_time": np.full(len(points), seconds[1] / len(points)),
+    }
+
+
+def _format_results(points, rows):
+    """Return `cv_results_` from what each fold measured at each point."""
+    results = {"params": [{"target_sparsity": point} for point in points]}
+    results["param_target_sparsity"] = np.ma.array(points)
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        if name.startswith("test"):
+            results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
+    results["rank_test_score"] = rankdata(-results["mean_test_score"], method="min").astype(np.int32)
+    return results
