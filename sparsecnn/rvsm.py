@@ -151,7 +151,7 @@ class RVSM(Optimizer):
             raise ValueError(f"lam must be finite and at least 0, got {lam!r}.")
         if not isinstance(lam, Real) and len(values) != len(self.split):
             raise ValueError(
-                f"lam must be one number, or {len(self.split)} for as many tensors, got {lam!r}."
+                f"lam must be one number, or one for each of the {len(self.split)} tensors, got {lam!r}."
             )
         self._lam = float(lam) if isinstance(lam, Real) else tuple(float(value) for value in values)
 
@@ -328,7 +328,7 @@ class RVSM(Optimizer):
                 w.grad.add_(w, alpha=self.beta).sub_(u, alpha=self.beta)
 
     def _pull(self):
-        squares = [(w - u).square().sum() for w, u in zip(self.split, self.u, strict=True)]
+        squares = [(w.detach() - u).square().sum() for w, u in zip(self.split, self.u, strict=True)]
         return self.beta / 2 * sum(squares)
 
     def _check_split(self):

@@ -1,0 +1,136 @@
+"""Pictures of fitted classifiers. They need matplotlib: ``pip install sparsecnn[plot]``."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath
+
+__all__ = ["SparsityPathDisplay"]
+
+
+class SparsityPathDisplay:
+    """Accuracy against the fraction of weights left, along a path.
+
+    Use `from_estimator` for a cross-validated search, `from_path` for one path and test data.
+
+    Parameters
+    ----------
+    sparsities : ndarray of shape (n_points,)
+        Fraction of zeros at each point.
+    scores : ndarray of shape (n_points,)
+        Score at each point.
+    errors : ndarray of shape (n_points,), default=None
+        Standard error of each score.
+    chosen : int, default=None
+        The point to mark.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of it.
+    """
+
+    def __init__(
+        self,
+        sparsities: np.ndarray,
+        scores: np.ndarray,
+        errors: np.ndarray | None = None,
+        chosen: int | None = None,
+    ):
+        self.sparsities = sparsities
+        self.scores = scores
+        self.errors = errors
+        self.chosen = chosen
+
+    @classmethod
+    def from_estimator(cls, estimator: SparseCurveCNNClassifierCV, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the mean score over the folds with its standard error, and mark the chosen point.
+
+        Parameters
+        ----------
+        estimator : SparseCurveCNNClassifierCV
+            Fitted.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            Passed to matplotlib's ``errorbar``.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> from sparsecnn.inspection import SparsityPathDisplay
+        >>> X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, refine_iter=1, random_state=0)
+        >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5, 0.9], cv=2).fit(X, y)
+        >>> display = SparsityPathDisplay.from_estimator(search)
+        >>> display.ax_.get_xlabel()
+        'penalised weights left (%)'
+        """
+        check_is_fitted(estimator)
+        results = estimator.cv_results_
+        errors = results["std_test_score"] / np.sqrt(max(1, estimator.n_splits_ - 1))
+        display = cls(
+            results["mean_test_sparsity"], results["mean_test_score"], errors, estimator.best_index_
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_path(
+        cls, path: SparsityPath, X: ArrayLike, y: ArrayLike, *, ax: Any = None, **kwargs: Any
+    ) -> Self:
+        """Draw the accuracy of every network of a path on X.
+
+        Parameters
+        ----------
+        path : SparsityPath
+        X : array-like of shape (n, pixels) or (n, height, width)
+        y : array-like of shape (n,)
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            Passed to matplotlib's ``errorbar``.
+        """
+        return cls(path.sparsities, path.score(X, y)).plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the path; the weights left are on a logarithmic axis, sparse to the right.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            Passed to matplotlib's ``errorbar``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        try:
+            import matplotlib.pyplot as plt
+            from matplotlib.ticker import FuncFormatter
+        except ImportError as error:
+            raise ImportError("Pictures need matplotlib: pip install sparsecnn[plot].") from error
+
+        self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
+        self.figure_ = self.ax_.figure
+        kept = 100 * (1 - self.sparsities)
+        errors = None if self.errors is None else 100 * self.errors
+        self.ax_.errorbar(kept, 100 * self.scores, errors, **{"marker": "o", "capsize": 3} | kwargs)
+        if self.chosen is not None:
+            label = f"chosen: {self.sparsities[self.chosen]:.1%} zeros"
+            self.ax_.axvline(kept[self.chosen], color="0.5", linestyle="--", label=label)
+            self.ax_.legend()
+        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel="score (%)")
+        self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
+        self.ax_.grid(alpha=0.3)
+        if not self.ax_.xaxis_inverted():
+            self.ax_.invert_xaxis()
+        return self
