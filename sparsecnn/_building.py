@@ -16,7 +16,7 @@ AUTO_BATCH = 64
 # The target where neither λ nor a sparsity is given.
 AUTO_SPARSITY = 0.9
 SOLVERS = {
-    "adam": torch.optim.Adam,
+    "adam": functools.partial(torch.optim.Adam, fused=True),
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 

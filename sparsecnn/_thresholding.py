@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,16 +47,17 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
         raise ValueError(f"sparsity must be from 0 to 1, got {sparsity!r}.")
     if not 0 < beta < math.inf:
         raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
-    magnitude = w.detach().abs().flatten()
+    # numpy selects ten times as fast as torch does.
+    magnitude = w.detach().abs().flatten().to("cpu", torch.promote_types(w.dtype, torch.float32)).numpy()
     n_zeros = round(sparsity * len(magnitude))
     if n_zeros == 0:
         return 0.0
-    largest_zero = magnitude.kthvalue(n_zeros).values
+    largest_zero = np.partition(magnitude, n_zeros - 1)[n_zeros - 1]
     if largest_zero == 0:
         return 0.0
     # A survivor comes along for the sake of penalties that look at all weights at once.
     survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
-    weights = torch.stack([*survivor, largest_zero]).cpu().double()
+    weights = torch.tensor([*survivor, largest_zero], dtype=torch.float64)
     low, high = 1e-30, 1.0
     while penalty.prox(weights, high)[-1] != 0:
         high *= 16
