@@ -20,7 +20,7 @@ _ABSENT = "\U0010ffff"
 def load_fonts() -> list[str]:
     """Names of the shipped fonts.
 
-    Forty open typefaces, two thirds of them handwriting or script, the others print (serif, sans, slab,
+    A hundred open typefaces, two thirds of them handwriting or script, the others print (serif, sans, slab,
     mono). Their licences lie beside them in the package, in ``datasets/fonts``.
 
     Returns
@@ -34,7 +34,7 @@ def load_fonts() -> list[str]:
     >>> from sparsecnn.datasets import load_fonts
     >>> train, test = train_test_split(load_fonts(), test_size=10, random_state=0)
     >>> len(train), len(test), set(train) & set(test)
-    (30, 10, set())
+    (90, 10, set())
     """
     return sorted(path.stem for path in _FONTS.glob("*.woff"))
 

@@ -1,0 +1,158 @@
+"""Accuracy against sparsity: one RVSM path, and what a user would otherwise do.
+
+Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
+is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
+write it and once with the augmentation and the falling learning rate of sparsecnn. All train the same network
+on the same images, for at most the same number of epochs behind every point.
+"""
+
+import argparse
+import contextlib
+import copy
+import warnings
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler
+from torch.nn.utils import prune
+from words import split_words
+
+from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn._augment import augment
+from sparsecnn._network import CurveCNN
+from sparsecnn.model_selection import sparsity_path
+
+SPARSITIES = [0.0, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995]
+PICTURE = "frontier.png"
+CHANNELS = (16, 32, 32)
+DENSE_EPOCHS, FINE_EPOCHS = 24, 8
+LEARNING_RATE, BATCH = 0.003, 64
+
+
+class PlainNet(NeuralNetClassifier):
+    """A skorch classifier that computes in bf16 where the processor does, as the path does."""
+
+    augmented = False
+
+    def train_step_single(self, batch, **fit_params):
+        x, y = batch
+        return super().train_step_single((augment(x) if self.augmented else x, y), **fit_params)
+
+    def infer(self, x, **fit_params):
+        with bf16():
+            return super().infer(x, **fit_params).float()
+
+
+class EqualNet(PlainNet):
+    """The same with the augmentation of sparsecnn."""
+
+    augmented = True
+
+
+def bf16():
+    """Return the context of computing in bf16, where that is native."""
+    native = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.autocast("cpu", dtype=torch.bfloat16) if native else contextlib.nullcontext()
+
+
+def fit_rival(kind, module, lr, epochs, X, y, seed):
+    """Return a skorch classifier that has trained `module` for so many epochs."""
+    torch.manual_seed(seed)
+    # The rate falls for the kind that is given what sparsecnn has.
+    rate = LRScheduler("CosineAnnealingLR", T_max=epochs) if kind is EqualNet else None
+    net = kind(
+        module,
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=lr,
+        batch_size=BATCH,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+        callbacks=[("rate", rate)] if rate else None,
+    )
+    return net.fit(X, y, epochs=epochs)
+
+
+def prune_rival(net, sparsity, X, y, seed):
+    """Return a copy of the dense network, pruned by magnitude and fine-tuned."""
+    module = copy.deepcopy(net.module_)
+    prune.l1_unstructured(module.fc, "weight", amount=sparsity)
+    # A tenth of the rate, as fine-tuning is customary; a rate that falls may start higher.
+    lr = LEARNING_RATE / (3 if isinstance(net, EqualNet) else 10)
+    return fit_rival(type(net), module, lr, FINE_EPOCHS, X, y, seed)
+
+
+def score_rivals(kind, train, test, seed):
+    """Return the accuracy of the pruned networks at every sparsity."""
+    X, X_test = (part.images[:, None].astype(np.float32) / 255 for part in (train, test))
+    y = train.target
+    torch.manual_seed(seed)
+    net = fit_rival(kind, CurveCNN((64, 64), 2, CHANNELS), LEARNING_RATE, DENSE_EPOCHS, X, y, seed)
+    pruned = (prune_rival(net, sparsity, X, y, seed) if sparsity else net for sparsity in SPARSITIES)
+    return [network.score(X_test, test.target) for network in pruned]
+
+
+def score_path(train, test, seed):
+    """Return the accuracy of the networks of one path."""
+    estimator = SparseCurveCNNClassifier(
+        channels=CHANNELS,
+        learning_rate_init=LEARNING_RATE,
+        batch_size=BATCH,
+        max_iter=DENSE_EPOCHS,
+        refine_iter=FINE_EPOCHS,
+        precision="auto",
+        random_state=seed,
+    )
+    path = sparsity_path(train.data, train.target, estimator=estimator, sparsities=SPARSITIES)
+    return path.score(test.data, test.target).tolist()
+
+
+def print_table(scores):
+    """Print mean and standard deviation over the seeds, a row for each sparsity."""
+    print(f"\n{'FC zeros':>9} " + " ".join(f"{name:>28}" for name in scores))
+    for i, sparsity in enumerate(SPARSITIES):
+        columns = [100 * np.array(runs)[:, i] for runs in scores.values()]
+        print(f"{sparsity:>9.1%} " + " ".join(f"{c.mean():>20.2f} ± {c.std():5.2f}" for c in columns))
+
+
+def draw(scores):
+    """Save the picture of accuracy against the weights left."""
+    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    kept = 100 * (1 - np.array(SPARSITIES))
+    for name, runs in scores.items():
+        runs = 100 * np.array(runs)
+        ax.errorbar(kept, runs.mean(0), runs.std(0), marker="o", capsize=3, label=name)
+    ax.set(xscale="log", xlabel="fully connected weights left (%)", ylabel="test accuracy (%)")
+    ax.xaxis.set_major_formatter(lambda percent, _: f"{percent:g}")
+    ax.invert_xaxis()
+    ax.grid(alpha=0.3)
+    ax.legend()
+    figure.savefig(PICTURE, dpi=150)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--images", type=int, default=2000)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)
+    scores = {"RVSM path": [], "skorch + prune": [], "skorch + prune, augmented": []}
+    for seed in arguments.seeds:
+        train, test = split_words(seed, n_train=arguments.images)
+        scores["RVSM path"].append(score_path(train, test, seed))
+        scores["skorch + prune"].append(score_rivals(PlainNet, train, test, seed))
+        scores["skorch + prune, augmented"].append(score_rivals(EqualNet, train, test, seed))
+        for name, runs in scores.items():
+            print(f"seed {seed} {name:26} {' '.join(f'{score:.2%}' for score in runs[-1])}", flush=True)
+    print_table(scores)
+    draw(scores)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""LeNet-300-100 and LeNet-5 on MNIST: how few weights, at what error?
+
+Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``, the training set as arrays X and y.
+The first 55,000 images train; the last 5,000 are held out, and every choice was made on them. With
+``--test FILE``, an .npz of the same kind or one with x_test and y_test, the saved networks are measured on
+other images, such as the test set, of which nothing here has seen any.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import zero_one_loss
+from torch import nn
+from torch.nn.functional import max_pool2d
+
+from sparsecnn import SparseCurveCNNClassifier
+
+NETWORKS = Path(__file__).parent / "networks"
+HELD_OUT = 5000
+# Weights kept / test error, in percent, as published.
+PUBLISHED = {
+    "LeNet-300-100": {
+        "dense": (100, 1.64),
+        "Han et al.": (8.0, 1.6),
+        "dynamic network surgery": (1.8, 1.99),
+        "soft weight sharing": (4.3, 1.94),
+        "SNIP": (2, 2.4),
+        "L-OBS": (1.5, 2.0),
+        "dynamic sparse training": (2.48, 2.31),
+        "sparse variational dropout": (1.5, 1.92),
+    },
+    "LeNet-5": {
+        "dense": (100, 0.80),
+        "Han et al.": (8.0, 0.77),
+        "dynamic network surgery": (0.9, 0.91),
+        "soft weight sharing": (0.5, 0.97),
+        "SNIP": (1, 1.1),
+        "L-OBS": (1.0, 2.1),
+        "dynamic sparse training": (1.64, 0.89),
+        "sparse variational dropout": (0.36, 0.75),
+    },
+}
+
+
+class LeNet300(nn.Module):
+    """784-300-100-10, fully connected: 266,200 weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2, self.fc3 = nn.Linear(784, 300), nn.Linear(300, 100), nn.Linear(100, 10)
+
+    def forward(self, x):
+        return self.fc3(self.fc2(self.fc1(x.flatten(1)).relu()).relu())
+
+
+class LeNet5(nn.Module):
+    """20 and 50 filters of 5×5, then 500 units, as in Caffe: 430,500 weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 20, 5), nn.Conv2d(20, 50, 5)
+        self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
+
+    def forward(self, x):
+        x = max_pool2d(self.conv2(max_pool2d(self.conv1(x), 2)), 2)
+        return self.fc2(self.fc1(x.flatten(1)).relu())
+
+
+MODULES = {"LeNet-300-100": LeNet300, "LeNet-5": LeNet5}
+# The network, the percentage of weights kept, and what differs from the classifier's defaults.
+TUNED = {"max_iter": 60, "refine_iter": 20}
+RUNS = [
+    ("LeNet-300-100", 1.5, TUNED),
+    ("LeNet-5", 1.0, TUNED),
+    ("LeNet-5", 0.36, TUNED),
+    ("LeNet-5", 0.36, {}),
+]
+
+
+def load(path):
+    """Return images and labels of an .npz file."""
+    with np.load(path) as file:
+        names = ("X", "y") if "X" in file else ("x_test", "y_test")
+        return [file[name] for name in names]
+
+
+def file_name(name, kept, params):
+    """Return where a network is saved."""
+    return NETWORKS / f"{name}-{kept}{'' if params else '-defaults'}.npz".lower()
+
+
+def train(name, kept, params, X, y, seed):
+    """Return a fitted classifier with `kept` percent of its weights."""
+    classifier = SparseCurveCNNClassifier(
+        module=MODULES[name],
+        penalized="all",
+        target_sparsity=1 - kept / 100,
+        precision="auto",
+        random_state=seed,
+        **params,
+    )
+    return classifier.fit(X, y)
+
+
+def save(classifier, path):
+    """Write the weights of the sparse network, compressed."""
+    path.parent.mkdir(exist_ok=True)
+    np.savez_compressed(path, **{name: w.numpy() for name, w in classifier.module_.state_dict().items()})
+
+
+def measure(name, path, X, y):
+    """Return percentage of weights kept, and of errors, of a saved network."""
+    module = MODULES[name]()
+    with np.load(path) as weights:
+        module.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights})
+    matrices = [p for p in module.parameters() if p.ndim > 1]
+    kept = 100 * sum(int(w.count_nonzero()) for w in matrices) / sum(w.numel() for w in matrices)
+    with torch.no_grad():
+        pixels = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
+        predicted = torch.cat([module(batch).argmax(1) for batch in pixels.split(1000)])
+    return kept, 100 * zero_one_loss(y, predicted.numpy())
+
+
+def print_row(name, method, kept, error, note=""):
+    print(f"{name:14} {method:28} {kept:>7.2f} {error:>8.2f}  {note}", flush=True)
+
+
+def print_published():
+    """Print the table's head and the rows from the literature."""
+    print(f"{'network':14} {'method':28} {'kept %':>7} {'error %':>8}")
+    for name, rows in PUBLISHED.items():
+        for method, figures in rows.items():
+            print_row(name, method, *figures, "test set, published")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--test", metavar="FILE", help="measure the saved networks on the images of this file"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    data = os.environ.get("SPARSECNN_DATA")
+    if arguments.test is None and data is None:
+        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds mnist-train.npz, or give --test FILE.")
+    X, y = load(arguments.test or Path(data, "mnist-train.npz"))
+    print_published()
+    for name, kept, params in RUNS:
+        path, note = file_name(name, kept, params), Path(arguments.test or "").name
+        if arguments.test is None:
+            start = time.perf_counter()
+            save(train(name, kept, params, X[:-HELD_OUT], y[:-HELD_OUT], arguments.seed), path)
+            note = f"held-out images, {time.perf_counter() - start:.0f} s"
+            images, labels = X[-HELD_OUT:], y[-HELD_OUT:]
+        else:
+            images, labels = X, y
+        method = "RVSM, ℓ0" if params else "RVSM, ℓ0, default training"
+        print_row(name, method, *measure(name, path, images, labels), note)
+
+
+if __name__ == "__main__":
+    main()
