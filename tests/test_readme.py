@@ -35,7 +35,7 @@ def drawings(tmp_path, monkeypatch):
 
 
 def test_readme_has_every_example():
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
 def test_readme_pipeline_reads_files(drawings):
@@ -45,9 +45,16 @@ def test_readme_pipeline_reads_files(drawings):
 
 
 def test_readme_grid_search_finds_a_sparse_network(capsys):
-    code = block("GridSearchCV").replace("make_shaky_words(1000", "make_shaky_words(120")
+    code = block("import GridSearchCV").replace("make_shaky_words(1000", "make_shaky_words(120")
     exec(code.replace("[1e-4, 3e-4]", "[1e-5, 3e-5]"), {})  # fewer steps, smaller weights
     assert "'penalty'" in capsys.readouterr().out
+
+
+def test_readme_search_along_the_path_is_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(block("SparsityPathDisplay").replace("make_shaky_words(600", "make_shaky_words(120"), {})
+    assert "'target_sparsity'" in capsys.readouterr().out
+    assert Image.open(tmp_path / "path.png").size[0] > 100
 
 
 def test_readme_real_drawings_are_judged_by_person(drawings):
