@@ -54,7 +54,8 @@ def test_readme_search_along_the_path_is_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(block("SparsityPathDisplay").replace("make_shaky_words(600", "make_shaky_words(120"), {})
     assert "'target_sparsity'" in capsys.readouterr().out
-    assert Image.open(tmp_path / "path.png").size[0] > 100
+    with Image.open(tmp_path / "path.png") as picture:
+        assert picture.width > 100
 
 
 def test_readme_real_drawings_are_judged_by_person(drawings):
