@@ -9,7 +9,7 @@ from torch.nn.functional import affine_grid, grid_sample, pad
 ROTATION = math.radians(10)
 SHIFT = 0.08  # of the side of the image
 SCALE = 0.15
-THICKNESS = 0.5  # of a pixel on every side of a stroke
+THICKNESS = 1 / 128  # of the shorter side of the image, on every side of a stroke; at most half a pixel
 INK = 0.3
 
 
@@ -56,7 +56,8 @@ def _move(x):
 
 
 def _vary_thickness(x):
-    amount = (_half(x) * _uniform(x, -THICKNESS, THICKNESS)).view(-1, 1, 1, 1)
+    most = min(0.5, THICKNESS * min(x.shape[2:]))
+    amount = (_half(x) * _uniform(x, -most, most)).view(-1, 1, 1, 1)
     return x + amount.clamp(min=0) * (_dilate(x) - x) + amount.clamp(max=0) * (x + _dilate(-x))
 
 

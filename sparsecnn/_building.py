@@ -6,7 +6,7 @@ import functools
 import torch
 
 from sparsecnn._device import autocast_for
-from sparsecnn._network import CurveCNN, penalized_weights, zero_fraction
+from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
 from sparsecnn._training import Plan, Trainer
 from sparsecnn._validation import check_channels, check_module, check_target
 from sparsecnn.penalties import get_penalty
@@ -85,7 +85,7 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     if params.target_sparsity is not None and split:
         check_target(target, split, n_classes)
     start = {"lam": lam_start} if target is None else {"target_sparsity": min(target, zero_fraction(split))}
-    base = SOLVERS[params.solver](module.parameters(), lr=params.learning_rate_init)
+    base = SOLVERS[params.solver](_parameter_groups(module, params.alpha), lr=params.learning_rate_init)
     return Trainer(
         module=module,
         optimizer=RVSM(base, split, penalty, beta=params.beta, sparsity_scope=params.sparsity_scope, **start),
@@ -95,6 +95,14 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
         lam_start=lam_start,
         sparsity_start=start.get("target_sparsity", 0.0),
     )
+
+
+def _parameter_groups(module, alpha):
+    """Return the parameters of `module` for an optimizer: layer weights decay by `alpha`, others do not."""
+    weights = list(layer_weights(module).values())
+    decaying = {id(w) for w in weights}
+    others = [p for p in module.parameters() if id(p) not in decaying]
+    return [{"params": weights, "weight_decay": alpha}, {"params": others, "weight_decay": 0.0}]
 
 
 def build_module(params, image_shape, n_classes):

@@ -59,6 +59,9 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         arguments is called anew at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
     solver : {"adam", "sgd"}, default="adam"
         The optimizer inside RVSM; "sgd" has a Nesterov momentum of 0.9.
+    alpha : float, default=0.0001
+        Strength of the L2 term ``(alpha/2)·‖w‖²`` of all layer weights in the loss. It shrinks weights that
+        the loss does not need, such as those into a unit whose way out is zero, until they are zero too.
     learning_rate_init : float, default=0.003
         First learning rate; it falls to 0 along half a cosine.
     batch_size : int or "auto", default="auto"
@@ -167,6 +170,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         "batch_norm": ["boolean"],
         "module": [HasMethods(["forward", "parameters"]), callable, None],
         "solver": [StrOptions(set(SOLVERS))],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -199,6 +203,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         batch_norm: bool = True,
         module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
         solver: str = "adam",
+        alpha: float = 0.0001,
         learning_rate_init: float = 0.003,
         batch_size: int | str = "auto",
         max_iter: int = 24,
@@ -227,6 +232,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         self.batch_norm = batch_norm
         self.module = module
         self.solver = solver
+        self.alpha = alpha
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
