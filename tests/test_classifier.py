@@ -49,6 +49,32 @@ def test_augmented_fit_learns_stripes(stripes):
     assert classifier.score(*make_stripes(100, random_state=1)) > 0.95
 
 
+def test_alpha_clears_weights_that_nothing_needs():
+    class HalfUnused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.out = nn.Linear(256, 16), nn.Linear(8, 2)
+            with torch.no_grad():
+                self.hidden.weight[8:] *= 4  # large enough to survive, were they left alone
+
+        def forward(self, x):
+            return self.out(self.hidden(x.flatten(1)).relu()[:, :8])
+
+    kept = {}
+    for alpha in (0.0, 1e-4):
+        params = {"module": HalfUnused, "penalized": "all", "lam": "auto", "target_sparsity": 0.9}
+        classifier = small(alpha=alpha, max_iter=60, **params).fit(*make_stripes(200, random_state=0))
+        kept[alpha] = int(classifier.module_.hidden.weight[8:].count_nonzero())
+    assert kept[1e-4] == 0 < kept[0.0]
+
+
+def test_alpha_leaves_biases_alone(stripes):
+    black = np.zeros_like(stripes[0])  # no weight of a hidden unit has a gradient, its bias has
+    weights = small(module=own_network(), penalty=None, alpha=10.0).fit(black, stripes[1]).module_
+    assert weights.hidden.weight.abs().max() < own_network().hidden.weight.abs().max() / 2
+    assert weights.hidden.bias.abs().max() > own_network().hidden.bias.abs().max() / 2
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_solvers_learn(stripes, solver):
     assert small(solver=solver, learning_rate_init=0.01).fit(*stripes).score(*stripes) > 0.95
