@@ -8,7 +8,7 @@ import torch
 from sparsecnn._device import autocast_for
 from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
 from sparsecnn._training import Plan, Trainer
-from sparsecnn._validation import check_channels, check_module, check_target
+from sparsecnn._validation import check_channels, check_module
 from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
@@ -82,8 +82,6 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     weights = penalized_weights(module, params.penalized)
     split = [] if penalty is None else list(weights.values())
     target = wanted_sparsity(params)
-    if params.target_sparsity is not None and split:
-        check_target(target, split, n_classes)
     start = {"lam": lam_start} if target is None else {"target_sparsity": min(target, zero_fraction(split))}
     base = SOLVERS[params.solver](_parameter_groups(module, params.alpha), lr=params.learning_rate_init)
     return Trainer(
@@ -99,10 +97,12 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
 
 def _parameter_groups(module, alpha):
     """Return the parameters of `module` for an optimizer: layer weights decay by `alpha`, others do not."""
-    weights = list(layer_weights(module).values())
-    decaying = {id(w) for w in weights}
-    others = [p for p in module.parameters() if id(p) not in decaying]
-    return [{"params": weights, "weight_decay": alpha}, {"params": others, "weight_decay": 0.0}]
+    weights = {id(w): w for w in layer_weights(module).values()}  # tied layers share one
+    others = [p for p in module.parameters() if id(p) not in weights]
+    return [
+        {"params": list(weights.values()), "weight_decay": alpha},
+        {"params": others, "weight_decay": 0.0},
+    ]
 
 
 def build_module(params, image_shape, n_classes):

@@ -70,9 +70,10 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         Epochs of splitting.
     refine_iter : int, default=8
         Epochs that then fine-tune the survivors, with every zero held at zero.
-    augment : bool or "flip", default=True
+    augment : bool, float or "flip", default=True
         Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random;
-        "flip" mirrors them too, for classes that a mirror image shares. Curves in one row stay as they are.
+        a number from 0 to 1 does less of it, which suits networks with few weights left; "flip" mirrors
+        images too, for classes that a mirror image shares. Curves in one row stay as they are.
     early_stopping : bool, default=False
         Whether to hold back `validation_fraction` of the training images and keep the network that is best on
         them, among those since λ reached its final value. Each phase ends after `n_iter_no_change` epochs
@@ -175,7 +176,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "refine_iter": [Interval(Integral, 0, None, closed="left")],
-        "augment": ["boolean", StrOptions({"flip"})],
+        "augment": ["boolean", Interval(Real, 0, 1, closed="both"), StrOptions({"flip"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -208,7 +209,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         batch_size: int | str = "auto",
         max_iter: int = 24,
         refine_iter: int = 8,
-        augment: bool | str = True,
+        augment: bool | float | str = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -338,6 +339,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             plan = make_plan(self, self.image_shape_, decay=False)
             with seeded_torch(rng.randint(2**31 - 1), images.device):
                 trainer = trainer or self._make_trainer(images, rng, continues=not first)
+                self._check_target(trainer)
                 images = images.on(trainer.module)
                 trainer.train_epoch(images, plan)
                 with trainer.optimizer.sparse_weights():

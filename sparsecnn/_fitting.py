@@ -13,7 +13,7 @@ from sparsecnn._network import penalized_weights
 from sparsecnn._prediction import PIXEL_TYPES
 from sparsecnn._reporting import count_zeros, warn_of_dead_layers
 from sparsecnn._splitting import train_validation_split
-from sparsecnn._validation import class_codes, compute_dtype, image_weight, network_shape
+from sparsecnn._validation import check_target, class_codes, compute_dtype, image_weight, network_shape
 
 
 class FittingMixin:
@@ -52,10 +52,20 @@ class FittingMixin:
         return images.subset(train), images.subset(test)
 
     def _make_trainer(self, images, rng, continues):
-        if not continues:
-            return make_trainer(self, images, len(self.classes_), rng)
-        lam = max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
-        return make_trainer(self, images, len(self.classes_), rng, self.module_, lam)
+        start = {}
+        if continues:
+            lam = max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
+            start = {"fitted": self.module_, "lam_start": lam}
+        trainer = make_trainer(self, images, len(self.classes_), rng, **start)
+        self._check_target(trainer)
+        return trainer
+
+    def _check_target(self, trainer):
+        if self.target_sparsity is None or not trainer.optimizer.split:
+            return
+        weights = penalized_weights(trainer.module, self.penalized)
+        scope = self.sparsity_scope
+        check_target("target_sparsity", self.target_sparsity, weights, len(self.classes_), scope)
 
     def _keep(self, trainer, module):
         self.module_ = module.eval().cpu()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sparsecnn._training import show_progress
 
 
-def train_path(trainer, images, plan, points, point_iter, refine_iter, progress=None):
+def train_path(trainer, images, plan, points, refine_iter, progress=None):
     """Train densely, then from point to point, and yield a refined copy of the trainer at each.
 
     The learning rate stays high along the path, so that weights may still trade places; it falls to 0 on
@@ -22,8 +22,6 @@ def train_path(trainer, images, plan, points, point_iter, refine_iter, progress=
         Of one fit: its first half is how long the network trains before the first point.
     points : list of float
         Target sparsities, ascending, or values of λ if `plan` has no target.
-    point_iter : int
-        Epochs from one point to the next, over which the target or λ is brought in.
     refine_iter : int
         Epochs of fine-tuning at each point.
     progress : tqdm, default=None
@@ -38,9 +36,8 @@ def train_path(trainer, images, plan, points, point_iter, refine_iter, progress=
     _train(trainer, images, replace(plan, **{name: 0.0}), plan.max_iter // 2, progress)
     for start, point in itertools.pairwise([0.0, *points]):
         setattr(trainer, "lam_start" if name == "lam" else "sparsity_start", start)
-        # λ is final after half of max_iter.
-        step = replace(plan, max_iter=2 * point_iter, **{name: point})
-        _train(trainer, images, step, point_iter, progress)
+        # From one point to the next it takes an epoch, the first half of two.
+        _train(trainer, images, replace(plan, max_iter=2, **{name: point}), 1, progress)
         refined = copy.deepcopy(trainer)
         refined.optimizer.finalize()
         refined.optimizer.fix_support()

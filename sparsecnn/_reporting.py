@@ -24,7 +24,8 @@ def warn_of_dead_layers(trainer, module, penalized):
             continue
         advice = "it was so before this training: fit anew, with warm_start=False"
         if optimizer.target_sparsity is not None:
-            advice = "ask for less than that target_sparsity, or for sparsity_scope='layer'"
+            advice = "ask for a smaller target_sparsity"
+            advice += " or for sparsity_scope='layer'" if optimizer.sparsity_scope == "global" else ""
         elif name in trainer.first_median:
             lam = lam_for_sparsity(optimizer.penalty, trainer.first_median[name], optimizer.beta, 1.0)
             advice = f"its weights began so small that you should try lam={lam:.3g} or less"

@@ -57,11 +57,11 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
         return 0.0
     # A survivor comes along for the sake of penalties that look at all weights at once.
     survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
-    weights = torch.tensor([*survivor, largest_zero], dtype=torch.float64)
-    low, high = 1e-30, 1.0
+    weights = torch.tensor(np.array([*survivor, largest_zero]))
+    low, high = 1e-60, 1.0
     while penalty.prox(weights, high)[-1] != 0:
         high *= 16
-        if high > 1e30:
+        if high > 1e36:
             raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
     while high / low > 1 + 1e-12:
         middle = math.sqrt(low * high)

@@ -33,7 +33,7 @@ class Plan:
     lam: float | None
     target_sparsity: float | None = None
     decay: bool = True
-    augment: bool | str = False
+    augment: bool | float | str = False
     n_iter_no_change: int = 10
     tol: float = 1e-4
 
@@ -127,7 +127,7 @@ class Trainer:
             warnings.warn(
                 f"Training was interrupted; the network of epoch {kept.epoch} is kept.",
                 TrainingInterruptedWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.module.load_state_dict(kept.state)
         self.optimizer.lam = kept.lam
@@ -168,7 +168,7 @@ class Trainer:
 
     def _train_batch(self, x, y, weight, augmented):
         if augmented:
-            x = augment(x, flip=augmented == "flip")
+            x = augment(x, flip=True) if augmented == "flip" else augment(x, strength=float(augmented))
         set_image_weight(self.module, weight)
         self.optimizer.zero_grad()
         with self.autocast():
@@ -194,6 +194,7 @@ class Trainer:
         if self.optimizer.support_fixed:
             return
         if plan.target_sparsity is None:
+            self.optimizer.target_sparsity = None
             self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
         else:
             self.optimizer.target_sparsity = plan.sparsity_at(epoch, self.sparsity_start)

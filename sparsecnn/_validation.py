@@ -76,14 +76,33 @@ def check_batch_size(batch_size, n_images):
         raise ValueError(f"batch_size={batch_size} is more than the {n_images} training images.")
 
 
-def check_target(target_sparsity, weights, n_classes):
-    """Raise ValueError if fewer of the `weights` would survive than there are classes."""
-    n_weights = sum(w.numel() for w in weights)
-    if n_weights - round(target_sparsity * n_weights) < n_classes:
-        raise ValueError(
-            f"target_sparsity={target_sparsity!r} leaves fewer of the {n_weights} penalised weights than the "
-            f"{n_classes} classes: it can be at most {1 - n_classes / n_weights:.6g}."
-        )
+def check_target(name, target, weights, n_classes, scope):
+    """Raise ValueError if too few of the `weights` would survive.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter that gives the target.
+    target : float
+    weights : dict of str to Tensor
+        The penalised weights by layer, the last layer last.
+    n_classes : int
+        So many must survive: of all weights, or with the scope "layer", of the last layer; one of the others.
+    scope : {"global", "layer"}
+    """
+    sizes = {layer: w.numel() for layer, w in weights.items()}
+    if scope == "global":
+        needed = {"all penalised layers": (sum(sizes.values()), n_classes)}
+    else:
+        needed = {f"layer {layer!r}": (size, 1) for layer, size in sizes.items()}
+        last = list(sizes)[-1]
+        needed[f"layer {last!r}"] = (sizes[last], n_classes)
+    for where, (size, n_needed) in needed.items():
+        if size - round(target * size) < n_needed:
+            raise ValueError(
+                f"{name} {target!r} leaves fewer than {n_needed} of the {size} weights of {where}, for "
+                f"{n_classes} classes: it can be at most {1 - n_needed / size:.6g}."
+            )
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath
+from sparsecnn.model_selection._choice import standard_errors
 
 __all__ = ["SparsityPathDisplay"]
 
@@ -74,7 +75,7 @@ class SparsityPathDisplay:
         """
         check_is_fitted(estimator)
         results = estimator.cv_results_
-        errors = results["std_test_score"] / np.sqrt(max(1, estimator.n_splits_ - 1))
+        errors = standard_errors(results, "score")
         display = cls(
             results["mean_test_sparsity"], results["mean_test_score"], errors, estimator.best_index_
         )
@@ -122,13 +123,13 @@ class SparsityPathDisplay:
         self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
         kept = 100 * (1 - self.sparsities)
-        errors = None if self.errors is None else 100 * self.errors
-        self.ax_.errorbar(kept, 100 * self.scores, errors, **{"marker": "o", "capsize": 3} | kwargs)
+        options: dict[str, Any] = {"marker": "o", "capsize": 3} | kwargs
+        self.ax_.errorbar(kept, self.scores, self.errors, **options)
         if self.chosen is not None:
             label = f"chosen: {self.sparsities[self.chosen]:.1%} zeros"
             self.ax_.axvline(kept[self.chosen], color="0.5", linestyle="--", label=label)
             self.ax_.legend()
-        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel="score (%)")
+        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel="score")
         self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
         self.ax_.grid(alpha=0.3)
         if not self.ax_.xaxis_inverted():

@@ -16,7 +16,7 @@ __all__ = ["RVSM"]
 
 # Steps between two looks at the quantiles for a target sparsity, which cost more than a step's thresholding.
 LAM_INTERVAL = 16
-_CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed")
+_CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed", "_n_steps")
 
 
 class RVSM(Optimizer):

@@ -42,7 +42,7 @@ def test_augment_keeps_the_ink(bars):
 
 
 def test_half_of_the_images_are_not_interpolated(bars):
-    moved = _augment._move(bars)
+    moved = _augment._move(bars, 1.0)
     sharp = ((moved < 1e-4) | (moved > 1 - 1e-4)).flatten(1).all(1)
     assert 0.4 < sharp.float().mean() < 0.6
 
@@ -57,7 +57,7 @@ def test_elongated_images_are_turned_without_shear(bars):
     results = []
     for x in (square, wide):
         torch.manual_seed(4)
-        results.append(_augment._move(x.repeat(64, 1, 1, 1)).sum((1, 2, 3)))
+        results.append(_augment._move(x.repeat(64, 1, 1, 1), 1.0).sum((1, 2, 3)))
     torch.testing.assert_close(results[0], results[1], rtol=0.02, atol=0.5)
 
 
@@ -67,7 +67,7 @@ def test_dilate_equals_max_pooling():
 
 
 def test_thickness_widens_and_narrows_strokes(bars):
-    ink = _augment._vary_thickness(bars).sum((1, 2, 3)) / bars.sum((1, 2, 3))
+    ink = _augment._vary_thickness(bars, 1.0).sum((1, 2, 3)) / bars.sum((1, 2, 3))
     assert ink.max() > 1.1
     assert ink.min() < 0.92
 
@@ -78,3 +78,9 @@ def test_flip_mirrors_half_of_the_images(bars):
     is_mirrored = mirrored[..., 24:].sum((1, 2, 3)) > 0
     assert 0.4 < is_mirrored.float().mean() < 0.6
     assert torch.equal(mirrored[is_mirrored], bars[is_mirrored].flip(3))
+
+
+def test_strength_scales_every_change(bars):
+    assert torch.equal(augment(bars, strength=0.0), bars)
+    weak, strong = (augment(bars, strength=strength) - bars for strength in (0.3, 1.0))
+    assert 0 < weak.abs().mean() < 0.6 * strong.abs().mean()

@@ -1,7 +1,6 @@
 """Target sparsities, the path along them, and the search that chooses one."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from torch import nn
 
 from sparsecnn import RVSM, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+from sparsecnn._training import Trainer
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
 from sparsecnn.inspection import SparsityPathDisplay
-from sparsecnn.model_selection import sparsity_path
+from sparsecnn.model_selection import _path_cv, sparsity_path
 from sparsecnn.penalties import L0, PENALTIES
 
 
@@ -99,11 +99,38 @@ def test_target_sparsity_out_of_range_is_refused(stripes, target):
 
 
 def test_target_sparsity_must_leave_a_weight_for_every_class(stripes):
-    with pytest.raises(
-        ValueError, match=r"fewer of the 64 penalised weights than the 2 .* at most 0.96875\."
-    ):
+    with pytest.raises(ValueError, match=r"fewer than 2 of the 64 .* at most 0.96875\."):
         quick(target_sparsity=0.98).fit(*stripes)
     assert quick(target_sparsity=0.96875).fit(*stripes).n_nonzero_ == 2
+
+
+def test_target_sparsity_of_each_layer_must_leave_weights_in_each(stripes):
+    layered = {"penalized": "all", "sparsity_scope": "layer"}
+    with pytest.raises(ValueError, match=r"fewer than 1 of the 36 weights of layer 'conv1'.* at most 0.972"):
+        quick(target_sparsity=0.99, **layered).fit(*stripes)
+    with pytest.raises(ValueError, match=r"sparsities: a target of 0.99 leaves .* layer 'conv1'"):
+        sparsity_path(*stripes, estimator=quick(**layered), sparsities=[0.5, 0.99])
+
+
+def test_partial_fit_may_change_from_a_target_to_lam(stripes):
+    classifier = quick(target_sparsity=0.9, max_iter=2).partial_fit(*stripes).partial_fit(*stripes)
+    with pytest.raises(ValueError, match="leaves fewer than 2"):
+        classifier.set_params(target_sparsity=0.9999).partial_fit(*stripes)
+    classifier.set_params(target_sparsity=None, lam=0.0).partial_fit(*stripes)
+    assert (classifier.sparsity_, classifier.lam_) == (0.0, 0.0)
+
+
+def test_tied_layers_are_trained(stripes):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.out = nn.Linear(256, 256), nn.Linear(256, 256), nn.Linear(256, 2)
+            self.b.weight = self.a.weight
+
+        def forward(self, x):
+            return self.out(self.b(self.a(x.flatten(1)).relu()).relu())
+
+    assert quick(module=Tied, target_sparsity=0.5).fit(*stripes).sparsity_ == 0.5
 
 
 def test_dead_layer_at_a_target_says_what_to_ask_for(stripes):
@@ -170,7 +197,9 @@ def test_rvsm_layer_scope_has_one_lam_for_each_tensor():
 def test_rvsm_checkpoint_and_pickle_keep_the_target():
     _, optimizer = regression(0.9)
     _, other = regression(0.5)
+    optimizer.step()
     other.load_state_dict(optimizer.state_dict())
+    assert other._n_steps == optimizer._n_steps == 201
     assert other.target_sparsity == pickle.loads(pickle.dumps(optimizer)).target_sparsity == 0.9
 
 
@@ -232,8 +261,6 @@ def test_path_is_as_accurate_as_separate_fits():
 
 
 def test_path_of_twenty_points_costs_three_fits_at_most(stripes, monkeypatch):
-    from sparsecnn._training import Trainer
-
     epochs = []
     train_epoch = Trainer.train_epoch
     monkeypatch.setattr(
@@ -248,6 +275,18 @@ def test_path_of_twenty_points_costs_three_fits_at_most(stripes, monkeypatch):
 def test_path_default_points_run_from_dense_to_a_few_weights(stripes):
     path = sparsity_path(*stripes, estimator=wide(max_iter=2, refine_iter=1), sparsities=5)
     assert path.n_nonzeros.tolist() == [1024, 512, 128, 32, 8]
+    few = quick(module=lambda: nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(3), nn.Linear(3, 2)))
+    assert sparsity_path(*stripes, estimator=few, sparsities=5).n_nonzeros.tolist() == [6, 3]
+
+
+@pytest.mark.parametrize("refine_iter", [0, 2])
+def test_path_refines_as_its_estimator_does(stripes, refine_iter, monkeypatch):
+    epochs, train_epoch = [], Trainer.train_epoch
+    monkeypatch.setattr(
+        Trainer, "train_epoch", lambda *args, **kwargs: (epochs.append(1), train_epoch(*args, **kwargs))[1]
+    )
+    sparsity_path(*stripes, estimator=quick(refine_iter=refine_iter), sparsities=[0.5, 0.9])
+    assert len(epochs) == 4 + 2 * (1 + refine_iter)
 
 
 def test_path_leaves_its_estimator_and_the_global_generator_alone(stripes):
@@ -274,8 +313,9 @@ def test_path_is_the_same_for_the_same_seed(stripes):
         ({"sparsities": [-0.1, 0.5]}, "at least 0"),
         ({"sparsities": []}, "at least 0"),
         ({"sparsities": 1}, "at least 2 points"),
-        ({"sparsities": [0.5, 0.999]}, "leaves fewer of the 64 penalised weights"),
+        ({"sparsities": [0.5, 0.999]}, "sparsities: a target of 0.999 leaves fewer than 2 of the 64 weights"),
         ({"lams": [0.1, 0.01]}, "lams must be ascending"),
+        ({"lams": [0.1], "sparsities": [0.5]}, "either sparsities or lams"),
         ({"lams": [float("nan")]}, "finite"),
     ],
     ids=str,
@@ -291,8 +331,6 @@ def test_path_refuses_an_estimator_without_penalty(stripes):
 
 
 def test_interrupted_path_keeps_the_points_reached(stripes, monkeypatch):
-    from sparsecnn._training import Trainer
-
     train_epoch, epochs = Trainer.train_epoch, []
 
     def interrupted(*args, **kwargs):
@@ -346,20 +384,93 @@ def test_search_predicts_as_its_best_estimator(search):
         assert np.array_equal(getattr(search, method)(X), getattr(search.best_estimator_, method)(X))
 
 
-def test_search_keeps_groups_together(stripes):
+def test_search_keeps_groups_together(stripes, monkeypatch):
     X, y = stripes
     groups = np.arange(len(y)) // 6
+    rows = {row.tobytes(): group for row, group in zip(X.reshape(len(X), -1), groups, strict=True)}
+    sides = []
+
+    def spy(estimator, scorer, points, X, y, train, test):
+        sides.append([{rows[X[i].tobytes()] for i in side} for side in (train, test)])
+        return score_path(estimator, scorer, points, X, y, train, test)
+
+    score_path = _path_cv._score_path
+    monkeypatch.setattr(_path_cv, "_score_path", spy)
     by_person = SparseCurveCNNClassifierCV(quick(max_iter=2), sparsities=[0.0, 0.5], cv=2)
-    folds = by_person._folds(by_person_images(X, y), groups)
-    assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
-    given = list(GroupKFold(2).split(X, y, groups))
-    own = clone(by_person).set_params(cv=given).fit(X, y, groups=groups)
-    assert own.n_splits_ == by_person.fit(X, y, groups=groups).n_splits_ == 2
+    by_person.fit(X, y, groups=groups)
+    assert len(sides) == by_person.n_splits_ == 2
+    assert all(train | test == set(groups) and not train & test for train, test in sides)
 
 
-def by_person_images(X, y):
-    images, _ = quick()._check_training_data(X, y, None, None, reset=True)
-    return images
+def test_search_takes_splits_as_given(stripes):
+    X, y = stripes
+    given = list(GroupKFold(3).split(X, y, np.arange(len(y)) // 6))
+    own = SparseCurveCNNClassifierCV(quick(max_iter=2), sparsities=[0.0, 0.5], cv=given).fit(X, y)
+    assert own.n_splits_ == 3
+
+
+def test_search_folds_cover_images_of_weight_zero():
+    X, y = make_stripes(90, random_state=0)
+    y = np.where(np.arange(90) < 30, "left out", y)
+    weights = {"left out": 0, "across": 1, "down": 1}
+    search = SparseCurveCNNClassifierCV(
+        quick(class_weight=weights, batch_size=16), sparsities=[0.0, 0.5], cv=2
+    )
+    scores = search.fit(X, y, groups=np.arange(90) // 3).cv_results_["mean_test_score"]
+    assert (scores < 0.75).all()  # a third of the images are of the class that was not learnt
+
+
+def test_search_scores_with_its_scorer(stripes):
+    search = SparseCurveCNNClassifierCV(
+        quick(max_iter=4), sparsities=[0.0, 0.5], cv=2, scoring="neg_log_loss"
+    ).fit(*stripes)
+    assert search.score(*stripes) < 0
+    assert search.cv_results_["mean_test_score"].max() < 0
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"penalty": None}, "penalty=None"),
+        ({"solver": "foo"}, "'solver' parameter of SparseCurveCNNClassifier"),
+        ({"batch_size": 70}, "batch_size=70 is more than the 60 training images"),
+    ],
+    ids=str,
+)
+def test_search_refuses_a_bad_estimator_before_training(stripes, params, message, monkeypatch):
+    monkeypatch.setattr(Trainer, "train_epoch", None)
+    with pytest.raises(ValueError, match=message):
+        SparseCurveCNNClassifierCV(quick(**params), cv=2, sparsities=[0.5, 0.9]).fit(*stripes)
+
+
+def test_search_does_not_use_lam_and_target_of_its_estimator(stripes):
+    search = SparseCurveCNNClassifierCV(quick(lam=0.1, target_sparsity=0.999, max_iter=2), cv=2)
+    assert search.set_params(sparsities=[0.0, 0.5]).fit(*stripes).sparsity_ in (0.0, 0.5)
+
+
+def test_interrupted_search_stops_and_leaves_nothing(stripes, monkeypatch):
+    train_epoch, epochs = Trainer.train_epoch, []
+
+    def interrupted(*args, **kwargs):
+        epochs.append(1)
+        if len(epochs) > 9:
+            raise KeyboardInterrupt
+        return train_epoch(*args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "train_epoch", interrupted)
+    search = SparseCurveCNNClassifierCV(quick(refine_iter=1), cv=2, sparsities=[0.0, 0.5, 0.8])
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*stripes)
+    assert len(epochs) == 10
+    assert not hasattr(search, "cv_results_")
+
+
+def test_refitted_search_forgets_column_names(stripes):
+    X, y = stripes
+    table = pd.DataFrame(X.reshape(len(X), -1)).rename(columns=str)
+    search = SparseCurveCNNClassifierCV(quick(max_iter=2), cv=2, sparsities=[0.0, 0.5]).fit(table, y)
+    assert list(search.feature_names_in_) == list(table.columns)
+    assert not hasattr(search.fit(X, y), "feature_names_in_")
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -387,7 +498,7 @@ def test_display_draws_scores_and_the_choice(search):
     display = SparsityPathDisplay.from_estimator(search)
     line = display.ax_.lines[0]
     assert line.get_xdata() == pytest.approx(100 * (1 - search.cv_results_["mean_test_sparsity"]))
-    assert line.get_ydata() == pytest.approx(100 * search.cv_results_["mean_test_score"])
+    assert line.get_ydata() == pytest.approx(search.cv_results_["mean_test_score"])
     assert "chosen" in display.ax_.get_legend().get_texts()[0].get_text()
     assert display.ax_.xaxis_inverted()
 
@@ -398,5 +509,5 @@ def test_display_draws_paths_into_one_picture(stripes):
     again = SparsityPathDisplay.from_path(path, *stripes, ax=display.ax_, label="again")
     assert again.figure_ is display.figure_
     assert again.ax_.xaxis_inverted()
-    with warnings.catch_warnings():
-        again.figure_.canvas.draw()
+    again.figure_.canvas.draw()
+    assert len(again.ax_.containers) == 2

@@ -110,11 +110,15 @@ def test_prox_keeps_shape_and_dtype_without_nan(penalty, dtype):
         assert prox.dtype == dtype
         assert torch.isfinite(prox).all()
         assert (prox.abs() <= w.abs()).all()
+        assert torch.equal(penalty.prox(w.t(), step), prox.t())
+    assert torch.isfinite(penalty.prox(w, 1e9)).all()
 
 
 @pytest.mark.parametrize("penalty", CASES, ids=str)
 def test_prox_with_step_zero_is_the_identity(penalty):
-    assert torch.equal(penalty.prox(W, 0.0), W)
+    small = torch.tensor([1e-30, -1e-10, 1e-5], dtype=torch.float32)
+    for w in (W, small):
+        assert torch.equal(penalty.prox(w, 0.0), w)
 
 
 @pytest.mark.parametrize("penalty", CASES, ids=str)

@@ -105,7 +105,12 @@ def sparsest_within_one_se(
     if np.isnan(scores).all():
         raise ValueError("Every candidate failed: all mean test scores are NaN.")
     best = np.nanargmax(scores)
-    n_splits = sum(key.startswith("split") and key.endswith(f"_test_{accuracy}") for key in cv_results)
-    error = cv_results[f"std_test_{accuracy}"][best] / math.sqrt(n_splits - 1) if n_splits > 1 else 0.0
+    error = standard_errors(cv_results, accuracy)[best]
     within = np.flatnonzero(scores >= scores[best] - error)
     return int(max(within, key=lambda i: (zeros[i], scores[i])))
+
+
+def standard_errors(cv_results: Mapping[str, Any], name: str) -> np.ndarray:
+    """Return the standard error of each candidate's mean score, from the scorer `name`; 0 with one fold."""
+    n_splits = sum(key.startswith("split") and key.endswith(f"_test_{name}") for key in cv_results)
+    return np.asarray(cv_results[f"std_test_{name}"], dtype=float) / (math.sqrt(n_splits - 1) or np.inf)

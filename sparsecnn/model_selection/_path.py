@@ -14,12 +14,13 @@ from tqdm.auto import tqdm
 from sparsecnn._batches import Images
 from sparsecnn._building import make_plan
 from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._network import penalized_weights
 from sparsecnn._path import train_path
 from sparsecnn._training import seeded_torch
 from sparsecnn._validation import check_batch_size, check_target
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
-# A path takes at most so many times the epochs of one fit, if it has 20 points or fewer.
+# A path takes at most so many times the epochs of one fit, if these are enough for its points.
 PATH_COST = 3
 # The default path ends where this fraction of the weights is left, or a few weights for every class.
 SMALLEST_KEPT = 0.005
@@ -79,14 +80,15 @@ def sparsity_path(
     y: ArrayLike,
     *,
     estimator: SparseCurveCNNClassifier | None = None,
-    sparsities: int | ArrayLike = 20,
+    sparsities: int | ArrayLike | None = None,
     lams: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> SparsityPath:
     """Train networks of many sparsities in one run, from dense to very sparse.
 
     A network is trained densely, and then made sparser from point to point. At each point a copy of it is
-    fine-tuned. Up to twenty points take at most three times the epochs of one `fit`.
+    fine-tuned. That takes three times the epochs of one `fit`, or less where points are few; but never less
+    than one epoch from point to point, and one of fine-tuning if the estimator has any.
 
     Parameters
     ----------
@@ -95,9 +97,10 @@ def sparsity_path(
     estimator : SparseCurveCNNClassifier, default=None
         How to train; it stays as it is. Its `lam`, `target_sparsity` and `early_stopping` are not used. None
         is ``SparseCurveCNNClassifier()``.
-    sparsities : int or array-like of floats, default=20
-        The wanted fractions of zeros, ascending, from 0 (dense) to below 1; or how many points to have, from
-        dense to half a percent of weights left, with weights left in a geometric series from one half on.
+    sparsities : int or array-like of floats, default=None
+        The wanted fractions of zeros, ascending, from 0 (dense) to below 1; or how many points to have, at
+        least 2, from dense to half a percent of weights left (and four for every class), with weights left in
+        a geometric series from one half on. None is 20; a small network has as many as differ.
     lams : array-like of floats, default=None
         Values of λ, ascending, instead of `sparsities`.
     sample_weight : array-like of shape (n,), default=None
@@ -110,7 +113,8 @@ def sparsity_path(
     Raises
     ------
     ValueError
-        If points are out of range, unsorted or repeated, or anything that `fit` would refuse is given.
+        If points are out of range, unsorted or repeated, `sparsities` and `lams` are both given, or anything
+        that `fit` would refuse.
 
     Warns
     -----
@@ -134,50 +138,74 @@ def sparsity_path(
     >>> path.score(X, y).shape
     (3,)
     """
-    start = SparseCurveCNNClassifier() if estimator is None else clone(estimator)
-    if start.penalty is None:
-        raise ValueError("A path needs a penalty: the estimator has penalty=None.")
-    start.set_params(lam="auto" if lams is None else 0.0, target_sparsity=None, early_stopping=False)
-    start._validate_params()
-    images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
-    check_batch_size(start.batch_size, len(images))
+    if sparsities is not None and lams is not None:
+        raise ValueError("Give either sparsities or lams, not both.")
+    start = path_start(estimator)
     if lams is None:
-        points = [{"target_sparsity": s} for s in target_sparsities(start, images, sparsities)]
+        images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
+        points = [
+            {"target_sparsity": point}
+            for point in target_sparsities(start, images, 20 if sparsities is None else sparsities)
+        ]
     else:
+        start.set_params(lam=0.0)
+        images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
         points = [{"lam": lam} for lam in _check_points(lams, "lams")]
-    return SparsityPath(_walk(start, images.with_mean_weight_one(), points))
-
-
-def _walk(start, images, points):
-    """Return a fitted copy of the classifier `start` for each of the `points`, parameters of it."""
-    plan = make_plan(start, images.image_shape)
-    point_iter, refine_iter = _epochs(plan, len(points))
-    n_epochs = plan.max_iter // 2 + len(points) * (point_iter + refine_iter)
-    rng = check_random_state(start.random_state)
-    reached: list[SparseCurveCNNClassifier] = []
+    reached = []
     try:
-        with (
-            seeded_torch(rng.randint(2**31 - 1), images.device),
-            tqdm(total=n_epochs, desc="epochs", disable=not start.verbose) as progress,
-        ):
-            trainer = start._make_trainer(images, rng, continues=False)
-            values = [value for point in points for value in point.values()]
-            for refined in train_path(trainer, images, plan, values, point_iter, refine_iter, progress):
-                fitted = clone(start).set_params(**points[len(reached)])
-                vars(fitted).update(
-                    {name: value for name, value in vars(start).items() if name.endswith("_")}
-                )
-                fitted._keep(refined, refined.module)
-                reached.append(fitted)
+        reached.extend(walk_path(start, images, points))
     except KeyboardInterrupt:
         if not reached:
             raise
         warnings.warn(
             f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points.",
             TrainingInterruptedWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
-    return reached
+    return SparsityPath(reached)
+
+
+def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClassifier:
+    """Return an unfitted copy of `estimator`, checked, for a path of target sparsities."""
+    start = SparseCurveCNNClassifier() if estimator is None else estimator
+    if not isinstance(start, SparseCurveCNNClassifier):
+        raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
+    if start.penalty is None:
+        raise ValueError("A path needs a penalty, but the estimator has penalty=None.")
+    start = clone(start).set_params(lam="auto", target_sparsity=None)
+    start._validate_params()
+    return start
+
+
+def walk_path(start, images, points):
+    """Yield a fitted copy of the classifier `start` for each of the `points`, parameters of it.
+
+    Parameters
+    ----------
+    start : SparseCurveCNNClassifier
+        Has checked `images`.
+    images : Images
+    points : list of dict
+    """
+    check_batch_size(start.batch_size, len(images))
+    images = images.with_mean_weight_one()
+    plan = make_plan(start, images.image_shape)
+    refine_iter = _refine_epochs(plan, len(points))
+    n_epochs = plan.max_iter // 2 + len(points) * (1 + refine_iter)
+    fitted_names = [name for name in vars(start) if name.endswith("_")]
+    rng = check_random_state(start.random_state)
+    with (
+        seeded_torch(rng.randint(2**31 - 1), images.device),
+        tqdm(total=n_epochs, desc="epochs", disable=not start.verbose) as progress,
+    ):
+        trainer = start._make_trainer(images, rng, continues=False)
+        values = [value for point in points for value in point.values()]
+        path = train_path(trainer, images, plan, values, refine_iter, progress)
+        for point, refined in zip(points, path, strict=True):
+            fitted = clone(start).set_params(**point)
+            vars(fitted).update({name: getattr(start, name) for name in fitted_names})
+            fitted._keep(refined, refined.module)
+            yield fitted
 
 
 def target_sparsities(
@@ -195,17 +223,21 @@ def target_sparsities(
     """
     n_classes = len(classifier.classes_)
     with seeded_torch(0, images.device):
-        weights = classifier._make_trainer(images, check_random_state(0), continues=False).optimizer.split
+        module = classifier._make_trainer(images, check_random_state(0), continues=False).module
+    weights = penalized_weights(module, classifier.penalized)
     if isinstance(sparsities, Integral):
         if sparsities < 2:
             raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
-        n_weights = sum(w.numel() for w in weights)
+        n_weights = sum(w.numel() for w in weights.values())
         smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_weights))
-        return [0.0, *(1 - np.geomspace(0.5, smallest, int(sparsities) - 1)).tolist()]
-    points = _check_points(sparsities, "sparsities")
-    if points[-1] >= 1:
-        raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    check_target(points[-1], weights, n_classes)
+        kept = np.r_[1.0, np.geomspace(0.5, smallest, int(sparsities) - 1)]
+        distinct = np.unique((kept * n_weights).round())[::-1]
+        points = (1 - distinct / n_weights).tolist()
+    else:
+        points = _check_points(sparsities, "sparsities")
+        if points[-1] >= 1:
+            raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
+    check_target("sparsities: a target of", points[-1], weights, n_classes, classifier.sparsity_scope)
     return points
 
 
@@ -218,7 +250,7 @@ def _check_points(values, name):
     return points.tolist()
 
 
-def _epochs(plan, n_points):
-    """Return the epochs from point to point and those of fine-tuning at each, within the cost of the path."""
-    share = (PATH_COST * plan.n_epochs - plan.max_iter // 2) // max(n_points, 20)
-    return 1, max(1, min(plan.refine_iter, share - 1))
+def _refine_epochs(plan, n_points):
+    """Return the epochs of fine-tuning at each of `n_points`, within the cost of the path where possible."""
+    share = (PATH_COST * plan.n_epochs - plan.max_iter // 2) // n_points
+    return min(plan.refine_iter, max(1, share - 1))

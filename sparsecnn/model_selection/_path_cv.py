@@ -12,14 +12,14 @@ from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._classifier import SparseCurveCNNClassifier
-from sparsecnn._validation import all_or_nothing
+from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.model_selection._choice import sparsest_within_one_se
-from sparsecnn.model_selection._path import sparsity_path, target_sparsities
+from sparsecnn.model_selection._path import path_start, target_sparsities, walk_path
 
 _TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
 
@@ -56,8 +56,8 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         Its mean score over the folds.
     cv_results_ : dict of ndarrays
         As that of `GridSearchCV`, with one row for each point: "params", "param_target_sparsity",
-        "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the same of
-        "sparsity", and the times. The fitting time of a path is shared evenly among its points.
+        "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the like of
+        "sparsity" without a rank, and the times, those of a fold shared evenly among its points.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Pixels of an image.
@@ -71,6 +71,8 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         Fraction of its penalised weights that are exactly zero.
     n_splits_ : int
         Number of folds.
+    scorer_ : callable
+        What `scoring` stands for.
 
     See Also
     --------
@@ -133,27 +135,41 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         ValueError
             If a parameter or the data is unusable. The estimator is then as before.
         """
-        estimator = SparseCurveCNNClassifier() if self.estimator is None else clone(self.estimator)
-        images, _ = estimator._check_training_data(X, y, None, groups, reset=True)
+        estimator = path_start(self.estimator)
+        images, known_groups = estimator._check_training_data(X, y, None, groups, reset=True)
         points = target_sparsities(estimator, images, self.sparsities)
-        folds = self._folds(images, groups)
-        scorer = check_scoring(estimator, self.scoring)
+        estimator._split_validation(images, known_groups, check_random_state(0))  # fails now or never
         X, y = indexable(X, column_or_1d(y))
+        folds = self._folds(X, y, groups)
+        check_batch_size(estimator.batch_size, min(len(train) for train, _ in folds))
+        scorer = check_scoring(estimator, self.scoring)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_path)(estimator, scorer, points, X, y, train, test) for train, test in folds
         )
         with all_or_nothing(self):
-            self.n_splits_ = len(folds)
+            for name in _TAKEN_OVER:
+                self.__dict__.pop(name, None)
+            self.n_splits_, self.scorer_ = len(folds), scorer
             self.cv_results_ = _format_results(points, rows)
             self.best_index_ = sparsest_within_one_se(self.cv_results_, accuracy="score")
             self.best_params_ = self.cv_results_["params"][self.best_index_]
             self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
-            estimator.set_params(lam="auto", **self.best_params_)
-            self.best_estimator_ = estimator.fit(X, y, groups=groups)
+            self.best_estimator_ = clone(estimator).set_params(**self.best_params_).fit(X, y, groups=groups)
             for name in _TAKEN_OVER:
                 if hasattr(self.best_estimator_, name):
                     setattr(self, name, getattr(self.best_estimator_, name))
         return self
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Return the score of the predictions for X by `scoring`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+        y : array-like of shape (n,)
+        """
+        fitted = self._fitted()
+        return self.scorer_(fitted, X, y)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each image, an ndarray of shape (n,)."""
@@ -175,11 +191,11 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         check_is_fitted(self)
         return self.best_estimator_
 
-    def _folds(self, images, groups):
+    def _folds(self, X, y, groups):
         cv = 5 if self.cv is None else self.cv
         if groups is not None and isinstance(cv, Integral):
             cv = StratifiedGroupKFold(cv)
-        return list(check_cv(cv, images.y, classifier=True).split(images.X, images.y, groups))
+        return list(check_cv(cv, y, classifier=True).split(X, y, groups))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -190,14 +206,16 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
 def _score_path(estimator, scorer, points, X, y, train, test):
     """Return scores, sparsities and the seconds for fitting and scoring, of every point on one fold."""
     start = time.perf_counter()
-    path = sparsity_path(_safe_indexing(X, train), y[train], estimator=estimator, sparsities=points)
+    estimator = clone(estimator)
+    images, _ = estimator._check_training_data(_safe_indexing(X, train), y[train], None, None, reset=True)
+    path = list(walk_path(estimator, images, [{"target_sparsity": point} for point in points]))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     scores = [scorer(network, X_test, y[test]) for network in path]
     seconds = fitted - start, time.perf_counter() - fitted
     return {
         "test_score": scores,
-        "test_sparsity": path.sparsities,
+        "test_sparsity": [network.sparsity_ for network in path],
         "fit_time": np.full(len(points), seconds[0] / len(points)),
         "score_time": np.full(len(points), seconds[1] / len(points)),
     }
@@ -206,11 +224,12 @@ def _score_path(estimator, scorer, points, X, y, train, test):
 def _format_results(points, rows):
     """Return `cv_results_` from what each fold measured at each point."""
     results = {"params": [{"target_sparsity": point} for point in points]}
-    results["param_target_sparsity"] = np.ma.array(points)
+    results["param_target_sparsity"] = np.ma.array(points, mask=np.zeros(len(points), dtype=bool))
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         if name.startswith("test"):
             results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
         results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
-    results["rank_test_score"] = rankdata(-results["mean_test_score"], method="min").astype(np.int32)
+    means = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
+    results["rank_test_score"] = rankdata(-means, method="min").astype(np.int32)
     return results

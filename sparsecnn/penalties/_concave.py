@@ -133,8 +133,10 @@ class Log(Penalty, name="log"):
 
     def _shrink(self, magnitude, step):
         epsilon = self._check_parameter("epsilon", 0)
-        root = ((magnitude + epsilon).square() - 4 * step).clamp(min=0).sqrt()
-        shrunk = ((magnitude - epsilon + root) / 2).clamp(min=0).minimum(magnitude)
+        shifted = magnitude + epsilon
+        root = (shifted.square() - 4 * step).clamp(min=0).sqrt()
+        # (|w| - ε + root)/2 without the cancellation of small weights.
+        shrunk = (magnitude - 2 * step / (shifted + root)).clamp(min=0)
         return keep_if_better(shrunk, magnitude, step * (shrunk / epsilon).log1p())
 
 

@@ -44,7 +44,7 @@ class L0(Penalty, name="l0"):
         step : float
             λ/β, at least 0.
         """
-        return hardshrink(w, math.sqrt(2 * check_step(step)))
+        return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
 
 
 class L1(Penalty, name="l1"):
@@ -75,7 +75,7 @@ class L1(Penalty, name="l1"):
         step : float
             λ/β, at least 0.
         """
-        return softshrink(w, check_step(step))
+        return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max))
 
 
 class TransformedL1(Penalty, name="tl1"):
@@ -160,6 +160,8 @@ class LHalf(Penalty, name="l_half"):
         return w.abs().sqrt().sum()
 
     def _shrink(self, magnitude, step):
+        if step == 0:
+            return magnitude
         phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
         shrunk = 2 / 3 * magnitude * (1 + (2 / 3 * (math.pi - phi)).cos())
         return torch.where(magnitude > 1.5 * step ** (2 / 3), shrunk, 0)
@@ -205,6 +207,8 @@ class L1MinusL2(Penalty, name="l1_minus_l2"):
         shrunk = softshrink(magnitude, step)
         if shrunk.any():
             return torch.minimum(magnitude, shrunk * (1 + alpha * step / shrunk.norm()))
-        largest = magnitude.flatten().argmax() if magnitude.numel() else []
-        shrunk.view(-1)[largest] = (magnitude.flatten()[largest] - (1 - alpha) * step).clamp(min=0)
-        return shrunk
+        if magnitude.numel() == 0:
+            return shrunk
+        flat, largest = shrunk.flatten(), magnitude.flatten().argmax()
+        flat[largest] = (magnitude.flatten()[largest] - (1 - alpha) * step).clamp(min=0)
+        return flat.view(magnitude.shape)
