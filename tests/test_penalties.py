@@ -206,7 +206,7 @@ def test_lam_for_sparsity_zeroes_the_wanted_fraction(penalty, sparsity):
             lam_for_sparsity(penalty, w, beta=2.0, sparsity=sparsity)
         return
     lam = lam_for_sparsity(penalty, w, beta=2.0, sparsity=sparsity)
-    assert int((penalty.prox(w.double(), lam / 2.0) == 0).sum()) == round(200 * sparsity)
+    assert int((penalty.prox(w, lam / 2.0) == 0).sum()) == round(200 * sparsity)
 
 
 @pytest.mark.parametrize(("sparsity", "beta"), [(1.5, 1.0), (-0.5, 1.0), (0.5, 0.0)])

@@ -49,6 +49,8 @@ class Penalty(BaseEstimator, abc.ABC):
             If `step` or a parameter of the penalty is out of range.
         """
         step = check_step(step)
+        if step == 0:
+            return w.clone()
         # Half precision has too few digits for the formulas.
         magnitude = w.abs().to(torch.promote_types(w.dtype, torch.float32))
         shrunk = self._shrink(magnitude, step)

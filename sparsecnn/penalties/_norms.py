@@ -160,8 +160,6 @@ class LHalf(Penalty, name="l_half"):
         return w.abs().sqrt().sum()
 
     def _shrink(self, magnitude, step):
-        if step == 0:
-            return magnitude
         phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
         shrunk = 2 / 3 * magnitude * (1 + (2 / 3 * (math.pi - phi)).cos())
         return torch.where(magnitude > 1.5 * step ** (2 / 3), shrunk, 0)
