@@ -9,7 +9,7 @@ help:
 	@echo "make demo        train sparse networks on generated words: a table and a picture in a few minutes"
 	@echo "make test        run all tests"
 	@echo "make lint        check the style and the types"
-	@echo "make benchmarks  print every figure of the README (real drawings need SPARSECNN_DATA)"
+	@echo "make benchmarks  print every figure of the README and the docs (some need SPARSECNN_DATA; hours)"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,10 +27,18 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmarks: .venv/installed
-	$(BIN)/python benchmarks/words.py
-	$(BIN)/python benchmarks/other_curves.py
-	$(BIN)/python benchmarks/real_drawings.py
+.venv/benchmarks: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[benchmarks]"
+	@touch $@
+
+# One after the other, each to its end: those that need data say so and stop.
+benchmarks: .venv/benchmarks
+	-$(BIN)/python benchmarks/words.py
+	-$(BIN)/python benchmarks/other_curves.py
+	-$(BIN)/python benchmarks/frontier.py
+	-$(BIN)/python benchmarks/lenet_mnist.py
+	-$(BIN)/python benchmarks/ablation.py
+	-$(BIN)/python benchmarks/real_drawings.py
 
 clean:
 	rm -rf .venv build dist *.egg-info
