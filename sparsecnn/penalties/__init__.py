@@ -1,7 +1,8 @@
 """Sparsity penalties P and their proximal maps, on torch tensors.
 
 A penalty has two methods: ``value(w)``, the sum of P over all weights, and ``prox(w, step)``, the
-minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it.
+minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it. Those with ``follows_step`` have
+a shape that depends on the step, which ``value(w, step)`` then takes too.
 """
 
 from sparsecnn._thresholding import lam_for_sparsity
