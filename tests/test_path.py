@@ -30,6 +30,20 @@ def wide(**params):
     return quick(channels=(4, 4, 128), **params)
 
 
+def count_epochs(monkeypatch, interrupt_after=10**6):
+    """Return a list that grows with every epoch trained, and interrupt after so many."""
+    epochs, train_epoch = [], Trainer.train_epoch
+
+    def counted(*args, **kwargs):
+        epochs.append(1)
+        if len(epochs) > interrupt_after:
+            raise KeyboardInterrupt
+        return train_epoch(*args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "train_epoch", counted)
+    return epochs
+
+
 # --- a target sparsity ------------------------------------------------------------------------------------
 
 
@@ -261,11 +275,7 @@ def test_path_is_as_accurate_as_separate_fits():
 
 
 def test_path_of_twenty_points_costs_three_fits_at_most(stripes, monkeypatch):
-    epochs = []
-    train_epoch = Trainer.train_epoch
-    monkeypatch.setattr(
-        Trainer, "train_epoch", lambda *args, **kwargs: (epochs.append(1), train_epoch(*args, **kwargs))[1]
-    )
+    epochs = count_epochs(monkeypatch)
     sparsity_path(
         stripes[0][:8], stripes[1][:8], estimator=quick(max_iter=24, refine_iter=8, batch_size="auto")
     )
@@ -281,10 +291,7 @@ def test_path_default_points_run_from_dense_to_a_few_weights(stripes):
 
 @pytest.mark.parametrize("refine_iter", [0, 2])
 def test_path_refines_as_its_estimator_does(stripes, refine_iter, monkeypatch):
-    epochs, train_epoch = [], Trainer.train_epoch
-    monkeypatch.setattr(
-        Trainer, "train_epoch", lambda *args, **kwargs: (epochs.append(1), train_epoch(*args, **kwargs))[1]
-    )
+    epochs = count_epochs(monkeypatch)
     sparsity_path(*stripes, estimator=quick(refine_iter=refine_iter), sparsities=[0.5, 0.9])
     assert len(epochs) == 4 + 2 * (1 + refine_iter)
 
@@ -331,15 +338,7 @@ def test_path_refuses_an_estimator_without_penalty(stripes):
 
 
 def test_interrupted_path_keeps_the_points_reached(stripes, monkeypatch):
-    train_epoch, epochs = Trainer.train_epoch, []
-
-    def interrupted(*args, **kwargs):
-        epochs.append(1)
-        if len(epochs) > 9:
-            raise KeyboardInterrupt
-        return train_epoch(*args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "train_epoch", interrupted)
+    epochs = count_epochs(monkeypatch, interrupt_after=9)
     with pytest.warns(TrainingInterruptedWarning, match="ends after 2 of 4 points"):
         path = sparsity_path(*stripes, estimator=quick(refine_iter=1), sparsities=[0.2, 0.5, 0.8, 0.9])
     assert len(path) == 2
@@ -449,15 +448,7 @@ def test_search_does_not_use_lam_and_target_of_its_estimator(stripes):
 
 
 def test_interrupted_search_stops_and_leaves_nothing(stripes, monkeypatch):
-    train_epoch, epochs = Trainer.train_epoch, []
-
-    def interrupted(*args, **kwargs):
-        epochs.append(1)
-        if len(epochs) > 9:
-            raise KeyboardInterrupt
-        return train_epoch(*args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "train_epoch", interrupted)
+    epochs = count_epochs(monkeypatch, interrupt_after=9)
     search = SparseCurveCNNClassifierCV(quick(refine_iter=1), cv=2, sparsities=[0.0, 0.5, 0.8])
     with pytest.raises(KeyboardInterrupt):
         search.fit(*stripes)
