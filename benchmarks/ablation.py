@@ -24,6 +24,7 @@ CHANGES = {
     "weaker pull (beta=0.1)": {"beta": 0.1},
     "stronger pull (beta=10)": {"beta": 10.0},
     "no augmentation": {"augment": False},
+    "half the augmentation": {"augment": 0.5},
     "longer fine-tuning (16 + 16)": {"max_iter": 16, "refine_iter": 16},
     "no fine-tuning (32 + 0)": {"max_iter": 32, "refine_iter": 0},
     "the same zeros in each layer": {"sparsity_scope": "layer"},

@@ -150,6 +150,9 @@ def main():
     for run in arguments.runs:
         name, kept, params = RUNS[run]
         path, note = NETWORKS / f"{run}.npz", Path(arguments.test or "").name
+        if arguments.test is not None and not path.exists():
+            print(f"{name:14} {run}: not saved yet; train it with --runs {run}")
+            continue
         if arguments.test is None:
             start = time.perf_counter()
             save(train(name, kept, params, X[:-HELD_OUT], y[:-HELD_OUT], arguments.seed), path)
