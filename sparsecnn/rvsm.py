@@ -319,7 +319,7 @@ class RVSM(Optimizer):
     def _step_on_support(self, closure):
         loss = self.base.step(closure)
         for w, u in zip(self.split, self.u, strict=True):
-            w.mul_(u != 0)
+            w.masked_fill_(u == 0, 0)  # a product would leave negative zeros
         return loss
 
     def _add_pull(self):

@@ -321,3 +321,15 @@ def test_checkpoint_of_another_split_is_refused():
     other = RVSM(torch.optim.Adam(net.parameters()), [net[2].weight], L0(), 0.1)
     with pytest.raises(ValueError, match="other weights split"):
         other.load_state_dict(optimizer.state_dict())
+
+
+def test_zeros_of_a_fixed_support_are_positive():
+    net = torch.nn.Sequential(torch.nn.Linear(6, 8))
+    optimizer = adam_rvsm(net, lam=0.01)
+    optimizer.finalize()
+    optimizer.fix_support()
+    net(torch.ones(4, 6)).sum().backward()
+    optimizer.step()
+    zeros = net[0].weight[net[0].weight == 0]
+    assert len(zeros) > 0
+    assert not torch.signbit(zeros).any()
