@@ -52,7 +52,7 @@ def sweep(train, n_images=800):
 
 def make_sparse(dense, penalty, train):
     """Return a sparse classifier that goes on from a dense one, for fewer epochs than it took."""
-    sparse = copy.deepcopy(dense).set_params(penalty=penalty, max_iter=10, refine_iter=4)
+    sparse = copy.deepcopy(dense).set_params(penalty=penalty, max_iter=16, refine_iter=6)
     return sparse.fit(train.data, train.target)
 
 
