@@ -119,7 +119,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     n_iter_ : int
         Epochs run.
     loss_curve_ : list of float
-        Training loss of each epoch.
+        Training loss of each epoch, without the L2 term.
     history_ : dict of str to list
         For each epoch: "loss", "validation_score" (None without early stopping), "sparsity", "lagrangian",
         "distance" (‖w - u‖) and "lam".
