@@ -7,7 +7,6 @@ on the same images, for at most the same number of epochs behind every point.
 """
 
 import argparse
-import contextlib
 import copy
 import warnings
 
@@ -24,7 +23,9 @@ from words import split_words
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._augment import augment
+from sparsecnn._device import autocast_for
 from sparsecnn._network import CurveCNN
+from sparsecnn.inspection import SparsityPathDisplay
 from sparsecnn.model_selection import sparsity_path
 
 SPARSITIES = [0.0, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995]
@@ -44,7 +45,7 @@ class PlainNet(NeuralNetClassifier):
         return super().train_step_single((augment(x) if self.augmented else x, y), **fit_params)
 
     def infer(self, x, **fit_params):
-        with bf16():
+        with autocast_for("auto", torch.device("cpu"))():
             return super().infer(x, **fit_params).float()
 
 
@@ -52,12 +53,6 @@ class EqualNet(PlainNet):
     """The same with the augmentation of sparsecnn."""
 
     augmented = True
-
-
-def bf16():
-    """Return the context of computing in bf16, where that is native."""
-    native = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return torch.autocast("cpu", dtype=torch.bfloat16) if native else contextlib.nullcontext()
 
 
 def fit_rival(kind, module, lr, epochs, X, y, seed):
@@ -124,14 +119,9 @@ def print_table(scores):
 def draw(scores):
     """Save the picture of accuracy against the weights left."""
     figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    kept = 100 * (1 - np.array(SPARSITIES))
     for name, runs in scores.items():
-        runs = 100 * np.array(runs)
-        ax.errorbar(kept, runs.mean(0), runs.std(0), marker="o", capsize=3, label=name)
-    ax.set(xscale="log", xlabel="fully connected weights left (%)", ylabel="test accuracy (%)")
-    ax.xaxis.set_major_formatter(lambda percent, _: f"{percent:g}")
-    ax.invert_xaxis()
-    ax.grid(alpha=0.3)
+        SparsityPathDisplay(np.array(SPARSITIES), np.mean(runs, 0), np.std(runs, 0)).plot(ax, label=name)
+    ax.set(xlabel="fully connected weights left (%)", ylabel="test accuracy")
     ax.legend()
     figure.savefig(PICTURE, dpi=150)
 

@@ -54,11 +54,14 @@ class FittingMixin:
     def _make_trainer(self, images, rng, continues):
         start = {}
         if continues:
-            lam = max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
-            start = {"fitted": self.module_, "lam_start": lam}
+            start = {"fitted": self.module_, "lam_start": self._largest_lam()}
         trainer = make_trainer(self, images, len(self.classes_), rng, **start)
         self._check_target(trainer)
         return trainer
+
+    def _largest_lam(self):
+        """Return λ, or the largest one where each layer has its own."""
+        return max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
 
     def _check_target(self, trainer):
         if self.target_sparsity is None or not trainer.optimizer.split:

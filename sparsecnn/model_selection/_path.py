@@ -51,8 +51,7 @@ class SparsityPath(Sequence):
         self._estimators = list(estimators)
         self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
         self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
-        lams = [fitted.lam_ for fitted in estimators]
-        self.lams = np.array([max(lam.values()) if isinstance(lam, dict) else lam for lam in lams])
+        self.lams = np.array([fitted._largest_lam() for fitted in estimators])
 
     def __len__(self) -> int:
         return len(self._estimators)
@@ -141,15 +140,12 @@ def sparsity_path(
     if sparsities is not None and lams is not None:
         raise ValueError("Give either sparsities or lams, not both.")
     start = path_start(estimator)
+    images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
     if lams is None:
-        images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
-        points = [
-            {"target_sparsity": point}
-            for point in target_sparsities(start, images, 20 if sparsities is None else sparsities)
-        ]
+        wanted = target_sparsities(start, images, 20 if sparsities is None else sparsities)
+        points = [{"target_sparsity": point} for point in wanted]
     else:
         start.set_params(lam=0.0)
-        images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
         points = [{"lam": lam} for lam in _check_points(lams, "lams")]
     reached = []
     try:
