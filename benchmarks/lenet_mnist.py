@@ -59,7 +59,7 @@ class LeNet300(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """20 and 50 filters of 5×5, then 500 units, as in Caffe: 430,500 weights."""
+    """20 and 50 filters of 5×5, then 500 units, all rectified: 430,500 weights."""
 
     def __init__(self):
         super().__init__()
@@ -67,7 +67,8 @@ class LeNet5(nn.Module):
         self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
 
     def forward(self, x):
-        x = max_pool2d(self.conv2(max_pool2d(self.conv1(x), 2)), 2)
+        x = max_pool2d(self.conv1(x), 2).relu()
+        x = max_pool2d(self.conv2(x), 2).relu()
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 
