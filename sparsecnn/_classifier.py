@@ -16,7 +16,8 @@ from tqdm.auto import tqdm
 from sparsecnn._building import SOLVERS, make_plan
 from sparsecnn._fitting import FittingMixin
 from sparsecnn._prediction import PredictionMixin
-from sparsecnn._training import seeded_torch
+from sparsecnn._random import seeded_torch
+from sparsecnn._threads import shared_threads
 from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.penalties import PENALTIES
 
@@ -289,7 +290,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         TrainingInterruptedWarning
             If training was interrupted from the keyboard; the last finished epoch's network is kept.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), shared_threads():
             continues = self.warm_start and hasattr(self, "module_")
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
@@ -331,7 +332,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         """
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
-        with all_or_nothing(self):
+        with all_or_nothing(self), shared_threads():
             first = not hasattr(self, "module_")
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail

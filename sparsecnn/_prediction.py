@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsecnn._batches import Images, predict_scores
 from sparsecnn._device import autocast_for, resolve_device
 from sparsecnn._images import flatten_images
+from sparsecnn._threads import shared
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 
@@ -61,6 +62,7 @@ class PredictionMixin:
         """
         return log_softmax(self._scores(X), axis=1)
 
+    @shared
     def _scores(self, X):
         check_is_fitted(self)
         X = self._check_pixels(X)

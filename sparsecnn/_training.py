@@ -1,6 +1,5 @@
 """Training a network by RVSM: epochs, schedules, early stopping and history."""
 
-import contextlib
 import copy
 import math
 import warnings
@@ -14,6 +13,7 @@ from torch.optim.swa_utils import update_bn
 from sparsecnn._augment import augment
 from sparsecnn._batches import predict_scores, shuffled_batches
 from sparsecnn._network import set_image_weight, zero_fraction
+from sparsecnn._threads import take_share
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # Batches between two looks at whether training diverged.
@@ -159,6 +159,7 @@ class Trainer:
             if i % CHECK_INTERVAL == 0:
                 self._check_convergence(float(total), plan)
             self._follow(plan, self.epoch + i / len(batches))
+            take_share()
             total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
@@ -267,15 +268,3 @@ def show_progress(progress, history):
         shown["validation"] = f"{history['validation_score'][-1]:.4f}"
     progress.set_postfix(shown, refresh=False)
     progress.update()
-
-
-@contextlib.contextmanager
-def seeded_torch(seed, device):
-    """Seed torch within a ``with`` block, and leave its generators as they were found."""
-    on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_cuda else []):
-        torch.default_generator.manual_seed(seed)
-        if on_cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
