@@ -24,7 +24,7 @@ class FittingMixin:
             X, shape = flatten_images(X, self.image_shape)
             X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
             self.image_shape_ = network_shape(X.shape[1], shape)
-            self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) or 1.0
+            self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else max(float(X.max()), -float(X.min())) or 1.0
         else:
             X, y = self._check_pixels(X, y)
         check_classification_targets(y)

@@ -39,8 +39,8 @@ def shared(method):
 def shared_threads():
     """Share torch's threads evenly with other threads that are in such a block; put them back after it.
 
-    torch keeps the number of threads for each thread of Python, and one for those that are yet to come. So the
-    first to enter notes the number, and every one puts that back.
+    torch keeps the number of threads for each thread of Python, and one for those that are yet to come. So
+    the first to enter notes the number, and every one puts that back.
     """
     global _budget
     me = threading.get_ident()

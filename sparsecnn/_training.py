@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from sparsecnn._augment import augment
-from sparsecnn._batches import predict_scores, shuffled_batches
+from sparsecnn._batches import best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn._network import set_image_weight, zero_fraction
 from sparsecnn._threads import take_share
 from sparsecnn.exceptions import TrainingInterruptedWarning
@@ -160,7 +160,8 @@ class Trainer:
                 self._check_convergence(float(total), plan)
             self._follow(plan, self.epoch + i / len(batches))
             take_share()
-            total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
+            with naming_batch_size(len(batches[0]), images):
+                total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
         self._check_convergence(float(total), plan)
@@ -214,7 +215,7 @@ class Trainer:
 
     def _score(self, images, plan, validation):
         self.update_norms(images, plan)
-        correct = predict_scores(self.module, validation, self.autocast).argmax(1) == validation.y
+        correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
         return float(np.average(correct, weights=validation.weight))
 
     def update_norms(self, images, plan):

@@ -15,7 +15,7 @@ class Penalty(BaseEstimator, abc.ABC):
 
     A subclass is found by name in `PENALTIES` as soon as it is defined:
     ``class L0(Penalty, name="l0")``. It has `value` and either `prox` or ``_shrink(magnitude, step)``, the
-    proximal map of magnitudes: a tensor of at least single precision, in which what is negative stands for zero.
+    proximal map of magnitudes: a tensor of at least single precision, where negative values stand for zero.
 
     Attributes
     ----------
