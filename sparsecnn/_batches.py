@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from sparsecnn._distributed import totals
+
 # Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
 PREDICT_PIXELS_CPU = 2**19
 PREDICT_PIXELS = 2**22
@@ -53,7 +55,10 @@ class Images:
 
     def with_mean_weight_one(self):
         """Return the images with their weights scaled to 1 on average."""
-        return self if self.weight is None else replace(self, weight=self.weight / self.weight.mean())
+        if self.weight is None:
+            return self
+        weight, n_images = totals(self.weight.sum(), len(self), device=self.device)
+        return replace(self, weight=self.weight / (weight / n_images))
 
     def subset(self, indices):
         """Return the images at `indices`, which may be few or many."""
@@ -80,9 +85,9 @@ class Images:
         return self.pixels(indices), y, weight
 
 
-def shuffled_batches(n_images, batch_size, rng):
+def shuffled_batches(n_images, batch_size, rng, n_batches=None):
     """Return shuffled indices in batches of nearly equal size, at most `batch_size` each."""
-    n_batches = -(-n_images // batch_size)
+    n_batches = n_batches or -(-n_images // batch_size)
     return np.array_split(rng.permutation(n_images), n_batches)
 
 
