@@ -7,6 +7,7 @@ Needs ``pip install "sparsecnn[scale]"``. Without an address, two workers on thi
 """
 
 import argparse
+import itertools
 
 from distributed import Client, LocalCluster
 from joblib import parallel_config
@@ -19,16 +20,19 @@ from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 def search_on(client, words, epochs):
     """Return a fitted search whose fits the workers of `client` have shared."""
+    folds = list(GroupKFold(3).split(words.data, groups=words.groups))
     search = GridSearchCV(
         SparseCurveCNNClassifier(max_iter=epochs, refine_iter=2, random_state=0),
         {"penalty": ["l0", "tl1"], "target_sparsity": [0.9, 0.98]},
         scoring={"accuracy": "accuracy", "sparsity": sparsity_scorer},
         refit=sparsest_within_one_se,
-        cv=GroupKFold(3),
+        cv=folds,
     )
-    # The images go to every worker once, rather than with every fit.
-    with client, parallel_config(backend="dask", scatter=[words.data]):
-        return search.fit(words.data, words.target, groups=words.groups)
+    # Images, labels and folds go to every worker once, rather than with every fit. joblib would leave what is
+    # not named here on one worker, and a search whose worker is lost could not go on.
+    shared = [words.data, words.target, *itertools.chain(*folds)]
+    with client, parallel_config(backend="dask", scatter=shared):
+        return search.fit(words.data, words.target)
 
 
 def main():

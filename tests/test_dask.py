@@ -1,5 +1,6 @@
 """Searches over a Dask cluster of two worker processes."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 import torch
 from conftest import make_stripes
 from joblib import parallel_config
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from sparsecnn import SparseCurveCNNClassifier
 
@@ -28,8 +29,6 @@ def client():
     """A client of two workers, each a process that is started anew when it dies."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        client.upload_file(__file__)
-        client.upload_file(Path(__file__).parent / "conftest.py")
         yield client
 
 
@@ -51,11 +50,12 @@ def search_over_lam(module=None):
     classifier = SparseCurveCNNClassifier(
         channels=(2, 2, 2), max_iter=2, refine_iter=1, batch_size=32, random_state=0, module=module
     )
-    return GridSearchCV(classifier, {"lam": [0.0, 1e-3, 1e-2]}, cv=2, error_score="raise")
+    return GridSearchCV(classifier, {"lam": [0.0, 1e-5, 1e-4]}, cv=2, error_score="raise")
 
 
 def scores_on(client, search, X, y):
-    with parallel_config(backend="dask", scatter=[X]):
+    search.set_params(cv=list(StratifiedKFold(2).split(X, y)))
+    with parallel_config(backend="dask", scatter=[X, y, *itertools.chain(*search.cv)]):
         return search.fit(X, y).cv_results_["mean_test_score"]
 
 
@@ -79,7 +79,7 @@ def test_workers_keep_to_their_threads(client):
 
 
 def test_example_searches_on_a_local_cluster():
-    run = [sys.executable, EXAMPLE, "--images", "90", "--epochs", "1"]
+    run = [sys.executable, EXAMPLE, "--images", "60", "--epochs", "1"]
     result = subprocess.run(run, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert "best: {'penalty'" in result.stdout
