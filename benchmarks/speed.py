@@ -157,7 +157,7 @@ def clock(function, *arguments):
     return time.perf_counter() - start
 
 
-def compare(network, rounds, epochs):
+def compare(network, rounds, epochs, with_memory):
     """Print fit and predict throughput of all contenders, and their peak memory."""
     side, n_images, *_ = NETWORKS[network]
     X, y = make_images(n_images, side)
@@ -176,7 +176,7 @@ def compare(network, rounds, epochs):
         ratios = fit[name] / fit["skorch"], predict[name] / predict["skorch"]
         print(
             f"{name:18} {fit[name]:>14,.0f} {ratios[0]:>6.2f} {predict[name]:>18,.0f} {ratios[1]:>6.2f} "
-            f"{peak_memory(network, name):>8.0f}",
+            f"{peak_memory(network, name) if with_memory else np.nan:>8.0f}",
             flush=True,
         )
 
@@ -267,7 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--parts", nargs="+", default=["networks", "latency", "rvsm", "search"])
+    parser.add_argument("--parts", nargs="+", default=["networks", "memory", "latency", "rvsm", "search"])
     parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "CONTENDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -277,7 +277,7 @@ def main():
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     if "networks" in arguments.parts:
         for network in NETWORKS:
-            compare(network, arguments.rounds, arguments.epochs)
+            compare(network, arguments.rounds, arguments.epochs, "memory" in arguments.parts)
     parts = {"latency": measure_latency, "rvsm": measure_rvsm, "search": measure_search}
     for part, measure in parts.items():
         if part in arguments.parts:
