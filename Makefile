@@ -39,6 +39,8 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/lenet_mnist.py
 	-$(BIN)/python benchmarks/ablation.py
 	-$(BIN)/python benchmarks/real_drawings.py
+	-$(BIN)/python benchmarks/speed.py
+	-$(BIN)/python benchmarks/scale.py
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -4,7 +4,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, pad
+from torch.nn.functional import grid_sample, pad
+
+from sparsecnn._random import own_generator
 
 ROTATION = math.radians(10)
 SHIFT = 0.08  # of the side of the image
@@ -31,12 +33,12 @@ def augment(x: Tensor, strength: float = 1.0, flip: bool = False) -> Tensor:
 
 
 def _uniform(x, low, high):
-    return torch.empty(len(x), device=x.device, dtype=x.dtype).uniform_(low, high)
+    return torch.empty(len(x), device=x.device, dtype=x.dtype).uniform_(low, high, generator=own_generator())
 
 
 def _half(x):
     """Return 1 for a random half of the images, 0 for the others, which no interpolation then blurs."""
-    return torch.randint(2, (len(x),), device=x.device)
+    return torch.randint(2, (len(x),), device=x.device, generator=own_generator())
 
 
 def _mirror(x, axis):
@@ -53,15 +55,28 @@ def _move(x, strength):
     # Whole pixels, which need no interpolation.
     most = strength * SHIFT
     shift_x, shift_y = ((_uniform(x, -most, most) * side).round() * 2 / side for side in (width, height))
-    rows = [torch.stack([cos, -sin * aspect, shift_x], 1), torch.stack([sin / aspect, cos, shift_y], 1)]
-    grid = affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    across, down = (_centres(side, x) for side in (width, height))
+    grid = x.new_empty(len(x), height, width, 2)
+    for axis, weights in enumerate([(cos, -sin * aspect, shift_x), (sin / aspect, cos, shift_y)]):
+        by_column, by_row, shift = (weight.view(-1, 1, 1) for weight in weights)
+        torch.add(by_column * across, by_row * down.view(-1, 1) + shift, out=grid[..., axis])
     return grid_sample(x, grid, align_corners=False)
+
+
+def _centres(side, x):
+    """Return where the middles of the pixels lie between -1 and 1."""
+    return (2 * torch.arange(side, device=x.device, dtype=x.dtype) + 1) / side - 1
 
 
 def _vary_thickness(x, strength):
     most = strength * min(0.5, THICKNESS * min(x.shape[2:]))
-    amount = (_half(x) * _uniform(x, -most, most)).view(-1, 1, 1, 1)
-    return x + amount.clamp(min=0) * (_dilate(x) - x) + amount.clamp(max=0) * (x + _dilate(-x))
+    amount = _half(x) * _uniform(x, -most, most)
+    changed = amount.nonzero().flatten()
+    # Strokes thin where their negative thickens.
+    amount = amount[changed].view(-1, 1, 1, 1)
+    signed = x[changed] * amount.sign()
+    thickened = amount * (_dilate(signed) - signed).abs_()
+    return x.index_add(0, changed, thickened)
 
 
 def _dilate(x):

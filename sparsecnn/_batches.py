@@ -1,12 +1,18 @@
 """From arrays of images to batches on a device, and from a network to scores."""
 
+import contextlib
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-# Larger batches fall out of the processor's cache and are slower.
-PREDICT_BATCH = 128
+from sparsecnn._distributed import totals
+
+# Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
+PREDICT_PIXELS_CPU = 2**19
+PREDICT_PIXELS = 2**22
+LARGEST_PREDICT_BATCH = 1024
 
 
 @dataclass
@@ -26,6 +32,8 @@ class Images:
         Index of the class of each image.
     weight : ndarray of shape (n,), default=None
         Weight of each image in the loss; None for equal weights.
+    rows : ndarray of int of shape (n,), default=None
+        Which rows of X the images are; None for all. So a part of X is not copied.
     """
 
     X: np.ndarray
@@ -35,9 +43,10 @@ class Images:
     dtype: torch.dtype = torch.float32
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     def __len__(self):
-        return len(self.X)
+        return len(self.X) if self.rows is None else len(self.rows)
 
     def on(self, module):
         """Return the images as `module` computes: on its device and in its dtype."""
@@ -46,17 +55,23 @@ class Images:
 
     def with_mean_weight_one(self):
         """Return the images with their weights scaled to 1 on average."""
-        return self if self.weight is None else replace(self, weight=self.weight / self.weight.mean())
+        if self.weight is None:
+            return self
+        weight, n_images = totals(self.weight.sum(), len(self), device=self.device)
+        return replace(self, weight=self.weight / (weight / n_images))
 
     def subset(self, indices):
         """Return the images at `indices`, which may be few or many."""
         weight = None if self.weight is None else self.weight[indices]
-        return replace(self, X=self.X[indices], y=self.y[indices], weight=weight)
+        rows = indices if self.rows is None else self.rows[indices]
+        return replace(self, y=self.y[indices], weight=weight, rows=rows)
 
     def pixels(self, indices):
         """Return the images at `indices` as a tensor of shape (n, 1, height, width)."""
-        rows = np.require(self.X[indices], requirements=["C", "W"])
-        batch = torch.from_numpy(rows).to(self.device) / self.pixel_scale  # before large numbers are rounded
+        pixels = self.X[indices if self.rows is None else self.rows[indices]]
+        pixels = np.require(pixels, requirements=["C", "W"])
+        # Divided before large numbers are rounded.
+        batch = torch.from_numpy(pixels).to(self.device) / self.pixel_scale
         return batch.to(self.dtype).view(-1, 1, *self.image_shape)
 
     def batch(self, indices):
@@ -70,19 +85,58 @@ class Images:
         return self.pixels(indices), y, weight
 
 
-def shuffled_batches(n_images, batch_size, rng):
+def shuffled_batches(n_images, batch_size, rng, n_batches=None):
     """Return shuffled indices in batches of nearly equal size, at most `batch_size` each."""
-    n_batches = -(-n_images // batch_size)
+    n_batches = n_batches or -(-n_images // batch_size)
     return np.array_split(rng.permutation(n_images), n_batches)
 
 
 @torch.no_grad()
-def predict_scores(module, images, autocast):
-    """Return the scores of all images, an ndarray of shape (n, n_classes), in batches of bounded size."""
+def predict(module, images, autocast, finish=np.asarray):
+    """Return what `finish` makes of the scores of all images, computed in batches of bounded size.
+
+    Parameters
+    ----------
+    module : nn.Module
+    images : Images
+    autocast : callable
+        Returns the context in which the network computes.
+    finish : callable, default=numpy.asarray
+        From the scores of some images, an ndarray of shape (n, n_classes), to a row for each of them.
+    """
     module.eval()
-    scores = []
-    for start in range(0, len(images), PREDICT_BATCH):
-        with autocast():
-            batch = module(images.pixels(slice(start, start + PREDICT_BATCH)))
-        scores.append(batch.to(images.dtype).cpu().numpy())
-    return np.concatenate(scores)
+    pixels = PREDICT_PIXELS_CPU if images.device.type == "cpu" else PREDICT_PIXELS
+    size = max(1, min(LARGEST_PREDICT_BATCH, pixels // math.prod(images.image_shape)))
+    finished = None
+    for start in range(0, len(images), size):
+        with autocast(), naming_batch_size(min(size, len(images)), images):
+            scores = module(images.pixels(slice(start, start + size)))
+        rows = finish(scores.to(images.dtype).cpu().numpy())
+        if finished is None:
+            finished = np.empty((len(images), *rows.shape[1:]), rows.dtype)
+        finished[start : start + size] = rows
+    return finished
+
+
+def best_class(scores):
+    """Return the index of the highest score of each image."""
+    return scores.argmax(axis=1)
+
+
+@contextlib.contextmanager
+def naming_batch_size(size, images):
+    """Have an error say which batch size was tried, where memory runs out within the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        out_of_memory = isinstance(error, torch.OutOfMemoryError) or any(
+            sign in str(error) for sign in ("can't allocate memory", "out of memory")
+        )
+        if not out_of_memory:
+            raise
+        height, width = images.image_shape
+        reason = str(error).splitlines()[0]
+        raise MemoryError(
+            f"The memory of device {str(images.device)!r} does not hold a batch of {size} images of "
+            f"{height} * {width} pixels with this network; try a batch_size below {size}. ({reason})"
+        ) from error

@@ -7,6 +7,7 @@ import torch
 
 from sparsecnn._device import autocast_for
 from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
+from sparsecnn._random import drawing_first_weights
 from sparsecnn._training import Plan, Trainer
 from sparsecnn._validation import check_channels, check_module
 from sparsecnn.penalties import get_penalty
@@ -75,7 +76,9 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     ValueError
         If the parameters or the user's own network do not fit the images.
     """
-    module = build_module(params, images.image_shape, n_classes) if fitted is None else copy.deepcopy(fitted)
+    with drawing_first_weights():
+        new = fitted is None
+        module = build_module(params, images.image_shape, n_classes) if new else copy.deepcopy(fitted)
     module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
     check_module(module, images, n_classes)
     penalty = None if params.penalty is None else get_penalty(params.penalty)

@@ -14,9 +14,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from tqdm.auto import tqdm
 
 from sparsecnn._building import SOLVERS, make_plan
+from sparsecnn._distributed import naming_lost_process, process_rank
 from sparsecnn._fitting import FittingMixin
 from sparsecnn._prediction import PredictionMixin
-from sparsecnn._training import seeded_torch
+from sparsecnn._random import seeded_torch
+from sparsecnn._threads import shared_threads
 from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.penalties import PENALTIES
 
@@ -289,14 +291,14 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         TrainingInterruptedWarning
             If training was interrupted from the keyboard; the last finished epoch's network is kept.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), naming_lost_process(), shared_threads():
             continues = self.warm_start and hasattr(self, "module_")
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
             images, validation = self._split_validation(images.with_mean_weight_one(), groups, rng)
             check_batch_size(self.batch_size, len(images))
             plan = make_plan(self, self.image_shape_)
-            with seeded_torch(rng.randint(2**31 - 1), images.device):
+            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
                 trainer = self._make_trainer(images, rng, continues)
                 with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
                     trainer.train(images, plan, validation, progress)
@@ -331,13 +333,13 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         """
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
-        with all_or_nothing(self):
+        with all_or_nothing(self), naming_lost_process(), shared_threads():
             first = not hasattr(self, "module_")
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
             plan = make_plan(self, self.image_shape_, decay=False)
-            with seeded_torch(rng.randint(2**31 - 1), images.device):
+            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
                 trainer = trainer or self._make_trainer(images, rng, continues=not first)
                 self._check_target(trainer)
                 images = images.on(trainer.module)

@@ -8,6 +8,7 @@ from sklearn.utils.validation import validate_data
 from sparsecnn._batches import Images
 from sparsecnn._building import make_trainer
 from sparsecnn._device import resolve_device
+from sparsecnn._distributed import all_classes, gathered, n_processes
 from sparsecnn._images import flatten_images
 from sparsecnn._network import penalized_weights
 from sparsecnn._prediction import PIXEL_TYPES
@@ -24,16 +25,19 @@ class FittingMixin:
             X, shape = flatten_images(X, self.image_shape)
             X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
             self.image_shape_ = network_shape(X.shape[1], shape)
-            self.pixel_scale_ = 255.0 if X.dtype == np.uint8 else float(np.abs(X).max()) or 1.0
+            largest = 255.0 if X.dtype == np.uint8 else max(float(X.max()), -float(X.min())) or 1.0
+            self.pixel_scale_ = max(gathered(largest))
         else:
             X, y = self._check_pixels(X, y)
         check_classification_targets(y)
         if reset:
-            self.classes_ = np.unique(y if classes is None else classes)
+            self.classes_ = all_classes(y if classes is None else classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}."
             )
+        if self.class_weight == "balanced" and n_processes() > 1:
+            raise ValueError("class_weight='balanced' needs all images in one process: give a dict.")
         codes = class_codes(y, self.classes_)
         check_consistent_length(X, groups)
         weight = image_weight(sample_weight, self.class_weight, X, y)

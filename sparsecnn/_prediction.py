@@ -1,15 +1,17 @@
 """What a fitted network predicts."""
 
 import copy
+import functools
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsecnn._batches import Images, predict_scores
+from sparsecnn._batches import Images, best_class, predict
 from sparsecnn._device import autocast_for, resolve_device
 from sparsecnn._images import flatten_images
+from sparsecnn._threads import shared
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 
@@ -40,7 +42,7 @@ class PredictionMixin:
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
         """
-        best = self._scores(X).argmax(axis=1)
+        best = self._scores(X, best_class)
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -50,7 +52,7 @@ class PredictionMixin:
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
         """
-        return softmax(self._scores(X), axis=1)
+        return self._scores(X, functools.partial(softmax, axis=1))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
@@ -59,16 +61,17 @@ class PredictionMixin:
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
         """
-        return log_softmax(self._scores(X), axis=1)
+        return self._scores(X, functools.partial(log_softmax, axis=1))
 
-    def _scores(self, X):
+    @shared
+    def _scores(self, X, finish=np.asarray):
         check_is_fitted(self)
         X = self._check_pixels(X)
         device = resolve_device(self.device)
         # A copy, so that the fitted network stays where any machine can load it.
         module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
         images = Images(X, self.image_shape_, self.pixel_scale_, device).on(module)
-        return predict_scores(module, images, autocast_for(self.precision, device))
+        return predict(module, images, autocast_for(self.precision, device), finish)
 
     def _check_pixels(self, X, y="no_validation"):
         X, shape = flatten_images(X)

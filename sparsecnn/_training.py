@@ -1,6 +1,5 @@
 """Training a network by RVSM: epochs, schedules, early stopping and history."""
 
-import contextlib
 import copy
 import math
 import warnings
@@ -12,8 +11,10 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from sparsecnn._augment import augment
-from sparsecnn._batches import predict_scores, shuffled_batches
+from sparsecnn._batches import best_class, naming_batch_size, predict, shuffled_batches
+from sparsecnn._distributed import average_norms, gathered, n_processes, parallel, totals
 from sparsecnn._network import set_image_weight, zero_fraction
+from sparsecnn._threads import take_share
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # Batches between two looks at whether training diverged.
@@ -152,30 +153,37 @@ class Trainer:
 
     def _train_batches(self, images, plan):
         """Return the mean loss of one epoch."""
-        self.module.train()
-        batches = shuffled_batches(len(images), plan.batch_size, self.rng)
+        network = parallel(self.module.train())
+        n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
+        batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
+        (n_images,) = totals(len(images), device=images.device)
+        share = len(images) * n_processes() / n_images
         total = torch.zeros((), device=images.device)
         for i, indices in enumerate(batches):
             if i % CHECK_INTERVAL == 0:
                 self._check_convergence(float(total), plan)
             self._follow(plan, self.epoch + i / len(batches))
-            total += self._train_batch(*images.batch(indices), plan.augment) * len(indices)
+            take_share()
+            with naming_batch_size(len(batches[0]), images):
+                x, y, weight = images.batch(indices)
+                total += self._train_batch(network, x, y, weight, plan.augment, share) * len(indices)
         set_image_weight(self.module, None)
         self.epoch += 1
-        self._check_convergence(float(total), plan)
+        (total,) = totals(total, device=images.device)
+        self._check_convergence(total, plan)
         self._follow(plan, self.epoch)
-        return float(total) / len(images)
+        return total / n_images
 
-    def _train_batch(self, x, y, weight, augmented):
+    def _train_batch(self, network, x, y, weight, augmented, share):
         if augmented:
             x = augment(x, flip=True) if augmented == "flip" else augment(x, strength=float(augmented))
         set_image_weight(self.module, weight)
         self.optimizer.zero_grad()
         with self.autocast():
-            scores = self.module(x)
+            scores = network(x)
         losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
         loss = losses.mean() if weight is None else (losses * weight).mean()
-        loss.backward()
+        (loss if share == 1 else loss * share).backward()
         self.optimizer.step()
         return loss.detach()
 
@@ -213,8 +221,10 @@ class Trainer:
 
     def _score(self, images, plan, validation):
         self.update_norms(images, plan)
-        correct = predict_scores(self.module, validation, self.autocast).argmax(1) == validation.y
-        return float(np.average(correct, weights=validation.weight))
+        correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
+        weight = np.ones(len(correct)) if validation.weight is None else validation.weight
+        right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
+        return right / all_weight
 
     def update_norms(self, images, plan):
         """Take the statistics of batch normalisation anew: from the sparse weights, on images as they are."""
@@ -229,6 +239,7 @@ class Trainer:
         with self.autocast():
             update_bn(inputs(), self.module)
         set_image_weight(self.module, None)
+        average_norms(self.module)
 
 
 class _Best:
@@ -267,15 +278,3 @@ def show_progress(progress, history):
         shown["validation"] = f"{history['validation_score'][-1]:.4f}"
     progress.set_postfix(shown, refresh=False)
     progress.update()
-
-
-@contextlib.contextmanager
-def seeded_torch(seed, device):
-    """Seed torch within a ``with`` block, and leave its generators as they were found."""
-    on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_cuda else []):
-        torch.default_generator.manual_seed(seed)
-        if on_cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield

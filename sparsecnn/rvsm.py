@@ -97,6 +97,8 @@ class RVSM(Optimizer):
     1
     """
 
+    _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
+
     def __init__(
         self,
         base: Optimizer,
@@ -285,6 +287,7 @@ class RVSM(Optimizer):
         self.base.load_state_dict(state_dict["base"])
         for name in _CHECKPOINTED:
             setattr(self, name, state_dict[name])
+        self._kept = None
 
     def __getstate__(self):
         # torch's own keeps only what every optimizer has.
@@ -311,21 +314,26 @@ class RVSM(Optimizer):
         for w, lam in zip(self.split, self._lams(), strict=True):
             u = w.clone() if self.support_fixed else self.penalty.prox(w, lam / self.beta)
             self.state[w]["u"] = u
+        self._kept = None
 
     def _penalty_value(self, u, lam):
         shape = (lam / self.beta,) if getattr(self.penalty, "follows_step", False) else ()
         return float(self.penalty.value(u, *shape))
 
     def _step_on_support(self, closure):
+        if self._kept is None:
+            self._kept = [(u != 0).to(u.dtype) for u in self.u]
         loss = self.base.step(closure)
-        for w, u in zip(self.split, self.u, strict=True):
-            w.masked_fill_(u == 0, 0)  # a product would leave negative zeros
+        if self.split:
+            torch._foreach_mul_(self.split, self._kept)
+            torch._foreach_add_(self.split, 0.0)  # no zero is left negative
         return loss
 
     def _add_pull(self):
-        for w, u in zip(self.split, self.u, strict=True):
-            if w.grad is not None:
-                w.grad.add_(w, alpha=self.beta).sub_(u, alpha=self.beta)
+        pulled = [(w.grad, w, u) for w, u in zip(self.split, self.u, strict=True) if w.grad is not None]
+        if pulled:
+            gradients, weights, copies = zip(*pulled, strict=True)
+            torch._foreach_add_(gradients, torch._foreach_sub(weights, copies), alpha=self.beta)
 
     def _pull(self):
         squares = [(w.detach() - u).square().sum() for w, u in zip(self.split, self.u, strict=True)]

@@ -392,7 +392,7 @@ def test_early_stopping_keeps_groups_together(stripes, monkeypatch):
     monkeypatch.setattr(SparseCurveCNNClassifier, "_split_validation", spy)
     small(early_stopping=True, max_iter=1).fit(X, y, groups=groups)
     rows = {row.tobytes(): group for row, group in zip(X.reshape(len(X), -1), groups, strict=True)}
-    train, validation = ({rows[row.tobytes()] for row in side.X} for side in sides)
+    train, validation = ({rows[row.tobytes()] for row in side.X[side.rows]} for side in sides)
     assert not train & validation
     assert len(train | validation) == 30
 

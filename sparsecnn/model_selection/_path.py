@@ -16,7 +16,8 @@ from sparsecnn._building import make_plan
 from sparsecnn._classifier import SparseCurveCNNClassifier
 from sparsecnn._network import penalized_weights
 from sparsecnn._path import train_path
-from sparsecnn._training import seeded_torch
+from sparsecnn._random import seeded_torch
+from sparsecnn._threads import shared_threads
 from sparsecnn._validation import check_batch_size, check_target
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
@@ -191,6 +192,7 @@ def walk_path(start, images, points):
     fitted_names = [name for name in vars(start) if name.endswith("_")]
     rng = check_random_state(start.random_state)
     with (
+        shared_threads(),
         seeded_torch(rng.randint(2**31 - 1), images.device),
         tqdm(total=n_epochs, desc="epochs", disable=not start.verbose) as progress,
     ):

@@ -15,7 +15,7 @@ class Penalty(BaseEstimator, abc.ABC):
 
     A subclass is found by name in `PENALTIES` as soon as it is defined:
     ``class L0(Penalty, name="l0")``. It has `value` and either `prox` or ``_shrink(magnitude, step)``, the
-    proximal map of magnitudes: a tensor of at least single precision, in which zeros may come out negative.
+    proximal map of magnitudes: a tensor of at least single precision, where negative values stand for zero.
 
     Attributes
     ----------
@@ -53,8 +53,9 @@ class Penalty(BaseEstimator, abc.ABC):
             return w.clone()
         # Half precision has too few digits for the formulas.
         magnitude = w.abs().to(torch.promote_types(w.dtype, torch.float32))
-        shrunk = self._shrink(magnitude, step)
-        return torch.where(shrunk > 0, shrunk.copysign(w), 0).to(w.dtype)
+        shrunk = self._shrink(magnitude, step).clamp(min=0)
+        # Adding 0 makes negative zeros positive; torch.where takes ten times as long as all of this.
+        return shrunk.to(w.dtype).copysign_(w).add_(0.0)
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has neither prox nor _shrink.")
@@ -79,4 +80,4 @@ def check_step(step):
 def keep_if_better(shrunk, magnitude, penalty_value):
     """Return `shrunk` where its objective, with ``step·P = penalty_value``, is below that of 0; else 0."""
     better = (shrunk - magnitude).square() / 2 + penalty_value < magnitude.square() / 2
-    return torch.where(better, shrunk, 0)
+    return shrunk * better

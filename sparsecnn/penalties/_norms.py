@@ -122,9 +122,11 @@ class TransformedL1(Penalty, name="tl1"):
     def _shrink(self, magnitude, step):
         a = self._check_parameter("a", 0)
         shifted = a + magnitude
-        s = (27 / 4 * step * (a / shifted) * ((a + 1) / shifted) / shifted).clamp(max=1)
-        shrunk = magnitude - 4 / 3 * shifted * (s.sqrt().asin() / 3).sin().square()
-        return torch.where(magnitude > self._threshold(step), shrunk, 0)
+        inverse = shifted.reciprocal()
+        # In place, and in an order that overflows for no a.
+        s = (inverse * a).mul_(inverse).mul_(a + 1).mul_(inverse).mul_(27 / 4 * step).clamp_(max=1)
+        shift = s.sqrt_().asin_().div_(3).sin_().square_().mul_(shifted).mul_(4 / 3)
+        return hardshrink(magnitude, self._threshold(step)).sub_(shift)
 
     def _threshold(self, step):
         a = self.a
@@ -161,8 +163,8 @@ class LHalf(Penalty, name="l_half"):
 
     def _shrink(self, magnitude, step):
         phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
-        shrunk = 2 / 3 * magnitude * (1 + (2 / 3 * (math.pi - phi)).cos())
-        return torch.where(magnitude > 1.5 * step ** (2 / 3), shrunk, 0)
+        kept = hardshrink(magnitude, 1.5 * step ** (2 / 3))
+        return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
 
 
 class L1MinusL2(Penalty, name="l1_minus_l2"):

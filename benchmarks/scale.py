@@ -1,0 +1,129 @@
+"""Cost against size: time an image from 1,000 to 100,000 images and from 2 to 100 classes, and memory.
+
+The file behind the largest prediction is a hole: it has its size, but takes no room on the disk. What the
+system keeps of a mapped file in spare memory, and drops when it needs it, is not counted.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from sparsecnn import SparseCurveCNNClassifier
+
+SIDE = 28
+IMAGES = (1_000, 3_000, 10_000, 30_000, 100_000)
+CLASSES = (2, 5, 10, 30, 100)
+
+
+def make_images(n_images, n_classes=2, side=SIDE):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (n_images, side, side), dtype=np.uint8), np.arange(n_images) % n_classes
+
+
+def make_classifier(**params):
+    return SparseCurveCNNClassifier(**{"max_iter": 1, "refine_iter": 0, "random_state": 0} | params)
+
+
+def measure_curve(name, cases, rounds):
+    """Print what an image takes in fit (one epoch) and predict for each case, the best of the rounds."""
+    print(f"\n{name:>9} {'fit, µs/image':>14} {'ratio':>6} {'predict, µs/image':>18} {'ratio':>6}")
+    _costs(*make_images(500))  # what only the first fit does
+    first = None
+    for value, (X, y) in cases:
+        costs = np.min([_costs(X, y) for _ in range(rounds)], axis=0)
+        first = costs if first is None else first
+        fit, predict = costs / first
+        print(f"{value:>9,} {costs[0]:>14.0f} {fit:>6.2f} {costs[1]:>18.0f} {predict:>6.2f}", flush=True)
+
+
+def _costs(X, y):
+    start = time.process_time()
+    classifier = make_classifier().fit(X, y)
+    middle = time.process_time()
+    classifier.predict(X)
+    return 1e6 * np.array([middle - start, time.process_time() - middle]) / len(X)
+
+
+class Growth:
+    """By how many megabytes a process grows within a ``with`` block, without pages of mapped files."""
+
+    def __enter__(self):
+        self.start, self.peak, self.done = self._memory(), 0, threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.done.set()
+        self.thread.join()
+        self.megabytes = self.peak - self.start
+
+    def _watch(self):
+        while not self.done.wait(0.01):
+            self.peak = max(self.peak, self._memory())
+
+    @staticmethod
+    def _memory():
+        return int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+
+def fit_memory():
+    """Print what a fit on 60,000 images takes over its data."""
+    X, y = make_images(60_000, 10)
+    classifier = make_classifier(early_stopping=True)
+    with Growth() as growth:
+        classifier.fit(X, y)
+    print(f"fit on 60,000 x 28 x 28 uint8 ({X.nbytes / 2**20:.0f} MB): {growth.megabytes:.0f} MB besides")
+
+
+def predict_memory(gigabytes):
+    """Print what predicting a memory-mapped X takes."""
+    side = 64
+    n_images = int(gigabytes * 1e9) // side**2
+    module = nn.Sequential(nn.Flatten(), nn.Linear(side * side, 2))  # so that reading is most of the work
+    classifier = make_classifier(module=module).fit(*make_images(200, side=side))
+    with tempfile.TemporaryFile() as file:
+        file.truncate(n_images * side**2)
+        X = np.memmap(file, np.uint8, "r", shape=(n_images, side, side))
+        with Growth() as growth:
+            classifier.predict(X)
+    print(
+        f"predict {n_images:,} x {side} x {side} uint8 ({gigabytes:g} GB) mapped: {growth.megabytes:.0f} MB"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--largest", type=int, default=IMAGES[-1], help="most images of the curve")
+    parser.add_argument("--gigabytes", type=float, default=4, help="size of the mapped X")
+    parser.add_argument("--parts", nargs="+", default=["images", "classes", "memory"])
+    parser.add_argument("--in-process", choices=["fit", "predict"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.in_process:
+        fit_memory() if arguments.in_process == "fit" else predict_memory(arguments.gigabytes)
+        return
+    if "images" in arguments.parts:
+        sizes = [n for n in IMAGES if n <= arguments.largest]
+        measure_curve("images", ((n, make_images(n)) for n in sizes), arguments.rounds)
+    if "classes" in arguments.parts:
+        measure_curve("classes", ((n, make_images(3_000, n)) for n in CLASSES), arguments.rounds)
+    if "memory" in arguments.parts:
+        print(flush=True)
+        for which in ("fit", "predict"):  # each in a process of its own
+            size = str(arguments.gigabytes)
+            subprocess.run([sys.executable, __file__, "--in-process", which, "--gigabytes", size], check=True)
+
+
+if __name__ == "__main__":
+    main()

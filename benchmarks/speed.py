@@ -1,0 +1,288 @@
+"""Speed beside what users have today: skorch, and PyTorch loops written by hand.
+
+The same network, images, epochs and batch size for all, one after the other in every round; the figures are
+medians over the rounds. The plain loop keeps torch's default layout; the best loop pools before it rectifies,
+keeps channels last and fuses Adam. Peak memory is that of a process of its own, over what its imports take.
+Runs of one thread are the steadiest: ``OMP_NUM_THREADS=1 python benchmarks/speed.py``.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import torch
+from joblib import parallel_config
+from lenet_mnist import LeNet5
+from sklearn.model_selection import GridSearchCV
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.nn.functional import cross_entropy, max_pool2d, relu
+
+from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn._network import CurveCNN
+
+BATCH, LEARNING_RATE, CLASSES = 64, 0.001, 10
+BACKENDS = ("loky", "threading", "multiprocessing")
+
+
+class PlainCNN(nn.Module):
+    """The (8, 16, 32) network as a textbook has it."""
+
+    def __init__(self):
+        super().__init__()
+        for i, (n_in, n_out) in enumerate([(1, 8), (8, 16), (16, 32)]):
+            self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, 3, padding=1))
+        self.fc = nn.Linear(32 * 8 * 8, CLASSES)
+
+    def forward(self, x):
+        for i in range(3):
+            x = max_pool2d(relu(getattr(self, f"conv{i}")(x)), 2)
+        return self.fc(x.flatten(1))
+
+
+def make_curve_cnn():
+    """Return the same network, pooled first."""
+    return CurveCNN((64, 64), CLASSES, (8, 16, 32), 3, batch_norm=False)
+
+
+# By name: side of the images, how many, the module, the same in its best form, parameters of sparsecnn.
+NETWORKS = {
+    "plain (8, 16, 32), 64x64": (
+        64,
+        1000,
+        PlainCNN,
+        make_curve_cnn,
+        {"channels": (8, 16, 32), "batch_norm": False},
+    ),
+    "LeNet-5, 28x28": (28, 2000, LeNet5, LeNet5, {"module": LeNet5, "penalized": "all"}),
+}
+
+
+class Skorch:
+    """A skorch classifier as its tutorial has it."""
+
+    def __init__(self, network):
+        self.module = NETWORKS[network][2]
+
+    def fit(self, X, y, epochs):
+        self.net = NeuralNetClassifier(
+            self.module,
+            criterion=nn.CrossEntropyLoss,
+            optimizer=torch.optim.Adam,
+            lr=LEARNING_RATE,
+            batch_size=BATCH,
+            max_epochs=epochs,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+        )
+        self.net.fit(X[:, None].astype(np.float32) / 255, y)
+
+    def predict(self, X):
+        return self.net.predict(X[:, None].astype(np.float32) / 255)
+
+
+class Loop:
+    """A loop written by hand: plain, or the best that we can write."""
+
+    def __init__(self, network, best=False, bf16=False):
+        self.module, self.best, self.bf16 = NETWORKS[network][3 if best else 2], best, bf16
+
+    def fit(self, X, y, epochs):
+        layout = torch.channels_last if self.best else torch.contiguous_format
+        self.net = self.module().to(memory_format=layout)
+        optimizer = torch.optim.Adam(self.net.parameters(), lr=LEARNING_RATE, fused=self.best)
+        X, y = self._tensor(X), torch.from_numpy(y)
+        for _ in range(epochs):
+            for rows in torch.randperm(len(X)).split(BATCH):
+                optimizer.zero_grad()
+                cross_entropy(self._scores(X[rows]), y[rows]).backward()
+                optimizer.step()
+
+    @torch.no_grad()
+    def predict(self, X):
+        return torch.cat([self._scores(part).argmax(1) for part in self._tensor(X).split(128)]).numpy()
+
+    def _tensor(self, X):
+        X = torch.from_numpy(X)[:, None]
+        return X if self.best else X.float() / 255
+
+    def _scores(self, x):
+        x = x.float().div_(255) if self.best else x
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            return self.net(x).float()
+
+
+class Ours:
+    """sparsecnn, without augmentation, which the others do not have."""
+
+    def __init__(self, network, **params):
+        self.params = {"augment": False, "batch_size": BATCH, "learning_rate_init": LEARNING_RATE}
+        self.params |= NETWORKS[network][4] | params
+
+    def fit(self, X, y, epochs):
+        split = {"max_iter": epochs - 1, "refine_iter": 1}
+        self.net = SparseCurveCNNClassifier(**self.params, **split, random_state=0).fit(X, y)
+
+    def predict(self, X):
+        return self.net.predict(X)
+
+
+CONTENDERS = {
+    "skorch": Skorch,
+    "plain loop": Loop,
+    "best loop": lambda network: Loop(network, best=True),
+    "best loop, bf16": lambda network: Loop(network, best=True, bf16=True),
+    "sparsecnn": Ours,
+    "sparsecnn, dense": lambda network: Ours(network, penalty=None),
+    "sparsecnn, bf16": lambda network: Ours(network, precision="bf16"),
+}
+
+
+def make_images(n_images, side):
+    """Return uint8 noise and labels: speed does not depend on what is drawn."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (n_images, side, side), dtype=np.uint8), rng.integers(0, CLASSES, n_images)
+
+
+def clock(function, *arguments):
+    """Return how many seconds a call takes."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def compare(network, rounds, epochs, with_memory):
+    """Print fit and predict throughput of all contenders, and their peak memory."""
+    side, n_images, *_ = NETWORKS[network]
+    X, y = make_images(n_images, side)
+    fit_times: dict = {name: [] for name in CONTENDERS}
+    predict_times: dict = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name, make in CONTENDERS.items():
+            contender = make(network)
+            fit_times[name].append(clock(contender.fit, X, y, epochs))
+            predict_times[name].append(min(clock(contender.predict, X) for _ in range(2)))
+    fit = {name: n_images * epochs / statistics.median(times) for name, times in fit_times.items()}
+    predict = {name: n_images / statistics.median(times) for name, times in predict_times.items()}
+    print(f"\n{network}: {n_images} images, {epochs} epochs, batches of {BATCH}, {rounds} rounds")
+    print(f"{'':18} {'fit, images/s':>14} {'ratio':>6} {'predict, images/s':>18} {'ratio':>6} {'peak MB':>8}")
+    for name in CONTENDERS:
+        ratios = fit[name] / fit["skorch"], predict[name] / predict["skorch"]
+        print(
+            f"{name:18} {fit[name]:>14,.0f} {ratios[0]:>6.2f} {predict[name]:>18,.0f} {ratios[1]:>6.2f} "
+            f"{peak_memory(network, name) if with_memory else np.nan:>8.0f}",
+            flush=True,
+        )
+
+
+def peak_memory(network, name):
+    """Return by how many megabytes a fit and a prediction grow a process of their own."""
+    run = [sys.executable, __file__, "--memory-of", network, name]
+    return float(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
+
+
+def print_memory(network, name):
+    side, n_images, *_ = NETWORKS[network]
+    X, y = make_images(n_images, side)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    contender = CONTENDERS[name](network)
+    contender.fit(X, y, 2)
+    contender.predict(X)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def measure_latency(repeats=200):
+    """Print what one image takes, by the network alone and through predict_proba."""
+    X, y = make_images(128, 64)
+    classifier = SparseCurveCNNClassifier(max_iter=1, refine_iter=0, random_state=0).fit(X, y)
+    x = torch.from_numpy(X[:1, None]).float() / 255
+    module, alone, whole = classifier.module_, [], []
+    with torch.no_grad():
+        for _ in range(repeats):
+            alone.append(clock(module, x))
+            whole.append(clock(classifier.predict_proba, X[:1]))
+    alone, whole = (1000 * statistics.median(times) for times in (alone, whole))
+    print(f"\nOne image of 64x64, default network: module_ {alone:.2f} ms, predict_proba {whole:.2f} ms,")
+    print(f"{whole / alone:.2f} times as long")
+
+
+def measure_rvsm():
+    """Print the share of RVSM's own work in an iteration: a step less that of the base optimizer."""
+    print(f"\n{'RVSM':28} {'penalty':8} {'share of an iteration':>22} {'on a fixed support':>19}")
+    cases = {"default network, 64x64": (64, {}), "LeNet-5, all weights": (28, NETWORKS["LeNet-5, 28x28"][4])}
+    for name, (side, params) in cases.items():
+        X, y = make_images(640, side)
+        for penalty in ("l0", "tl1"):
+            shares = [_rvsm_share(X, y, penalty, params, refine) for refine in (False, True)]
+            print(f"{name:28} {penalty:8} {shares[0]:>22.1%} {shares[1]:>19.1%}", flush=True)
+
+
+def _rvsm_share(X, y, penalty, params, refine):
+    """Return the share from one profiled fit: one phase with splitting, or both."""
+    classifier = SparseCurveCNNClassifier(
+        penalty, max_iter=4, refine_iter=4 if refine else 0, random_state=0, **params
+    )
+    classifier.fit(X[:64], y[:64])
+    with torch.profiler.profile() as profile:
+        begin = time.perf_counter()
+        classifier.fit(X, y)
+        seconds = time.perf_counter() - begin
+    total = {event.key: event.cpu_time_total / 1e6 for event in profile.key_averages()}
+    return (total["Optimizer.step#RVSM.step"] - total["Optimizer.step#Adam.step"]) / seconds
+
+
+def measure_search(n_images=400):
+    """Print the time of a search of 8 candidates and 3 folds, alone and on every backend."""
+    X, y = make_images(n_images, 64)
+    n_threads = torch.get_num_threads()
+    estimator = SparseCurveCNNClassifier(
+        channels=(8, 16, 32), max_iter=4, refine_iter=1, augment=False, random_state=0
+    )
+    grid = {"lam": list(np.geomspace(1e-7, 1e-5, 8))}
+    print(f"\nGridSearchCV, 8 candidates, 3 folds, {n_images} images of 64x64")
+
+    def run(n_jobs):
+        GridSearchCV(estimator, grid, cv=3, n_jobs=n_jobs, refit=False).fit(X, y)
+
+    torch.set_num_threads(1)
+    alone = clock(run, 1)
+    print(f"{'n_jobs=1, 1 thread':32} {alone:>6.1f} s")
+    torch.set_num_threads(n_threads)
+    print(f"{f'n_jobs=1, {n_threads} threads':32} {clock(run, 1):>6.1f} s")
+    for backend in BACKENDS:
+        with parallel_config(backend=backend):
+            seconds = clock(run, 2)
+        print(
+            f"{f'n_jobs=2, {backend}':32} {seconds:>6.1f} s, {alone / seconds:.2f} times as fast", flush=True
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--parts", nargs="+", default=["networks", "memory", "latency", "rvsm", "search"])
+    parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "CONTENDER"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.memory_of:
+        print_memory(*arguments.memory_of)
+        return
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    if "networks" in arguments.parts:
+        for network in NETWORKS:
+            compare(network, arguments.rounds, arguments.epochs, "memory" in arguments.parts)
+    parts = {"latency": measure_latency, "rvsm": measure_rvsm, "search": measure_search}
+    for part, measure in parts.items():
+        if part in arguments.parts:
+            measure()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""One fit over several processes, which torch.distributed connects and DistributedDataParallel trains."""
+
+import contextlib
+
+import numpy as np
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def n_processes():
+    """Return how many processes fit together: 1 unless ``torch.distributed`` was initialised."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def process_rank():
+    """Return the number of this process, from 0."""
+    return distributed.get_rank() if n_processes() > 1 else 0
+
+
+def parallel(module):
+    """Return the network whose gradients are the means over all processes, with the weights of the first."""
+    return DistributedDataParallel(module) if n_processes() > 1 else module
+
+
+def totals(*values, device):
+    """Return the sums of numbers over all processes, as floats."""
+    if n_processes() == 1:
+        return [float(value) for value in values]
+    tensor = torch.tensor([float(value) for value in values], dtype=torch.float64, device=device)
+    distributed.all_reduce(tensor)
+    return tensor.tolist()
+
+
+def gathered(value):
+    """Return the values of all processes, by rank."""
+    if n_processes() == 1:
+        return [value]
+    values = [None] * n_processes()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def all_classes(y):
+    """Return the sorted labels that any process has."""
+    return np.unique(np.concatenate(gathered(np.unique(y))))
+
+
+@torch.no_grad()
+def average_norms(module):
+    """Give every batch normalisation the mean and variance over the images of all processes."""
+    n = n_processes()
+    if n == 1:
+        return
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
+            moments = torch.stack([layer.running_mean, layer.running_var + layer.running_mean.square()])
+            distributed.all_reduce(moments)
+            mean, square = moments / n
+            layer.running_mean.copy_(mean)
+            layer.running_var.copy_(square - mean.square())
+            distributed.all_reduce(layer.num_batches_tracked)
+
+
+@contextlib.contextmanager
+def naming_lost_process():
+    """Have an error say that another process ended, where the connection to it breaks within the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        lost = isinstance(error, distributed.DistError) if distributed.is_available() else False
+        lost = lost or any(sign in str(error) for sign in ("gloo", "NCCL", "Connection closed by peer"))
+        if n_processes() == 1 or not lost:
+            raise
+        raise RuntimeError(
+            f"Another of the {n_processes()} processes of this fit ended or cannot be reached, so process "
+            f"{process_rank()} stops. Look for the first error among the others, and start all of them anew."
+        ) from error

@@ -1,0 +1,79 @@
+"""How many threads torch may use, so that several fits at once never ask for more than there are."""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import threading
+
+import torch
+
+_lock = threading.Lock()
+_computing: dict[int, int] = {}  # for each thread that computes, how deep it is in shared_threads
+_budget = 1  # threads that all of them share
+_forked = False
+
+
+def _note_fork():
+    global _forked, _lock
+    _forked, _lock = True, threading.Lock()
+    _computing.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def shared(method):
+    """Have a method compute within `shared_threads`."""
+
+    @functools.wraps(method)
+    def with_shared_threads(*args, **kwargs):
+        with shared_threads():
+            return method(*args, **kwargs)
+
+    return with_shared_threads
+
+
+@contextlib.contextmanager
+def shared_threads():
+    """Share torch's threads evenly with other threads that are in such a block; put them back after it.
+
+    torch keeps the number of threads for each thread of Python, and one for those that are yet to come. So
+    the first to enter notes the number, and every one puts that back.
+    """
+    global _budget
+    me = threading.get_ident()
+    with _lock:
+        if not _computing:
+            _budget = torch.get_num_threads()
+        _computing[me] = _computing.get(me, 0) + 1
+    take_share()
+    try:
+        yield
+    finally:
+        with _lock:
+            _computing[me] -= 1
+            if not _computing[me]:
+                del _computing[me]
+                _set_threads(_budget)
+
+
+def take_share():
+    """Give the present thread its share, which changes while others come and go."""
+    if threading.get_ident() in _computing:
+        _set_threads(1 if _is_bare_worker() else max(1, _budget // len(_computing)))
+
+
+def _set_threads(n_threads):
+    if torch.get_num_threads() != n_threads:
+        torch.set_num_threads(n_threads)
+
+
+def _is_bare_worker():
+    """Return whether this process is one of several that nobody gave a number of threads.
+
+    A forked process cannot use the threads of its parent: OpenMP would wait for them forever. Workers of a
+    pool are daemons; loky and Dask tell theirs in the environment how many threads to use.
+    """
+    return _forked or (multiprocessing.current_process().daemon and "OMP_NUM_THREADS" not in os.environ)

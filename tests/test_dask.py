@@ -1,0 +1,85 @@
+"""Searches over a Dask cluster of two worker processes."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_stripes
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from sparsecnn import SparseCurveCNNClassifier
+
+distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'sparsecnn[scale]'")
+EXAMPLE = Path(__file__).parent.parent / "examples" / "dask_search.py"
+# Its sockets outlive the cluster for a moment.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A client of two workers, each a process that is started anew when it dies."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+class KillingItsWorker:
+    """What makes a network, and kills the process at its first call of all in which it does not run alone."""
+
+    def __init__(self, folder):
+        self.folder, self.home = folder, os.getpid()
+
+    def __call__(self):
+        killed = self.folder / "killed"
+        if os.getpid() != self.home and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 2))
+
+
+def search_over_lam(module=None):
+    classifier = SparseCurveCNNClassifier(
+        channels=(2, 2, 2), max_iter=2, refine_iter=1, batch_size=32, random_state=0, module=module
+    )
+    return GridSearchCV(classifier, {"lam": [0.0, 1e-5, 1e-4]}, cv=2, error_score="raise")
+
+
+def scores_on(client, search, X, y):
+    search.set_params(cv=list(StratifiedKFold(2).split(X, y)))
+    with parallel_config(backend="dask", scatter=[X, y, *itertools.chain(*search.cv)]):
+        return search.fit(X, y).cv_results_["mean_test_score"]
+
+
+def test_search_on_two_workers_gives_the_same_scores(client):
+    X, y = make_stripes(80, random_state=0)
+    alone = search_over_lam().fit(X, y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores_on(client, search_over_lam(), X, y), alone)
+
+
+def test_search_survives_a_killed_worker(client, tmp_path):
+    X, y = make_stripes(80, random_state=0)
+    search = search_over_lam(KillingItsWorker(tmp_path))
+    alone = search.fit(X, y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores_on(client, search, X, y), alone)
+    assert (tmp_path / "killed").exists()
+
+
+def test_workers_keep_to_their_threads(client):
+    threads = client.run(lambda: __import__("torch").get_num_threads())
+    assert set(threads.values()) == {1}
+
+
+def test_example_searches_on_a_local_cluster():
+    run = [sys.executable, EXAMPLE, "--images", "60", "--epochs", "1"]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "best: {'penalty'" in result.stdout
