@@ -36,7 +36,12 @@ def load_fonts() -> list[str]:
     >>> len(train), len(test), set(train) & set(test)
     (90, 10, set())
     """
-    return sorted(path.stem for path in _FONTS.glob("*.woff"))
+    return list(_shipped())
+
+
+@cache
+def _shipped() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in _FONTS.glob("*.woff")))
 
 
 def load_words() -> list[str]:
@@ -96,7 +101,7 @@ def _as_list(values: Iterable, name: str, expected: str) -> list:
 def _font_path(font: str | Path) -> str:
     if not isinstance(font, (str, Path)):
         raise TypeError(f"fonts must hold names of shipped fonts or paths of font files, got {font!r}.")
-    shipped = load_fonts()
+    shipped = _shipped()
     path = _FONTS / f"{font}.woff" if str(font) in shipped else Path(font)
     if not path.is_file():
         close = get_close_matches(str(font).lower().replace(" ", "-"), shipped, n=3)
@@ -111,7 +116,7 @@ def _font_path(font: str | Path) -> str:
     return str(path)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)  # every shipped font in every size
 def _face(path: str, size: int) -> ImageFont.FreeTypeFont:
     # Basic layout: the drawing must not depend on whether libraqm is installed.
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)

@@ -249,8 +249,10 @@ def _tremor(rng, time, cycles, scales):
 def _sines(rng, time, rates):
     """Sines (n, waves, points) of `rates` (n, waves) cycles per unit of `time` (n, points), random phases."""
     phases = rng.uniform(0, 2 * np.pi, rates.shape)
-    turns = 2 * np.pi * rates[..., None] * time[:, None, :] + phases[..., None]
-    return np.sin(turns.astype(np.float32))
+    time, speeds, phases = (part.astype(np.float32) for part in (time, 2 * np.pi * rates, phases))
+    turned = speeds[..., None] * time[:, None, :]
+    turned += phases[..., None]
+    return np.sin(turned, out=turned)
 
 
 def _between(bounds, position):
