@@ -19,7 +19,10 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
 from sparsecnn._ink import draw_ink
+from sparsecnn._page_shape import shape_of_pages
 from sparsecnn._unsteadiness import fineness, weigh_by_unsteadiness
+
+__all__ = ["CurveImageTransformer", "shape_of_pages"]
 
 SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images

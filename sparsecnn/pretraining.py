@@ -79,17 +79,18 @@ def pretrain_on_drawings(
         )
     if len(set(classes)) != 2:
         raise ValueError(f"classes must be two labels, for regular and shaky drawings, got {classes!r}.")
-    drawings = make_shaky_drawings(
+    pages, shaky = make_shaky_drawings(
         n_samples,
         kinds=kinds,
         persons=persons,
         severity=severity,
         image_shape=page_shape,
+        return_X_y=True,
         random_state=random_state,
     )
     pretrained = clone(reader)
     pretrained[-1].set_params(**params)
-    pretrained.fit(drawings.images, np.asarray(classes)[drawings.target])
+    pretrained.fit(pages.reshape(n_samples, *page_shape), np.asarray(classes)[shaky])
     after = last.get_params(deep=False) | {"module": pretrained[-1].module_}
     pretrained[-1].set_params(**after)
     return pretrained

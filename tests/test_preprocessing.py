@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsecnn.preprocessing import CurveImageTransformer
+from sparsecnn.preprocessing import CurveImageTransformer, shape_of_pages
 
 CHECKS_LEFT_OUT = (
     "check_param_validation",
@@ -644,3 +644,32 @@ def test_unsteadiness_of_a_blank_page_is_none():
 def test_unsteadiness_must_be_a_share(share):
     with pytest.raises(ValueError, match="unsteadiness"):
         CurveImageTransformer(unsteadiness=share).fit([np.zeros((8, 8))])
+
+
+# Shapes of pages
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((256, 256), (64, 64)), ((170, 512), (112, 40)), ((5000, 10), (24, 184))]
+)
+def test_shape_of_pages_keeps_aspect_and_area(tmp_path, size, expected):
+    for name, shape in (("a", size), ("b", size), ("odd", (300, 20))):
+        Image.new("L", shape).save(tmp_path / f"{name}.png")
+    shape = shape_of_pages(sorted(tmp_path.glob("*.png")), 64)
+    assert sorted(shape) == sorted(expected)
+    assert (shape[1] > shape[0]) == (size[0] > size[1])
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ([], {"side": 64}, "files is empty"),
+        (["text.png"], {"side": 64}, r"'.*text.png' is no image"),
+        ([], {"side": 0}, "side must be a positive integer, got 0"),
+        ([], {"side": 64, "multiple": 2.5}, "multiple must be a positive integer, got 2.5"),
+    ],
+)
+def test_shape_of_pages_refuses_what_it_cannot_use(tmp_path, files, options, message):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(ValueError, match=message):
+        shape_of_pages([tmp_path / name for name in files], **options)

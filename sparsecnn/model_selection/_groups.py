@@ -102,8 +102,9 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     )
     sums = np.zeros((len(names), *proba.shape[1:]))
     np.add.at(sums, member, proba)
-    target = None if y is None else np.asarray(y)[first]
+    target = None
     if y is not None:
+        target = np.asarray(y)[first]
         wrong = np.flatnonzero(np.asarray(y) != target[member])
         if len(wrong):
             raise ValueError(f"group {groups[wrong[0]]!s} has images of several classes.")
