@@ -16,6 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
@@ -27,6 +28,7 @@ from sparsecnn.datasets import load_drawings
 from sparsecnn.inspection import evidence_map
 from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_groups
 from sparsecnn.preprocessing import shape_of_pages
+from sparsecnn.pretraining import pretrain_on_drawings
 
 NETWORKS = 3  # whose probabilities are averaged
 
@@ -38,7 +40,7 @@ def hog(images):
     return np.array([hog_of_image(image, pixels_per_cell=(16, 16)) for image in images])
 
 
-def recipes(files, seed, precision):
+def recipes(files, seed, precision, pretrained=False):
     """Return, by name, what turns files into images, which learns nothing, and what learns from them."""
     shapes = {side: shape_of_pages(files, side, multiple=8) for side in (32, 64, 128)}
 
@@ -62,7 +64,7 @@ def recipes(files, seed, precision):
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
     )
-    return {
+    found = {
         f"mean of {NETWORKS} sparse CNNs on unsteadiness": (unsteady, several),
         "plain sparse CNN on ink": (CurveImageTransformer(shapes[64], dtype="uint8"), plain),
         "HOG + random forest": (features, RandomForestClassifier(100, random_state=seed)),
@@ -71,6 +73,16 @@ def recipes(files, seed, precision):
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
         ),
     }
+    if pretrained:
+        reader = make_pipeline(unsteady, clone(single).set_params(random_state=seed))
+        start = pretrain_on_drawings(
+            reader, page_shape=shape_of_pages(files, 256), random_state=seed, max_iter=12, refine_iter=4
+        )
+        tuned = clone(start[-1]).set_params(learning_rate_init=0.001, max_iter=12, refine_iter=4)
+        found["generated drawings only"] = (unsteady, FrozenEstimator(start[-1]))
+        found["generated drawings, then fine-tuned"] = (unsteady, tuned)
+        found["the same network, real drawings only"] = (unsteady, reader[-1])
+    return found
 
 
 def predict_by_person(learner, X, drawings, jobs):
@@ -166,6 +178,7 @@ def main():
     parser.add_argument("--min-images", type=int, default=2, help="that every person must have")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--recipes", default="", help="only those with this in their names")
+    parser.add_argument("--pretrained", action="store_true", help="also networks that saw generated drawings")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--jobs", type=int, default=1, help="folds at a time")
     parser.add_argument("--picture", default="real_drawings.png")
@@ -182,7 +195,8 @@ def main():
     print(f"{'':42} seed  {'accuracy':16}  {'balanced':16}  {'AUC':17}  {'Brier':17}  {'people':16}  zeros")
     images = {}
     for seed in arguments.seeds:
-        for name, (transformer, learner) in recipes(drawings.filenames, seed, arguments.precision).items():
+        found = recipes(drawings.filenames, seed, arguments.precision, arguments.pretrained)
+        for name, (transformer, learner) in found.items():
             if arguments.recipes not in name:
                 continue
             start = time.perf_counter()
@@ -191,7 +205,7 @@ def main():
             probability, zeros, evidence = predict_by_person(learner, images[name], drawings, arguments.jobs)
             line = describe(name, seed, figures(drawings, probability), len(people), zeros)
             print(f"{line}  {time.perf_counter() - start:.0f} s", flush=True)
-            if seed == arguments.seeds[0] and "unsteadiness" in name:
+            if seed == arguments.seeds[0] and "on unsteadiness" in name:
                 draw_evidence(arguments.picture, drawings, probability, evidence)
                 print(f"saved {arguments.picture}")
 

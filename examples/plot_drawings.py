@@ -1,6 +1,6 @@
 """Reading tremor from drawings: judge persons never seen, and see where the evidence lies.
 
-A small study, as clinics have them: thirty persons draw four waves each, half of them with a mild tremor. The
+A small study, as clinics have them: thirty persons draw four waves each, half of them with a tremor. The
 transformer makes lines bright where they depart from their own smoothed course. Every person is judged by a
 network that saw no drawing of that person, and the interval of the accuracy is one over persons.
 """
@@ -47,7 +47,7 @@ def draw(reader, drawings, probability, chosen):
 
 def main():
     drawings = make_shaky_drawings(
-        120, kinds="wave", image_shape=PAGE, persons=30, severity=(0.1, 0.6), random_state=0
+        120, kinds="wave", image_shape=PAGE, persons=30, severity=(0.3, 1.0), random_state=0
     )
     pages, y, persons = drawings.images, drawings.target, drawings.groups
     folds = StratifiedGroupKFold(5)
