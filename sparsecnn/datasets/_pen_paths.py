@@ -3,7 +3,8 @@
 import numpy as np
 
 _TURN = 96  # points of one turn, wave or stroke
-# Cursive letters as strokes of the pen: width, height, and how far the loop at the top leans back.
+# Cursive letters as strokes of the pen: width, height, and how far the way up lies to the right of the way down:
+# far for a loop, to the left for an arch.
 _STROKES = {
     "e": [(0.7, 0.8, 1.1)],
     "l": [(0.8, 2.0, 1.3)],
@@ -63,7 +64,7 @@ def draw_word(rng, shape):
     place, parts = 0.0, []
     phase = np.linspace(0, 2 * np.pi, _TURN, endpoint=False)
     for width, height, lean in (stroke for letter in letters for stroke in _STROKES[letter]):
-        across = width * phase / (2 * np.pi) + lean * 0.25 * (np.cos(phase) - 1) * np.sin(phase / 2)
+        across = width * phase / (2 * np.pi) + 0.25 * lean * np.sin(phase)
         parts.append(np.stack([place + across, height * (np.cos(phase) - 1) / 2]))
         place += width
     return np.concatenate(parts, axis=1)
