@@ -3,8 +3,8 @@
 import numpy as np
 
 _TURN = 96  # points of one turn, wave or stroke
-# Cursive letters as strokes of the pen: width, height, and how far the way up lies to the right of the way down:
-# far for a loop, to the left for an arch.
+# Cursive letters as strokes of the pen: width, height, and how far the way up lies to the right of the way
+# down, far for a loop, to the left for an arch.
 _STROKES = {
     "e": [(0.7, 0.8, 1.1)],
     "l": [(0.8, 2.0, 1.3)],
