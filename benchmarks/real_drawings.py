@@ -1,63 +1,172 @@
 """Real drawings, judged by person: no person is ever in training and in testing.
 
 Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by default ``spirals``; the
-first part of each file's name is the person. Every drawing is predicted by a network (or baseline) that saw
-no drawing of that person. Nothing was tuned on these drawings.
+first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
+Every drawing is predicted by a network (or baseline) that saw no drawing of that person, on the same folds
+for all. docs/drawings.md tells what was looked at when the recipe was made.
 """
 
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
-from sklearn.model_selection import LeaveOneGroupOut, cross_validate
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings
-from sparsecnn.model_selection import sparsity_scorer
+from sparsecnn.inspection import evidence_map
+from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_groups
+from sparsecnn.preprocessing import shape_of_pages
+from sparsecnn.pretraining import pretrain_on_drawings
 
-SIDE = 64
+NETWORKS = 3  # whose probabilities are averaged
 
 
-def hog(X):
-    """Return the histograms of oriented gradients of flat square images."""
+def hog(images):
+    """Return the histograms of oriented gradients of images."""
     from skimage.feature import hog as hog_of_image
 
-    return np.array([hog_of_image(x.reshape(2 * SIDE, 2 * SIDE), pixels_per_cell=(16, 16)) for x in X])
+    return np.array([hog_of_image(image, pixels_per_cell=(16, 16)) for image in images])
 
 
-def recipes(seed):
-    """Return each pipeline by name."""
-    network = SparseCurveCNNClassifier(
-        augment="flip", max_iter=60, refine_iter=20, class_weight="balanced", random_state=seed
+def recipes(files, seed, precision, pretrained=False):
+    """Return, by name, what turns files into images, which learns nothing, and what learns from them."""
+    shapes = {side: shape_of_pages(files, side, multiple=8) for side in (32, 64, 128)}
+
+    def network(image_shape, **params):
+        return SparseCurveCNNClassifier(
+            image_shape=image_shape,
+            augment="flip",
+            class_weight="balanced",
+            precision=precision,
+            **params,
+        )
+
+    unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
+    single = network(shapes[32])
+    several = VotingClassifier(
+        [(f"net{i}", clone(single).set_params(random_state=1000 * seed + i)) for i in range(NETWORKS)],
+        voting="soft",
     )
-    features = make_pipeline(CurveImageTransformer((2 * SIDE, 2 * SIDE)), FunctionTransformer(hog))
+    plain = network(shapes[64], random_state=seed)
+    features = make_pipeline(
+        CurveImageTransformer(shapes[128]),
+        FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
+    )
+    found = {
+        f"mean of {NETWORKS} sparse CNNs on unsteadiness": (unsteady, several),
+        "plain sparse CNN on ink": (CurveImageTransformer(shapes[64], dtype="uint8"), plain),
+        "HOG + random forest": (features, RandomForestClassifier(100, random_state=seed)),
+        "HOG + logistic regression": (
+            features,
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
+        ),
+    }
+    if pretrained:
+        reader = make_pipeline(unsteady, clone(single).set_params(random_state=seed))
+        start = pretrain_on_drawings(
+            reader, page_shape=shape_of_pages(files, 256), random_state=seed, max_iter=12, refine_iter=4
+        )
+        tuned = clone(start[-1]).set_params(learning_rate_init=0.001, max_iter=12, refine_iter=4)
+        found["generated drawings only"] = (unsteady, FrozenEstimator(start[-1]))
+        found["generated drawings, then fine-tuned"] = (unsteady, tuned)
+        found["the same network, real drawings only"] = (unsteady, reader[-1])
+    return found
+
+
+def predict_by_person(learner, X, drawings, jobs):
+    """Return the probability of the second class of each drawing, the mean of zeros, and evidence maps."""
+    folds = list(LeaveOneGroupOut().split(X, drawings.target, drawings.groups))
+    rows = Parallel(n_jobs=jobs)(
+        delayed(_predict_fold)(learner, X, drawings.target, train, test) for train, test in folds
+    )
+    probability, evidence = np.empty(len(X)), [None] * len(X)
+    for (_, test), (predicted, _, maps) in zip(folds, rows, strict=True):
+        probability[test] = predicted
+        for index, found in zip(test, maps, strict=True):
+            evidence[index] = found
+    return probability, np.mean([zeros for _, zeros, _ in rows]), evidence
+
+
+def _predict_fold(learner, X, y, train, test):
+    fitted = clone(learner).fit(X[train], y[train])
+    networks = [net for net in getattr(fitted, "estimators_", [fitted]) if hasattr(net, "sparsity_")]
+    maps = [
+        np.mean([evidence_map(net, X[[i]])[0] for net in networks], axis=0) if networks else None
+        for i in test
+    ]
+    zeros = np.mean([net.sparsity_ for net in networks]) if networks else np.nan
+    return fitted.predict_proba(X[test])[:, 1], zeros, maps
+
+
+def figures(drawings, probability):
+    """Return each figure with its interval over persons."""
+    persons = average_by_group(probability, drawings.groups, drawings.target)
+
+    def interval(metric, y=drawings.target, p=probability, groups=drawings.groups):
+        return bootstrap_groups(metric, y, p, groups, n_resamples=1000, random_state=0)
+
     return {
-        "sparse CNN (l0)": make_pipeline(CurveImageTransformer((SIDE, SIDE)), network),
-        "HOG + random forest": make_pipeline(*features, RandomForestClassifier(100, random_state=seed)),
-        "HOG + logistic regression": make_pipeline(
-            *features, StandardScaler(), LogisticRegression(max_iter=5000)
+        "accuracy": interval(lambda y, p: accuracy_score(y, p > 0.5)),
+        "balanced": interval(lambda y, p: balanced_accuracy_score(y, p > 0.5)),
+        "AUC": interval(roc_auc_score),
+        "Brier": interval(brier_score_loss),
+        "persons": interval(
+            lambda y, p: np.sum((p > 0.5) == y), persons.target, persons.proba, persons.groups
         ),
     }
 
 
-def predict_by_person(pipeline, drawings):
-    """Return the probability of the second class of each drawing, and the mean sparsity of the networks."""
-    scoring = {"sparsity": sparsity_scorer} if "CNN" in type(pipeline[-1]).__name__ else "accuracy"
-    folds = list(LeaveOneGroupOut().split(drawings.filenames, drawings.target, drawings.groups))
-    fitted = cross_validate(
-        pipeline, drawings.filenames, drawings.target, cv=folds, scoring=scoring, return_estimator=True
+def describe(name, seed, found, n_persons, zeros):
+    """Return a line of the table."""
+    parts = [f"{name:42} {seed:>4}"]
+    for key in ("accuracy", "balanced"):
+        parts.append(f"{found[key].value:6.1%} ({found[key].low:.0%}-{found[key].high:.0%})")
+    for key in ("AUC", "Brier"):
+        parts.append(f"{found[key].value:.3f} ({found[key].low:.2f}-{found[key].high:.2f})")
+    right = found["persons"]
+    parts.append(f"{right.value:.0f} ({right.low:.0f}-{right.high:.0f}) of {n_persons}")
+    parts.append("" if np.isnan(zeros) else f"{zeros:.1%}")
+    return "  ".join(parts)
+
+
+def draw_evidence(path, drawings, probability, evidence, n=5):
+    """Save a picture of the drawings that the networks are most and least sure about."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    order = np.argsort(np.abs(probability - 0.5))
+    shape = shape_of_pages(drawings.filenames, 256, multiple=8)
+    figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 6), layout="constrained")
+    for row, chosen in zip(axes, (order[::-1][:n], order[:n]), strict=True):
+        pages = CurveImageTransformer(shape).fit_transform(drawings.filenames[chosen])
+        for ax, index, page in zip(row, chosen, pages, strict=True):
+            largest = max(np.abs(evidence[index]).max(), 1e-9)
+            extent = (0, shape[1], shape[0], 0)
+            ax.imshow(evidence[index], cmap="RdBu_r", vmin=-largest, vmax=largest, extent=extent)
+            ax.imshow(np.zeros(shape), cmap="gray", alpha=page.reshape(shape), extent=extent)
+            name = drawings.target_names[drawings.target[index]]
+            ax.set_title(f"{drawings.groups[index]}: {probability[index]:.2f}\n({name})", fontsize=8)
+            ax.set(xticks=[], yticks=[])
+    second = drawings.target_names[1]
+    figure.suptitle(
+        f"Probability of {second}; above the surest, below the least sure; red speaks for {second}"
     )
-    probability = np.empty(len(drawings.target))
-    for estimator, (_, test) in zip(fitted["estimator"], folds, strict=True):
-        probability[test] = estimator.predict_proba(drawings.filenames[test])[:, 1]
-    return probability, np.mean(fitted.get("test_sparsity", [np.nan]))
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
 
 
 def main():
@@ -66,27 +175,39 @@ def main():
     parser.add_argument(
         "--group-pattern", default=r"V\d+", help="regular expression of the person in a file name"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--min-images", type=int, default=2, help="that every person must have")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--recipes", default="", help="only those with this in their names")
+    parser.add_argument("--pretrained", action="store_true", help="also networks that saw generated drawings")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="folds at a time")
+    parser.add_argument("--picture", default="real_drawings.png")
     arguments = parser.parse_args()
     if "SPARSECNN_DATA" not in os.environ:
         sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds the drawings.")
     folder = Path(os.environ["SPARSECNN_DATA"], arguments.folder)
     drawings = load_drawings(folder, group_pattern=arguments.group_pattern)
-    people = np.unique(drawings.groups)
+    if len(drawings.target_names) != 2:
+        sys.exit(f"{folder} must hold two classes, but it holds {drawings.target_names.tolist()}.")
+    people = check_groups(drawings.target, drawings.groups, min_images=arguments.min_images)
     print(f"{len(drawings.target)} drawings of {len(people)} people, leave one person out")
-    print(f"{'':28} {'seed':>4} {'accuracy':>9} {'balanced':>9} {'AUC':>6} {'people':>9} {'FC zeros':>9}")
+    print("with 95 % intervals over people; people are judged by their mean probability")
+    print(f"{'':42} seed  {'accuracy':16}  {'balanced':16}  {'AUC':17}  {'Brier':17}  {'people':16}  zeros")
+    images = {}
     for seed in arguments.seeds:
-        for name, pipeline in recipes(seed).items():
-            probability, zeros = predict_by_person(pipeline, drawings)
-            y, predicted = drawings.target, probability > 0.5
-            votes = [np.mean(probability[drawings.groups == p]) > 0.5 for p in people]
-            truth = [y[drawings.groups == p][0] for p in people]
-            print(
-                f"{name:28} {seed:>4} {accuracy_score(y, predicted):>9.1%} "
-                f"{balanced_accuracy_score(y, predicted):>9.1%} {roc_auc_score(y, probability):>6.2f} "
-                f"{np.sum(np.equal(votes, truth)):>3} of {len(people)} {zeros:>9.1%}",
-                flush=True,
-            )
+        found = recipes(drawings.filenames, seed, arguments.precision, arguments.pretrained)
+        for name, (transformer, learner) in found.items():
+            if arguments.recipes not in name:
+                continue
+            start = time.perf_counter()
+            if name not in images:
+                images[name] = transformer.fit_transform(drawings.filenames)
+            probability, zeros, evidence = predict_by_person(learner, images[name], drawings, arguments.jobs)
+            line = describe(name, seed, figures(drawings, probability), len(people), zeros)
+            print(f"{line}  {time.perf_counter() - start:.0f} s", flush=True)
+            if seed == arguments.seeds[0] and "on unsteadiness" in name:
+                draw_evidence(arguments.picture, drawings, probability, evidence)
+                print(f"saved {arguments.picture}")
 
 
 if __name__ == "__main__":

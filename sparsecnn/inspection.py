@@ -1,4 +1,4 @@
-"""Pictures of fitted classifiers. They need matplotlib: ``pip install sparsecnn[plot]``."""
+"""Pictures of fitted classifiers. Displays need matplotlib: ``pip install sparsecnn[plot]``."""
 
 from typing import Any, Self
 
@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from sparsecnn._evidence import evidence_map
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath
 from sparsecnn.model_selection._choice import standard_errors
 
-__all__ = ["SparsityPathDisplay"]
+__all__ = ["SparsityPathDisplay", "evidence_map"]
 
 
 class SparsityPathDisplay:

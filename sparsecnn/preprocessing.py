@@ -19,6 +19,10 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
 from sparsecnn._ink import draw_ink
+from sparsecnn._page_shape import shape_of_pages
+from sparsecnn._unsteadiness import fineness, weigh_by_unsteadiness
+
+__all__ = ["CurveImageTransformer", "shape_of_pages"]
 
 SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images
@@ -45,6 +49,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     margin : float, default=0.05
         Empty border around the cropped ink, as a fraction of each side, below 0.5.
         Without `crop` there is none.
+    unsteadiness : float, default=0.0
+        How much of the brightness of the ink tells how unsteady the line is, from 0 to 1. With 0 ink is
+        bright wherever it is; with 1 a line is as bright as its direction departs from that of its own
+        smoothed course, and steady lines vanish. Between the two, the shape of the drawing stays visible.
+        Lines are looked at in about 256 pixels a side, whatever the resolution of the result, and a fine pen
+        shows like a broad one.
     input_shape : tuple of two ints, default=None
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, or
         else supposes a square where the number of pixels allows, or else one row.
@@ -103,6 +113,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         "polarity": [StrOptions({"auto", "dark", "light"})],
         "crop": ["boolean"],
         "margin": [Interval(Real, 0, 0.5, closed="left")],
+        "unsteadiness": [Interval(Real, 0, 1, closed="both")],
         "input_shape": [tuple, list, None],
         "n_jobs": [Integral, None],
     }
@@ -115,6 +126,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         polarity: str = "auto",
         crop: bool = True,
         margin: float = 0.05,
+        unsteadiness: float = 0.0,
         input_shape: tuple[int, int] | None = None,
         n_jobs: int | None = None,
     ):
@@ -123,6 +135,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         self.polarity = polarity
         self.crop = crop
         self.margin = margin
+        self.unsteadiness = unsteadiness
         self.input_shape = input_shape
         self.n_jobs = n_jobs
 
@@ -237,16 +250,20 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """Draw one part of the images; return a line for each unreadable one, and the blank ones' names."""
         unreadable, blank = [], []
         image_shape = drawn.shape[1:]
+        times = fineness(image_shape) if self.unsteadiness else 1
+        fine_shape = times * image_shape[0], times * image_shape[1]
         for index in range(part.start, part.stop):
             try:
                 page = _read_page(images[index], SIDES_READ * max(image_shape))
             except Exception as error:  # decoders raise nearly anything on broken files
                 unreadable.append(f"{_name(images[index], index)}: {_reason(error)}")
                 continue
-            ink = draw_ink(page, image_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
+            ink = draw_ink(page, fine_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
             if ink is None:
                 blank.append(_name(images[index], index))
             else:
+                if self.unsteadiness:
+                    ink = weigh_by_unsteadiness(ink, image_shape, self.unsteadiness)
                 drawn[index] = ink if self.dtype == "float32" else np.rint(255 * ink)
         return unreadable, blank
 

@@ -19,6 +19,7 @@ ESTIMATORS = [
     ),
     CurveImageTransformer(),
     CurveImageTransformer((16, 16), dtype="uint8", crop=False),
+    CurveImageTransformer((16, 16), unsteadiness=0.5),
 ]
 LEFT_OUT = [check_param_validation, check_dataframe_column_names_consistency]
 

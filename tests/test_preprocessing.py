@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsecnn.preprocessing import CurveImageTransformer
+from sparsecnn.preprocessing import CurveImageTransformer, shape_of_pages
 
 CHECKS_LEFT_OUT = (
     "check_param_validation",
@@ -595,3 +595,81 @@ def test_scanned_spirals_have_thin_ink_on_clean_paper():
     assert coverage.min() > 0.05
     assert coverage.max() < 0.3
     assert (np.mean(X == 0, axis=1) > 0.5).all()
+
+
+# Unsteadiness
+
+
+def _drawn_line(amplitude, shape=(256, 256)):
+    """Bright waves on black: an evenly bent line, with a wiggle of so many pixels."""
+    height, width = shape
+    x = np.linspace(0.08 * width, 0.92 * width, 4000)
+    y = height / 2 + 0.25 * height * np.sin(2 * np.pi * x / width) + amplitude * np.sin(2 * np.pi * x / 24)
+    page = Image.new("L", (width, height))
+    ImageDraw.Draw(page).line(list(zip(x, y, strict=True)), fill=255, width=3)
+    return page
+
+
+@pytest.mark.parametrize("image_shape", [(64, 64), (32, 96)])
+def test_unsteadiness_shows_a_wiggle_and_hides_an_even_bend(image_shape):
+    transformer = CurveImageTransformer(image_shape, unsteadiness=1.0)
+    shape = tuple(4 * side for side in image_shape)
+    steady, shaky = transformer.fit_transform([_drawn_line(0, shape), _drawn_line(4, shape)])
+    assert shaky.mean() > 3 * steady.mean()
+
+
+def test_unsteadiness_of_a_part_keeps_the_shape_visible():
+    page = _drawn_line(0)
+    whole, part = (
+        CurveImageTransformer(unsteadiness=share).fit_transform([page])[0] for share in (1e-9, 0.8)
+    )
+    assert part.mean() > 0.15 * whole.mean()
+    assert (part <= whole + 1e-6).all()
+
+
+def test_unsteadiness_does_not_depend_on_how_the_page_lies():
+    page = np.asarray(_drawn_line(4))
+    transformer = CurveImageTransformer(unsteadiness=1.0)
+    images = transformer.fit_transform([page, page[::-1].copy(), page.T.copy()]).reshape(3, 64, 64)
+    np.testing.assert_allclose(images[1][::-1], images[0], atol=0.05)
+    np.testing.assert_allclose(images[2].T, images[0], atol=0.05)
+
+
+def test_unsteadiness_of_a_blank_page_is_none():
+    with pytest.warns(UserWarning, match="No ink found on 1 of 1 pages"):
+        assert not CurveImageTransformer(unsteadiness=1.0).fit_transform([np.zeros((64, 64))]).any()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, None])
+def test_unsteadiness_must_be_a_share(share):
+    with pytest.raises(ValueError, match="unsteadiness"):
+        CurveImageTransformer(unsteadiness=share).fit([np.zeros((8, 8))])
+
+
+# Shapes of pages
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((256, 256), (64, 64)), ((170, 512), (112, 40)), ((5000, 10), (24, 184))]
+)
+def test_shape_of_pages_keeps_aspect_and_area(tmp_path, size, expected):
+    for name, shape in (("a", size), ("b", size), ("odd", (300, 20))):
+        Image.new("L", shape).save(tmp_path / f"{name}.png")
+    shape = shape_of_pages(sorted(tmp_path.glob("*.png")), 64)
+    assert sorted(shape) == sorted(expected)
+    assert (shape[1] > shape[0]) == (size[0] > size[1])
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ([], {"side": 64}, "files is empty"),
+        (["text.png"], {"side": 64}, r"'.*text.png' is no image"),
+        ([], {"side": 0}, "side must be a positive integer, got 0"),
+        ([], {"side": 64, "multiple": 2.5}, "multiple must be a positive integer, got 2.5"),
+    ],
+)
+def test_shape_of_pages_refuses_what_it_cannot_use(tmp_path, files, options, message):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(ValueError, match=message):
+        shape_of_pages([tmp_path / name for name in files], **options)

@@ -2,7 +2,15 @@
 
 from sparsecnn.datasets._drawings import load_drawings
 from sparsecnn.datasets._fonts import load_fonts, load_words
+from sparsecnn.datasets._shaky_drawings import make_shaky_drawings
 from sparsecnn.datasets._spirals import make_shaky_spirals
 from sparsecnn.datasets._words import make_shaky_words
 
-__all__ = ["load_drawings", "load_fonts", "load_words", "make_shaky_spirals", "make_shaky_words"]
+__all__ = [
+    "load_drawings",
+    "load_fonts",
+    "load_words",
+    "make_shaky_drawings",
+    "make_shaky_spirals",
+    "make_shaky_words",
+]

@@ -19,6 +19,20 @@ def _kernels(sigmas, size):
     return bells.astype(np.float32)[:, np.abs(offsets[:, None] - offsets)]
 
 
+def deposit(points: np.ndarray, amounts: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Spread `amounts` (n, points) bilinearly over the pixels around `points` (2, n, points)."""
+    height, width = shape
+    n = amounts.shape[0]
+    points = np.clip(points, 0, np.array([width, height])[:, None, None] - 1.001)
+    corner = points.astype(np.int64)
+    x, y = points - corner
+    base = (np.arange(n)[:, None] * height + corner[1]) * width + corner[0]
+    sheet = np.zeros(n * height * width)
+    for step, part in ((0, (1 - x) * (1 - y)), (1, x * (1 - y)), (width, (1 - x) * y), (width + 1, x * y)):
+        sheet += np.bincount((base + step).ravel(), (part * amounts).ravel(), sheet.size)
+    return sheet.reshape(n, height, width).astype(np.float32)
+
+
 def photograph(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Grey values of pages.
 

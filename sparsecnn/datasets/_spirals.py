@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from sparsecnn.datasets._checks import check_count, check_image_shape, check_range
-from sparsecnn.datasets._paper import blur, photograph
+from sparsecnn.datasets._paper import blur, deposit, photograph
 from sparsecnn.datasets._tremor import SMALLEST_AMPLITUDE
 from sparsecnn.datasets._words import TARGET_NAMES
 
@@ -271,21 +271,7 @@ def _draw(rng, path, length, spacing, habits, shape):
     steps = _steps(path)
     points = (path[..., 1:] + path[..., :-1]) / 2
     width = np.minimum(habits["width"] * min(shape) / 64, spacing / 8)[:, 0]
-    ink = blur(_deposit(points, steps * length / steps.sum(axis=1, keepdims=True), shape), width)
+    ink = blur(deposit(points, steps * length / steps.sum(axis=1, keepdims=True), shape), width)
     # On the middle of a straight line the blurred ink is 1 / (sqrt(2 pi) width): scaled to `pressure`.
     gain = habits["pressure"][:, 0] * np.sqrt(2 * np.pi) * width
     return photograph(1 - np.exp(-gain[:, None, None] * ink), rng)
-
-
-def _deposit(points, amounts, shape):
-    """Spread `amounts` (n, points) bilinearly over the pixels around `points` (2, n, points)."""
-    height, width = shape
-    n = amounts.shape[0]
-    points = np.clip(points, 0, np.array([width, height])[:, None, None] - 1.001)
-    corner = points.astype(np.int64)
-    x, y = points - corner
-    base = (np.arange(n)[:, None] * height + corner[1]) * width + corner[0]
-    sheet = np.zeros(n * height * width)
-    for step, part in ((0, (1 - x) * (1 - y)), (1, x * (1 - y)), (width, (1 - x) * y), (width + 1, x * y)):
-        sheet += np.bincount((base + step).ravel(), (part * amounts).ravel(), sheet.size)
-    return sheet.reshape(n, height, width).astype(np.float32)

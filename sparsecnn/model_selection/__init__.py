@@ -1,12 +1,16 @@
-"""Choose between sparsity and accuracy: along a path, or with scikit-learn's own searches."""
+"""Choose between sparsity and accuracy, along a path or with scikit-learn's own searches; judge by person."""
 
 from sparsecnn.model_selection._choice import sparsest_within_one_se, sparsity_scorer
+from sparsecnn.model_selection._groups import average_by_group, bootstrap_groups, check_groups
 from sparsecnn.model_selection._path import SparsityPath, sparsity_path
 from sparsecnn.model_selection._path_cv import SparseCurveCNNClassifierCV
 
 __all__ = [
     "SparseCurveCNNClassifierCV",
     "SparsityPath",
+    "average_by_group",
+    "bootstrap_groups",
+    "check_groups",
     "sparsest_within_one_se",
     "sparsity_path",
     "sparsity_scorer",

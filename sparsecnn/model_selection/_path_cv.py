@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from sparsecnn._classifier import SparseCurveCNNClassifier
 from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.model_selection._choice import sparsest_within_one_se
+from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._path import path_start, target_sparsities, walk_path
 
 _TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
@@ -134,6 +135,11 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         ------
         ValueError
             If a parameter or the data is unusable. The estimator is then as before.
+
+        Warns
+        -----
+        GroupLeakWarning
+            If `cv` is a splitter or a list of splits that has a group on both sides.
         """
         estimator = path_start(self.estimator)
         images, known_groups = estimator._check_training_data(X, y, None, groups, reset=True)
@@ -141,6 +147,7 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         estimator._split_validation(images, known_groups, check_random_state(0))  # fails now or never
         X, y = indexable(X, column_or_1d(y))
         folds = self._folds(X, y, groups)
+        warn_of_shared_groups(folds, groups, stacklevel=4)
         check_batch_size(estimator.batch_size, min(len(train) for train, _ in folds))
         scorer = check_scoring(estimator, self.scoring)
         rows = Parallel(n_jobs=self.n_jobs)(

@@ -1,0 +1,69 @@
+"""The benchmark of real drawings, on a folder of generated ones."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn.datasets import load_drawings, make_shaky_drawings
+
+SCRIPT = Path(__file__).parent.parent / "benchmarks" / "real_drawings.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """The functions of the script, by name."""
+    return runpy.run_path(str(SCRIPT))
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory):
+    """Waves on wide pages, by three persons of each class."""
+    folder = tmp_path_factory.mktemp("waves")
+    made = make_shaky_drawings(18, kinds="wave", image_shape=(48, 144), persons=6, random_state=0)
+    for i, (image, label, person) in enumerate(zip(made.images, made.target, made.groups, strict=True)):
+        path = folder / ("steady", "trembling")[label] / f"who{person}-{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(255 - image).save(path)
+    return load_drawings(folder, group_pattern=r"who\d+")
+
+
+def test_benchmark_judges_every_drawing_and_shows_the_evidence(benchmark, drawings, tmp_path):
+    shape = benchmark["shape_of_pages"](drawings.filenames, 16)
+    assert shape == (8, 24)
+    X = CurveImageTransformer(shape, unsteadiness=0.8).fit_transform(drawings.filenames)
+    learner = SparseCurveCNNClassifier(
+        channels=(4, 4, 4), image_shape=shape, max_iter=2, refine_iter=1, random_state=0
+    )
+    probability, zeros, evidence = benchmark["predict_by_person"](learner, X, drawings, jobs=1)
+    assert probability.shape == (18,)
+    assert zeros == pytest.approx(0.9, abs=0.03)
+    found = benchmark["figures"](drawings, probability)
+    line = benchmark["describe"]("network", 0, found, 6, zeros)
+    assert "of 6" in line
+    benchmark["draw_evidence"](tmp_path / "picture.png", drawings, probability, evidence, n=2)
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width > 300
+
+
+def test_benchmark_keeps_the_aspect_of_the_pages(benchmark, drawings):
+    pytest.importorskip("skimage")
+    recipes = benchmark["recipes"](drawings.filenames, 0, "float32")
+    assert len(recipes) == 4
+    transformer, learner = next(iter(recipes.values()))
+    assert transformer.image_shape == (16, 56)
+    seeds = [network.random_state for _, network in learner.estimators]
+    assert len(set(seeds)) == len(seeds)
+    features = recipes["HOG + random forest"][0].fit_transform(drawings.filenames[:2])
+    assert np.isfinite(features).all()
+
+
+def test_benchmark_is_skipped_without_data(monkeypatch):
+    monkeypatch.delenv("SPARSECNN_DATA", raising=False)
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    assert "Skipped: set SPARSECNN_DATA" in done.stderr
