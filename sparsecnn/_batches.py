@@ -105,17 +105,22 @@ def predict(module, images, autocast, finish=np.asarray):
         From the scores of some images, an ndarray of shape (n, n_classes), to a row for each of them.
     """
     module.eval()
-    pixels = PREDICT_PIXELS_CPU if images.device.type == "cpu" else PREDICT_PIXELS
-    size = max(1, min(LARGEST_PREDICT_BATCH, pixels // math.prod(images.image_shape)))
     finished = None
-    for start in range(0, len(images), size):
-        with autocast(), naming_batch_size(min(size, len(images)), images):
-            scores = module(images.pixels(slice(start, start + size)))
+    for part in bounded_batches(images):
+        with autocast(), naming_batch_size(min(part.stop, len(images)) - part.start, images):
+            scores = module(images.pixels(part))
         rows = finish(scores.to(images.dtype).cpu().numpy())
         if finished is None:
             finished = np.empty((len(images), *rows.shape[1:]), rows.dtype)
-        finished[start : start + size] = rows
+        finished[part] = rows
     return finished
+
+
+def bounded_batches(images):
+    """Return the slices of all images, each of as many as are fast to predict at once."""
+    pixels = PREDICT_PIXELS_CPU if images.device.type == "cpu" else PREDICT_PIXELS
+    size = max(1, min(LARGEST_PREDICT_BATCH, pixels // math.prod(images.image_shape)))
+    return [slice(start, start + size) for start in range(0, len(images), size)]
 
 
 def best_class(scores):

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._batches import PREDICT_BATCH, Images
+from sparsecnn._batches import Images, bounded_batches
 
 
 def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
@@ -59,8 +59,8 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     module = copy.deepcopy(estimator.module_).requires_grad_(False)
     images = Images(pixels, estimator.image_shape_, estimator.pixel_scale_, torch.device("cpu")).on(module)
     maps = []
-    for start in range(0, len(images), PREDICT_BATCH):
-        x = images.pixels(slice(start, start + PREDICT_BATCH))
+    for part in bounded_batches(images):
+        x = images.pixels(part)
         maps.append((x * _mean_gradient(module, x, n_steps))[:, 0].numpy())
     return np.concatenate(maps)
 
