@@ -7,7 +7,6 @@ Runs of one thread are the steadiest: ``OMP_NUM_THREADS=1 python benchmarks/spee
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from joblib import parallel_config
 from lenet_mnist import LeNet5
+from scale import Growth
 from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -190,11 +190,11 @@ def peak_memory(network, name):
 def print_memory(network, name):
     side, n_images, *_ = NETWORKS[network]
     X, y = make_images(n_images, side)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     contender = CONTENDERS[name](network)
-    contender.fit(X, y, 2)
-    contender.predict(X)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    with Growth() as growth:
+        contender.fit(X, y, 2)
+        contender.predict(X)
+    print(growth.megabytes)
 
 
 def measure_latency(repeats=200):
@@ -271,10 +271,12 @@ def measure_search(n_images=400):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=4, help="at least 2; the last fine-tunes")
     parser.add_argument("--parts", nargs="+", default=["networks", "memory", "latency", "rvsm", "search"])
     parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "CONTENDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.epochs < 2:
+        parser.error(f"--epochs must be at least 2, got {arguments.epochs}.")
     warnings.simplefilter("ignore")
     if arguments.memory_of:
         print_memory(*arguments.memory_of)
