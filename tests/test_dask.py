@@ -29,6 +29,7 @@ def client():
     """A client of two workers, each a process that is started anew when it dies."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        client.amm.stop()  # as the example does
         yield client
 
 
