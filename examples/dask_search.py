@@ -29,8 +29,8 @@ def search_on(client, words, epochs):
         cv=folds,
     )
     # Images, labels and folds go to every worker once, rather than with every fit. joblib would leave what is
-    # not named here on one worker, and Dask's memory manager drops all copies but one; a search whose worker is
-    # lost could then not go on.
+    # not named here on one worker, and Dask's memory manager drops all copies but one; a search whose worker
+    # is lost could then not go on.
     client.amm.stop()
     shared = [words.data, words.target, *itertools.chain(*folds)]
     with client, parallel_config(backend="dask", scatter=shared):
