@@ -102,10 +102,9 @@ def predict_by_person(learner, X, drawings, jobs):
 def _predict_fold(learner, X, y, train, test):
     fitted = clone(learner).fit(X[train], y[train])
     networks = [net for net in getattr(fitted, "estimators_", [fitted]) if hasattr(net, "sparsity_")]
-    maps = [
-        np.mean([evidence_map(net, X[[i]])[0] for net in networks], axis=0) if networks else None
-        for i in test
-    ]
+    maps = [None] * len(test)
+    if networks:
+        maps = np.mean([evidence_map(net, X[test]) for net in networks], axis=0)
     zeros = np.mean([net.sparsity_ for net in networks]) if networks else np.nan
     return fitted.predict_proba(X[test])[:, 1], zeros, maps
 

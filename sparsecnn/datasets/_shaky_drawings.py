@@ -8,7 +8,7 @@ from sklearn.utils import Bunch, check_random_state
 from sparsecnn.datasets._checks import check_count, check_image_shape, check_kinds, check_range
 from sparsecnn.datasets._paper import blur, deposit, photograph
 from sparsecnn.datasets._pen_paths import DRAWERS
-from sparsecnn.datasets._spirals import _assign, _check_persons
+from sparsecnn.datasets._persons import assign_persons, check_persons, person_styles, vary_habits
 from sparsecnn.datasets._words import TARGET_NAMES
 
 DRAWING_KINDS = tuple(DRAWERS)
@@ -130,16 +130,16 @@ def make_shaky_drawings(
     shape = check_image_shape(image_shape, smallest=32)
     bounds = check_range("severity", severity)
     chosen = check_kinds(kinds, DRAWING_KINDS)
-    numbers = _check_persons(persons)
+    numbers = check_persons(persons)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
 
-    target, groups = _assign(rng, n_samples, numbers)
-    styles = {number: np.random.default_rng(number).random(len(_HABITS)) for number in np.unique(groups)}
+    target, groups = assign_persons(rng, n_samples, numbers)
+    styles = person_styles(groups, _HABITS)
     kind = rng.choice(chosen, n_samples)
     images = np.empty((n_samples, *shape), dtype=np.uint8)
     degree = np.zeros(n_samples)
     for i in range(n_samples):
-        habits = _habits(rng, styles[groups[i]])
+        habits = vary_habits(rng, _HABITS, styles[i])
         degree[i] = target[i] * (bounds[0] + (bounds[1] - bounds[0]) * habits["severity"])
         images[i] = _draw(rng, DRAWING_KINDS[kind[i]], habits, degree[i], shape)
     data = images.reshape(n_samples, -1)
@@ -162,13 +162,6 @@ _DESCR = """Drawings by steady and shaky hands (generated)
 {n} images of {shape} pixels, ink bright on dark paper, by {persons} persons (`groups`), each of them either
 regular (target 0) or shaky (target 1).
 """
-
-
-def _habits(rng, style):
-    """Habits of one drawing, from the style of its person."""
-    low, high, jitter = np.array(list(_HABITS.values())).T
-    style = np.clip(style + jitter * rng.uniform(-1, 1, style.shape), 0, 1)
-    return dict(zip(_HABITS, low + (high - low) * style, strict=True))
 
 
 def _draw(rng, kind, habits, severity, shape):

@@ -1,13 +1,13 @@
 """Archimedean spirals drawn by the regular and the shaky hands of many persons."""
 
 from collections.abc import Iterable
-from numbers import Integral
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from sparsecnn.datasets._checks import check_count, check_image_shape, check_range
 from sparsecnn.datasets._paper import blur, deposit, photograph
+from sparsecnn.datasets._persons import assign_persons, check_persons, person_styles, vary_habits
 from sparsecnn.datasets._tremor import SMALLEST_AMPLITUDE
 from sparsecnn.datasets._words import TARGET_NAMES
 
@@ -135,15 +135,16 @@ def make_shaky_spirals(
     check_count("scales", scales)
     shape = check_image_shape(image_shape, smallest=32)
     ranges = check_range("amplitude", amplitude), check_range("frequency", frequency, open_low=True)
-    numbers = _check_persons(persons)
+    numbers = check_persons(persons)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
 
-    target, groups = _assign(rng, n_samples, numbers)
-    styles = {number: np.random.default_rng(number).random(len(_HABITS)) for number in np.unique(groups)}
+    target, groups = assign_persons(rng, n_samples, numbers)
+    styles = person_styles(groups, _HABITS)
     images = np.empty((n_samples, *shape), dtype=np.uint8)
     for start in range(0, n_samples, _CHUNK):
         part = slice(start, start + _CHUNK)
-        habits = _habits(rng, np.array([styles[number] for number in groups[part]]))
+        varied = vary_habits(rng, _HABITS, styles[part])
+        habits = {name: values[:, None] for name, values in varied.items()}
         path, length, spacing = _pen_path(rng, habits, target[part], ranges, scales, shape)
         images[part] = _draw(rng, path, length, spacing, habits, shape)
     data = images.reshape(n_samples, -1)
@@ -161,40 +162,6 @@ _DESCR = """Spirals drawn by regular and shaky hands (generated)
 {n} images of {shape} pixels, ink bright on dark paper, by {persons} persons (`groups`), each of them either
 regular (target 0) or shaky (target 1).
 """
-
-
-def _check_persons(persons) -> np.ndarray:
-    if isinstance(persons, (int, np.integer)) and not isinstance(persons, bool):
-        check_count("persons", int(persons), smallest=2)
-        return np.arange(persons)
-    listed = list(persons) if isinstance(persons, Iterable) and not isinstance(persons, str) else [persons]
-    if not all(isinstance(number, Integral) and not isinstance(number, bool) for number in listed):
-        raise TypeError(f"persons must be an integer or an iterable of integers, got {persons!r}.")
-    numbers = np.unique(np.array(listed, dtype=np.int64))
-    if (numbers < 0).any() or len(set((numbers % 2).tolist())) < 2:
-        raise ValueError(
-            "persons must be numbers from 0, at least one even (regular) and one odd (shaky), "
-            f"got {numbers.tolist()}."
-        )
-    return numbers
-
-
-def _assign(rng, n_samples, numbers):
-    """Class and person of every image, in random order."""
-    target = np.arange(n_samples) % 2
-    groups = np.empty(n_samples, dtype=np.int64)
-    for label in (0, 1):
-        members = rng.permutation(numbers[numbers % 2 == label])
-        groups[label::2] = np.resize(members, len(groups[label::2]))
-    order = rng.permutation(n_samples)
-    return target[order], groups[order]
-
-
-def _habits(rng, styles):
-    """Habits of each drawing, columns of shape (n, 1), from the styles (n, habits) of their persons."""
-    low, high, jitter = np.array(list(_HABITS.values())).T
-    styles = np.clip(styles + jitter * rng.uniform(-1, 1, styles.shape), 0, 1)
-    return dict(zip(_HABITS, (low + (high - low) * styles).T[..., None], strict=True))
 
 
 def _pen_path(rng, habits, target, ranges, scales, shape):
