@@ -3,12 +3,14 @@
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
 write it and once with the augmentation and the falling learning rate of sparsecnn. All train the same network
-on the same images, for at most the same number of epochs behind every point.
+on the same images, for at most the same number of epochs behind every point. ``--separate`` adds a fit of its
+own for every point, which a path is there to save.
 """
 
 import argparse
 import copy
 import warnings
+from functools import partial
 
 import matplotlib
 
@@ -93,9 +95,9 @@ def score_rivals(kind, train, test, seed):
     return [network.score(X_test, test.target) for network in pruned]
 
 
-def score_path(train, test, seed):
-    """Return the accuracy of the networks of one path."""
-    estimator = SparseCurveCNNClassifier(
+def sparse_classifier(seed):
+    """Return the classifier with what it has in common with the rivals."""
+    return SparseCurveCNNClassifier(
         channels=CHANNELS,
         learning_rate_init=LEARNING_RATE,
         batch_size=BATCH,
@@ -104,8 +106,18 @@ def score_path(train, test, seed):
         precision="auto",
         random_state=seed,
     )
-    path = sparsity_path(train.data, train.target, estimator=estimator, sparsities=SPARSITIES)
+
+
+def score_path(train, test, seed):
+    """Return the accuracy of the networks of one path."""
+    path = sparsity_path(train.data, train.target, estimator=sparse_classifier(seed), sparsities=SPARSITIES)
     return path.score(test.data, test.target).tolist()
+
+
+def score_fits(train, test, seed):
+    """Return the accuracy of a network of its own for every sparsity."""
+    fits = (sparse_classifier(seed).set_params(target_sparsity=sparsity) for sparsity in SPARSITIES)
+    return [fit.fit(train.data, train.target).score(test.data, test.target) for fit in fits]
 
 
 def print_table(scores):
@@ -130,15 +142,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--separate", action="store_true", help="also fit each sparsity by itself")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
-    scores = {"RVSM path": [], "skorch + prune": [], "skorch + prune, augmented": []}
+    contenders = {
+        "RVSM path": score_path,
+        "skorch + prune": partial(score_rivals, PlainNet),
+        "skorch + prune, augmented": partial(score_rivals, EqualNet),
+    }
+    if arguments.separate:
+        contenders["RVSM, separate fits"] = score_fits
+    scores = {name: [] for name in contenders}
     for seed in arguments.seeds:
         train, test = split_words(seed, n_train=arguments.images)
-        scores["RVSM path"].append(score_path(train, test, seed))
-        scores["skorch + prune"].append(score_rivals(PlainNet, train, test, seed))
-        scores["skorch + prune, augmented"].append(score_rivals(EqualNet, train, test, seed))
         for name, runs in scores.items():
+            runs.append(contenders[name](train, test, seed))
             print(f"seed {seed} {name:26} {' '.join(f'{score:.2%}' for score in runs[-1])}", flush=True)
     print_table(scores)
     draw(scores)
