@@ -29,7 +29,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     Notes
     -----
     λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``; for ℓ0 it is half the square of that
-    quantile. A penalty whose ``step_to_zero(magnitude)`` returns it is asked, for others it is found by bisection.
+    quantile. A penalty that has ``step_to_zero(magnitude)`` is asked, for others it is found by bisection.
 
     Raises
     ------

@@ -147,7 +147,7 @@ def make_shaky_spirals(
         ink = np.empty((len(hands["target"]), *shape), dtype=np.float32)
         for part in gen_batches(len(ink), PART):
             hand = {name: values[part] for name, values in hands.items()}
-            ink[part] = _lay_ink(hand, *_pen_path(hand, ranges, shape), shape)
+            ink[part] = _lay_ink(hand, shape, *_pen_path(hand, ranges, shape))
         images[chunk] = photograph(ink, rng)
     data = images.reshape(n_samples, -1)
     if return_X_y:
@@ -246,7 +246,7 @@ def _steps(path):
     return np.sqrt(x * x + y * y)  # far faster than np.hypot
 
 
-def _lay_ink(hand, path, length, spacing, shape):
+def _lay_ink(hand, shape, path, length, spacing):
     """Ink (n, height, width) along the pen's `path`, as much as a path of `length` takes."""
     steps = _steps(path)
     points = (path[..., 1:] + path[..., :-1]) / 2
