@@ -268,7 +268,7 @@ def measure_search(n_images=400):
             print(f'{"n_jobs=2, dask":32} skipped: pip install "sparsecnn[scale]"')
             continue
         with on_backend(backend, [X, y, *itertools.chain(*folds)]):
-            run(2, {"lam": [1e-6]})
+            run(2, {"lam": [1e-6] * 4})  # enough fits to reach both processes
             seconds = clock(run, 2)
         print(
             f"{f'n_jobs=2, {backend}':32} {seconds:>6.1f} s, {alone / seconds:.2f} times as fast", flush=True
