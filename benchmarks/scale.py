@@ -1,10 +1,11 @@
-"""Cost against size: time an image from 1,000 to 100,000 images and from 2 to 100 classes, and memory.
+"""Cost against size: time an image from 1,000 to 100,000 images and from 2 to 100 classes, memory, files.
 
 The file behind the largest prediction is a hole: it has its size, but takes no room on the disk. What the
 system keeps of a mapped file in spare memory, and drops when it needs it, is not counted.
 """
 
 import argparse
+import io
 import re
 import subprocess
 import sys
@@ -15,9 +16,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn.datasets import make_shaky_drawings
+from sparsecnn.preprocessing import CurveImageTransformer
 
 SIDE = 28
 IMAGES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -101,12 +105,45 @@ def predict_memory(gigabytes):
     )
 
 
+def measure_transformer(rounds, n_images=256, side=512):
+    """Print how many JPEG files a second the transformer reads, beside Pillow alone."""
+    drawings = make_shaky_drawings(16, image_shape=(side, side), random_state=0).images
+    files = [_jpeg(255 - drawings[i % 16]) for i in range(n_images)]
+    readers = {
+        "Pillow, decode and resize": lambda: [_read(file) for file in files],
+        "n_jobs=1": lambda: CurveImageTransformer(n_jobs=1).transform(files),
+        "n_jobs=2": lambda: CurveImageTransformer(n_jobs=2).transform(files),
+    }
+    seconds: dict = {name: [] for name in readers}
+    for _ in range(2 * rounds + 1):
+        for name, read in readers.items():
+            start = time.perf_counter()
+            read()
+            seconds[name].append(time.perf_counter() - start)
+    speed = {name: n_images / np.median(times) for name, times in seconds.items()}
+    print(f"\nCurveImageTransformer, {n_images} JPEG files of {side} x {side}")
+    for name, images in speed.items():
+        print(f"{name:26} {images:>6,.0f} images/s")
+    bare, one, two = speed.values()
+    print(f"one thread over Pillow: {one / bare:.2f}; two threads over one: {two / one:.2f}", flush=True)
+
+
+def _jpeg(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+def _read(file):
+    return np.asarray(Image.open(io.BytesIO(file)).convert("L").resize((64, 64), Image.Resampling.BICUBIC))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--largest", type=int, default=IMAGES[-1], help="most images of the curve")
     parser.add_argument("--gigabytes", type=float, default=4, help="size of the mapped X")
-    parser.add_argument("--parts", nargs="+", default=["images", "classes", "memory"])
+    parser.add_argument("--parts", nargs="+", default=["images", "classes", "transformer", "memory"])
     parser.add_argument("--in-process", choices=["fit", "predict"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -118,6 +155,8 @@ def main():
         measure_curve("images", ((n, make_images(n)) for n in sizes), arguments.rounds)
     if "classes" in arguments.parts:
         measure_curve("classes", ((n, make_images(3_000, n)) for n in CLASSES), arguments.rounds)
+    if "transformer" in arguments.parts:
+        measure_transformer(arguments.rounds)
     if "memory" in arguments.parts:
         print(flush=True)
         for which in ("fit", "predict"):  # each in a process of its own

@@ -71,9 +71,17 @@ def _reduce(page, factor):
     """Return the averages of squares of factor * factor pixels."""
     if factor == 1:
         return page
-    page = _pad_to_multiple(page, factor)
-    rows = sum(page[i::factor] for i in range(factor))
-    return sum(rows[:, i::factor] for i in range(factor)) / np.float32(factor * factor)
+    return _sum_rows(_sum_rows(page, factor).T, factor).T / np.float32(factor * factor)
+
+
+def _sum_rows(page, factor):
+    """Return the sums of every `factor` rows; past the end the last row goes on."""
+    sums = page[::factor].copy(order="K")
+    for i in range(1, factor):
+        rows = page[i::factor]
+        sums[: len(rows)] += rows
+        sums[len(rows) :] += page[-1]
+    return sums
 
 
 def _pad_to_multiple(array, factor):
@@ -149,8 +157,11 @@ def _enlarge_blocks(blocks, shape, side):
 
 def _stretch(blocks, length, side):
     before, after, weights = _interpolation(len(blocks), length, side)
-    start = blocks[before]
-    return start + weights * (blocks[after] - start)
+    start, step = blocks[before], blocks[after]
+    step -= start
+    step *= weights
+    start += step
+    return start
 
 
 @lru_cache(maxsize=64)
@@ -168,7 +179,10 @@ def _subtract_paper(page, paper, side):
     Dividing by the whole way undoes shade: ink in the shade reflects less light, but so does its paper.
     """
     paper = _enlarge_blocks(paper, page.shape, side)
-    return (page - paper) / np.maximum(1 - paper, LEAST_HEADROOM)
+    contrast = page - paper
+    headroom = np.subtract(1, paper, out=paper)
+    contrast /= np.maximum(headroom, LEAST_HEADROOM, out=headroom)
+    return contrast
 
 
 def _percentile(values, percentile):

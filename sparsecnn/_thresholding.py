@@ -28,8 +28,8 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
 
     Notes
     -----
-    λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``, found by bisection; for ℓ0 it is
-    half the square of that quantile.
+    λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``; for ℓ0 it is half the square of that
+    quantile. A penalty that has ``step_to_zero(magnitude)`` is asked, for others it is found by bisection.
 
     Raises
     ------
@@ -55,9 +55,17 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     largest_zero = np.partition(magnitude, n_zeros - 1)[n_zeros - 1]
     if largest_zero == 0:
         return 0.0
-    # A survivor comes along for the sake of penalties that look at all weights at once.
-    survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
-    weights = torch.tensor(np.array([*survivor, largest_zero]))
+    if hasattr(penalty, "step_to_zero"):
+        step = penalty.step_to_zero(float(largest_zero)) * (1 + 1e-12)  # safe from rounding
+    else:
+        # A survivor comes along for the sake of penalties that look at all weights at once.
+        survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
+        step = _bisect_step(penalty, torch.tensor(np.array([*survivor, largest_zero])))
+    return beta * step
+
+
+def _bisect_step(penalty, weights):
+    """Return the least step whose proximal map zeroes the last of `weights`."""
     low, high = 1e-60, 1.0
     while penalty.prox(weights, high)[-1] != 0:
         high *= 16
@@ -69,4 +77,4 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
             low = middle
         else:
             high = middle
-    return beta * high
+    return high

@@ -328,7 +328,9 @@ def _page_from_image(image, side):
         if image.getchannel("A").getextrema()[0] < 128:
             return _brightness(_scale_to_white(np.asarray(image)))
     image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
-    return np.divide(_reduce(image, side), 255, dtype=np.float32)
+    page = np.asarray(_reduce(image, side)).astype(np.float32)
+    page /= 255  # in place: half the time of np.divide from uint8
+    return page
 
 
 def _reduce(image, side):

@@ -222,3 +222,21 @@ def test_lam_for_sparsity_refuses_a_penalty_without_zeros():
 
     with pytest.raises(ValueError, match="does not set weights to zero"):
         lam_for_sparsity(Ridge(), W, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "penalty", [penalty for penalty in CASES if hasattr(penalty, "step_to_zero")], ids=str
+)
+@pytest.mark.parametrize("magnitude", [1e-4, 0.004, 0.3, 2.0])
+def test_step_to_zero_is_where_the_weight_vanishes(penalty, magnitude):
+    w = torch.tensor([magnitude], dtype=torch.float64)
+    step = penalty.step_to_zero(magnitude)
+    assert penalty.prox(w, step * (1 + 1e-9)) == 0
+    assert penalty.prox(w, step * (1 - 1e-9)) > 0
+
+
+def test_prox_leaves_no_zero_negative():
+    w = torch.tensor([-2.0, -0.1, 0.0, 0.1])
+    for penalty in (penalty for penalty in CASES if not isinstance(penalty, L1)):
+        prox = penalty.prox(w, 0.3)
+        assert not torch.signbit(prox[prox == 0]).any()

@@ -151,33 +151,41 @@ def measure(path: str, word: str) -> tuple[float, float, float]:
     return right - left, bottom - top, sum(letters) / len(letters)
 
 
-def draw_word(path: str, word: str, size: float, stroke: float) -> tuple[np.ndarray, float]:
-    """Draw a word bright on black, in the middle of a mask with an empty border.
+def draw_words(
+    texts: Sequence[tuple[str, str]], sizes: np.ndarray, strokes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw words bright on black, one below the other on one sheet, each in the middle of an empty border.
 
     Parameters
     ----------
-    path : str
-        The font file.
-    word : str
-        The text.
-    size : float
-        Font size wanted, in pixels.
-    stroke : float
+    texts : sequence of (str, str)
+        Font file and word.
+    sizes : ndarray of shape (n,)
+        Font sizes wanted, in pixels.
+    strokes : ndarray of shape (n,)
         Width added on both sides of every stroke, in parts of the font size.
 
     Returns
     -------
-    mask : ndarray of uint8, shape (height, width)
+    sheet : ndarray of uint8, shape (height, width)
         The ink.
-    drawn_size : float
-        The font size of the mask: the next larger one of a fixed series.
+    boxes : ndarray of int, shape (n, 3)
+        Of each word, top row, height and width, with the border; it starts in the first column.
+    drawn_sizes : ndarray of int, shape (n,)
+        The font sizes of the sheet: the next larger ones of a fixed series.
     """
-    drawn = int(_SIZES[np.searchsorted(_SIZES[:-1], size)])
-    left, top, right, bottom = _ink_box(path, word) * drawn
-    width = int(stroke * drawn)
+    drawn = _SIZES[np.searchsorted(_SIZES[:-1], sizes)]
+    added = (strokes * drawn).astype(int)
     # Room for the added stroke and for hinting, which moves outlines by up to a pixel.
-    border = width + 2
-    mask = Image.new("L", (int(np.ceil(right - left)) + 2 * border, int(np.ceil(bottom - top)) + 2 * border))
-    start = (border - left, border - top)
-    ImageDraw.Draw(mask).text(start, word, font=_face(path, drawn), fill=255, stroke_width=width)
-    return np.asarray(mask), float(drawn)
+    borders = added + 2
+    ink = np.array([_ink_box(*text) for text in texts]) * drawn[:, None]
+    width, height = (np.ceil(ink[:, 2:] - ink[:, :2]).astype(int) + 2 * borders[:, None]).T
+    top = np.cumsum(height) - height
+    sheet = Image.new("L", (int(width.max()), int(height.sum())))
+    words = zip(texts, drawn.tolist(), added.tolist(), width.tolist(), height.tolist(), strict=True)
+    starts = (borders[:, None] - ink[:, :2]).tolist()
+    for ((path, word), size, stroke, *shape), start, row in zip(words, starts, top.tolist(), strict=True):
+        mask = Image.new("L", shape)
+        ImageDraw.Draw(mask).text(start, word, font=_face(path, size), fill=255, stroke_width=stroke)
+        sheet.paste(mask, (0, row))
+    return np.asarray(sheet), np.stack([top, height, width], axis=1), drawn

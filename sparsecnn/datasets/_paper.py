@@ -1,6 +1,11 @@
 """From ink on an ideal sheet to pixels: optics, ink, paper."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.utils import gen_batches
+
+# Images worked on at once: what they need fits into a processor's cache.
+PART = 16
 
 
 def blur(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
@@ -12,11 +17,11 @@ def blur(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
 
 def _kernels(sigmas, size):
     """Blur of a line of `size` pixels, dark beyond its ends, as a matrix for each of `sigmas`."""
-    offsets = np.arange(size)
-    bells = np.exp(-(offsets**2) / (2 * np.square(sigmas)[:, None]))
+    bells = np.exp(-(np.arange(size) ** 2) / (2 * np.square(sigmas)[:, None]))
     bells /= 2 * bells.sum(axis=1, keepdims=True) - 1
     bells[bells < 1e-6] = 0  # Subnormal tails would slow the products down tenfold.
-    return bells.astype(np.float32)[:, np.abs(offsets[:, None] - offsets)]
+    mirrored = np.concatenate([bells[:, :0:-1], bells], axis=1).astype(np.float32)
+    return np.ascontiguousarray(sliding_window_view(mirrored, size, axis=1)[:, ::-1])
 
 
 def deposit(points: np.ndarray, amounts: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -26,10 +31,10 @@ def deposit(points: np.ndarray, amounts: np.ndarray, shape: tuple[int, int]) -> 
     points = np.clip(points, 0, np.array([width, height])[:, None, None] - 1.001)
     corner = points.astype(np.int64)
     x, y = points - corner
-    base = (np.arange(n)[:, None] * height + corner[1]) * width + corner[0]
-    sheet = np.zeros(n * height * width)
-    for step, part in ((0, (1 - x) * (1 - y)), (1, x * (1 - y)), (width, (1 - x) * y), (width + 1, x * y)):
-        sheet += np.bincount((base + step).ravel(), (part * amounts).ravel(), sheet.size)
+    pixels = (np.arange(n)[:, None] * height + corner[1]) * width + corner[0]
+    pixels = np.stack([pixels, pixels + 1, pixels + width, pixels + width + 1])
+    shares = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y]) * amounts
+    sheet = np.bincount(pixels.ravel(), shares.ravel(), n * height * width)
     return sheet.reshape(n, height, width).astype(np.float32)
 
 
@@ -49,13 +54,20 @@ def photograph(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Ink bright on dark paper.
     """
     n, height, width = ink.shape
-    ink = blur(np.asarray(ink, dtype=np.float32), rng.uniform(0.25, 0.7, size=(n,)))
-    level, paper, slope_x, slope_y, noise = rng.uniform(
+    sigmas = rng.uniform(0.25, 0.7, size=(n,))
+    light = rng.uniform(
         [[0.7], [0.0], [-0.06], [-0.06], [0.0]], [[1.0], [0.12], [0.06], [0.06], [0.04]], (5, n)
     ).astype(np.float32)[:, :, None, None]
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     across = np.linspace(-1, 1, width, dtype=np.float32)
-    page = (
-        paper + slope_x * across + slope_y * down + noise * rng.standard_normal(ink.shape, dtype=np.float32)
-    )
-    return (255 * np.clip(page + (level - paper) * ink, 0, 1)).round().astype(np.uint8)
+    images = np.empty(ink.shape, dtype=np.uint8)
+    for part in gen_batches(n, PART):
+        level, paper, slope_x, slope_y, noise = light[:, part]
+        page = rng.standard_normal(ink[part].shape, dtype=np.float32)
+        page *= noise
+        page += paper + slope_x * across + slope_y * down
+        page += (level - paper) * blur(ink[part].astype(np.float32, copy=False), sigmas[part])
+        np.clip(page, 0, 1, out=page)
+        page *= 255
+        images[part] = np.rint(page, out=page)
+    return images

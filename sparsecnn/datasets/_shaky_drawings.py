@@ -204,10 +204,19 @@ def _resample(path):
 
 
 def _noise(rng, along, wavelength, spread):
-    """Displacement (2, points) of power 1/2, around a wavelength, within so many octaves."""
+    """Displacement (2, points) of power 1/2, around a wavelength, within so many octaves.
+
+    The points lie evenly `along` the path, from 0. Cut into rows of equal length, each is the sum of its
+    row's start a and its own place b in the first row: sin(a + b) = sin a cos b + cos a sin b makes the sum
+    over the waves a product of two thin matrices.
+    """
     waves = wavelength * np.exp2(spread * rng.standard_normal((2, _WAVES, 1)))
     phases = rng.uniform(0, 2 * np.pi, waves.shape)
-    return np.sin(2 * np.pi * along / waves + phases).sum(axis=1) / np.sqrt(_WAVES)
+    row = int(np.sqrt(along.size)) + 1
+    starts, places = 2 * np.pi * along[::row] / waves + phases, 2 * np.pi * along[:row] / waves
+    left = np.concatenate([np.sin(starts), np.cos(starts)], axis=1)
+    right = np.concatenate([np.cos(places), np.sin(places)], axis=1)
+    return (left.swapaxes(1, 2) @ right).reshape(2, -1)[:, : along.size] / np.sqrt(_WAVES)
 
 
 def _tremor(rng, along, habits, severity):

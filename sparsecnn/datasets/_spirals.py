@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 import numpy as np
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, check_random_state, gen_batches
 
 from sparsecnn.datasets._checks import check_count, check_image_shape, check_range
-from sparsecnn.datasets._paper import blur, deposit, photograph
+from sparsecnn.datasets._paper import PART, blur, deposit, photograph
 from sparsecnn.datasets._persons import assign_persons, check_persons, person_styles, vary_habits
 from sparsecnn.datasets._tremor import SMALLEST_AMPLITUDE
 from sparsecnn.datasets._words import TARGET_NAMES
@@ -142,11 +142,13 @@ def make_shaky_spirals(
     styles = person_styles(groups, _HABITS)
     images = np.empty((n_samples, *shape), dtype=np.uint8)
     for start in range(0, n_samples, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        varied = vary_habits(rng, _HABITS, styles[part])
-        habits = {name: values[:, None] for name, values in varied.items()}
-        path, length, spacing = _pen_path(rng, habits, target[part], ranges, scales, shape)
-        images[part] = _draw(rng, path, length, spacing, habits, shape)
+        chunk = slice(start, start + _CHUNK)
+        hands = _draw_hands(rng, styles[chunk], target[chunk], scales)
+        ink = np.empty((len(hands["target"]), *shape), dtype=np.float32)
+        for part in gen_batches(len(ink), PART):
+            hand = {name: values[part] for name, values in hands.items()}
+            ink[part] = _lay_ink(hand, shape, *_pen_path(hand, ranges, shape))
+        images[chunk] = photograph(ink, rng)
     data = images.reshape(n_samples, -1)
     if return_X_y:
         return data, target
@@ -164,62 +166,72 @@ regular (target 0) or shaky (target 1).
 """
 
 
-def _pen_path(rng, habits, target, ranges, scales, shape):
+def _draw_hands(rng, styles, target, scales):
+    """All that chance decides about drawings of `styles`: for each name an array of shape (n, ...)."""
+    n, circle = len(styles), (0, 2 * np.pi)
+    habits = vary_habits(rng, _HABITS, styles)
+    return {name: values[:, None] for name, values in habits.items()} | {
+        "target": target[:, None],
+        "direction": rng.choice([-1, 1], (n, 1)),
+        "first_angle": rng.uniform(*circle, (n, 1)),
+        "wobble_rates": rng.uniform(0.3, 2.0, (n, 4)),  # at most two cycles per turn
+        "wobble_phases": rng.uniform(*circle, (n, 4)),
+        # Of both components of the tremor: how far its waves are out of tune in octaves, and their phases.
+        "tremor": np.stack(
+            [rng.uniform(*bounds, (n, 3 * scales)) for _ in range(2) for bounds in ((-0.25, 0.25), circle)],
+            axis=1,
+        ),
+        "bearing": rng.uniform(*circle, (n, 1)),
+        "place": rng.uniform(-1, 1, (n, 2)),
+    }
+
+
+def _pen_path(hand, ranges, shape):
     """Positions (x, y) of the pen, length of its path without tremor, spacing of the turns, all in pixels."""
-    n = len(target)
     (amplitude, frequency), turned = ranges, np.linspace(0, 1, _POINTS)
-    radius = (
-        habits["size"] * (min(shape) / 2 - _MARGIN) / np.maximum(habits["stretch"], 1 / habits["stretch"])
-    )
-    spacing = radius * (1 - habits["start"]) / habits["turns"]
-    angle = 2 * np.pi * habits["turns"] * turned * rng.choice([-1, 1], (n, 1)) + rng.uniform(
-        0, 2 * np.pi, (n, 1)
-    )
-    reach = radius * (habits["start"] + (1 - habits["start"]) * turned)
-    wobble = habits["wobble"] * spacing * _slow(rng, habits["turns"] * turned)
-    reach = reach + wobble
+    radius = hand["size"] * (min(shape) / 2 - _MARGIN) / np.maximum(hand["stretch"], 1 / hand["stretch"])
+    spacing = radius * (1 - hand["start"]) / hand["turns"]
+    angle = 2 * np.pi * hand["turns"] * hand["direction"] * turned + hand["first_angle"]
+    reach = radius * hand["start"] + radius * (1 - hand["start"]) * turned
+    waves = _sines(hand["turns"] * turned, hand["wobble_rates"], hand["wobble_phases"])
+    reach += hand["wobble"] * spacing * (sum(waves) / 2)
     path = np.stack([np.cos(angle), np.sin(angle)]) * reach
     length = _steps(path).sum(axis=1, keepdims=True)
 
     # Time in turns, such that the whole drawing takes as long as its turns.
-    time = habits["turns"] * turned ** (1 / habits["pace"])
-    height = _between(amplitude, habits["amplitude"]) * spacing
-    height = np.where(height > 0, np.maximum(height, SMALLEST_AMPLITUDE), 0.0) * target[:, None]
-    cycles = _between(frequency, habits["frequency"])
-    path = path + height * np.stack([_tremor(rng, time, cycles, scales) for _ in range(2)])
+    time = hand["turns"] * turned ** (1 / hand["pace"])
+    height = _between(amplitude, hand["amplitude"]) * spacing
+    height = np.where(height > 0, np.maximum(height, SMALLEST_AMPLITUDE), 0.0) * hand["target"]
+    cycles = _between(frequency, hand["frequency"])
+    detune_x, phases_x, detune_y, phases_y = hand["tremor"].swapaxes(0, 1)
+    path[0] += height * _tremor(time, cycles, detune_x, phases_x)
+    path[1] += height * _tremor(time, cycles, detune_y, phases_y)
 
-    stretch, slant = np.sqrt(habits["stretch"]), habits["slant"]
-    bearing = rng.uniform(0, 2 * np.pi, (n, 1))
-    drift = habits["drift"] * radius * (turned - 0.5)
-    x = stretch * path[0] + slant * path[1] + drift * np.cos(bearing)
-    y = path[1] / stretch + drift * np.sin(bearing)
+    stretch = np.sqrt(hand["stretch"])
+    drift = hand["drift"] * radius * (turned - 0.5)
     slack = np.maximum(np.array(shape[::-1]) / 2 - _MARGIN - radius, 0)
-    centre = (np.array(shape[::-1]) - 1) / 2 + slack * rng.uniform(-1, 1, (n, 2))
-    return np.stack([x, y]) + centre.T[..., None], length, spacing
+    centre = ((np.array(shape[::-1]) - 1) / 2 + slack * hand["place"]).T[..., None]
+    path[0] = stretch * path[0] + hand["slant"] * path[1] + drift * np.cos(hand["bearing"]) + centre[0]
+    path[1] = path[1] / stretch + drift * np.sin(hand["bearing"]) + centre[1]
+    return path, length, spacing
 
 
-def _slow(rng, turns):
-    """Waviness of a regular hand: at most two cycles per turn."""
-    return _sines(rng, turns, rng.uniform(0.3, 2.0, (len(turns), 4))).sum(axis=1) / 2
-
-
-def _tremor(rng, time, cycles, scales):
+def _tremor(time, cycles, detune, phases):
     """One component of the tremor over `time` in turns, with the power of a sine of amplitude 1."""
-    n = len(time)
-    octaves = np.repeat(np.arange(scales), 3)
     # Three sines a scale, slightly out of tune, wax and wane together as a tremor does.
-    rates = cycles * np.exp2(octaves + rng.uniform(-0.25, 0.25, (n, octaves.size)))
+    octaves = np.repeat(np.arange(detune.shape[1] // 3), 3)
     weights = np.exp2(-octaves) / np.sqrt((4.0**-octaves).sum())
-    return (weights[:, None] * _sines(rng, time, rates)).sum(axis=1)
+    waves = _sines(time, cycles * np.exp2(octaves + detune), phases)
+    return sum(weight * wave for weight, wave in zip(weights[:, None], waves, strict=True))
 
 
-def _sines(rng, time, rates):
-    """Sines (n, waves, points) of `rates` (n, waves) cycles per unit of `time` (n, points), random phases."""
-    phases = rng.uniform(0, 2 * np.pi, rates.shape)
+def _sines(time, rates, phases):
+    """Yield sines (n, points) of `rates` (n, waves) cycles per unit of `time` (n, points), one by one."""
     time, speeds, phases = (part.astype(np.float32) for part in (time, 2 * np.pi * rates, phases))
-    turned = speeds[..., None] * time[:, None, :]
-    turned += phases[..., None]
-    return np.sin(turned, out=turned)
+    for speed, phase in zip(speeds.T, phases.T, strict=True):
+        turned = speed[:, None] * time
+        turned += phase[:, None]
+        yield np.sin(turned, out=turned)
 
 
 def _between(bounds, position):
@@ -230,15 +242,16 @@ def _between(bounds, position):
 
 def _steps(path):
     """Distances between successive points, shape (n, points - 1)."""
-    return np.hypot(*np.diff(path, axis=2))
+    x, y = np.diff(path, axis=2)
+    return np.sqrt(x * x + y * y)  # far faster than np.hypot
 
 
-def _draw(rng, path, length, spacing, habits, shape):
-    """Images (n, height, width) of the pen's `path`, with as much ink as a path of `length` takes."""
+def _lay_ink(hand, shape, path, length, spacing):
+    """Ink (n, height, width) along the pen's `path`, as much as a path of `length` takes."""
     steps = _steps(path)
     points = (path[..., 1:] + path[..., :-1]) / 2
-    width = np.minimum(habits["width"] * min(shape) / 64, spacing / 8)[:, 0]
-    ink = blur(deposit(points, steps * length / steps.sum(axis=1, keepdims=True), shape), width)
+    width = np.minimum(hand["width"] * min(shape) / 64, spacing / 8)[:, 0]
+    ink = blur(deposit(points, steps * (length / steps.sum(axis=1, keepdims=True)), shape), width)
     # On the middle of a straight line the blurred ink is 1 / (sqrt(2 pi) width): scaled to `pressure`.
-    gain = habits["pressure"][:, 0] * np.sqrt(2 * np.pi) * width
-    return photograph(1 - np.exp(-gain[:, None, None] * ink), rng)
+    gain = hand["pressure"][:, 0] * np.sqrt(2 * np.pi) * width
+    return 1 - np.exp(-gain[:, None, None] * ink)

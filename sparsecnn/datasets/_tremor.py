@@ -1,6 +1,9 @@
 """Displacement fields of a hand: slow waviness that every hand has, and tremor at several scales."""
 
 import numpy as np
+from sklearn.utils import gen_batches
+
+from sparsecnn.datasets._paper import PART
 
 KINDS = ("sinusoidal", "noise", "jerky")
 # On average the pen travels about three letter heights to write one letter.
@@ -46,6 +49,14 @@ def wave_field(
     -----
     sin(a + b) = sin a cos b + cos a sin b makes the sum over the waves a product of two thin matrices.
     """
+    n, _, channels = weights.shape
+    field = np.empty((n, channels, *shape), dtype=np.float32)
+    for part in gen_batches(n, PART):
+        field[part] = _wave_field(vectors[part], weights[part], phases[part], shape)
+    return field
+
+
+def _wave_field(vectors, weights, phases, shape):
     height, width = shape
     across = (vectors[:, :, 0, None] * np.arange(width) + phases[:, :, None]).astype(np.float32)
     down = (vectors[:, :, 1, None] * np.arange(height)).astype(np.float32)
@@ -84,7 +95,8 @@ def slow_field(
     vectors = 2 * np.pi / lengths[..., None] * _direction(angles[0])
     field = wave_field(vectors, amplitudes[..., None] * _direction(angles[1]), _phases(rng, n, waves), shape)
     column, row = centres.round().astype(int).T
-    return field - field[np.arange(n), :, row, column][:, :, None, None]
+    field -= field[np.arange(n), :, row, column][:, :, None, None]
+    return field
 
 
 def tremor_field(
@@ -133,7 +145,8 @@ def tremor_field(
     jerky = kinds == KINDS.index("jerky")
     field[jerky] = np.tanh(3 * field[jerky]) * 0.82
     field *= _envelope(rng, lengths, shape)
-    return field * amplitudes[:, None, None, None].astype(np.float32)
+    field *= amplitudes[:, None, None, None].astype(np.float32)
+    return field
 
 
 def _wave_angles(rng, n, waves, sinusoidal):
@@ -156,7 +169,8 @@ def _envelope(rng, lengths, shape):
     vectors = 2 * np.pi / (4 * lengths[:, None, None]) * _direction(angles)
     weights = np.broadcast_to(rng.uniform(0.0, 0.35, (n, 1, 1)), (n, waves, 1))
     envelope = 1 + wave_field(vectors, weights / np.sqrt(waves), _phases(rng, n, waves), shape)
-    return envelope / np.sqrt((envelope**2).mean(axis=(2, 3), keepdims=True))
+    envelope /= np.sqrt(np.square(envelope).mean(axis=(2, 3), keepdims=True))
+    return envelope
 
 
 def _direction(angles):

@@ -46,6 +46,10 @@ class L0(Penalty, name="l0"):
         """
         return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
 
+    def step_to_zero(self, magnitude: float) -> float:
+        """Return the least step that zeroes a weight of `magnitude`."""
+        return magnitude**2 / 2
+
 
 class L1(Penalty, name="l1"):
     """Sum of magnitudes: the convex penalty, which shrinks every survivor by the same amount.
@@ -76,6 +80,10 @@ class L1(Penalty, name="l1"):
             λ/β, at least 0.
         """
         return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max))
+
+    def step_to_zero(self, magnitude: float) -> float:
+        """Return the least step that zeroes a weight of `magnitude`."""
+        return magnitude
 
 
 class TransformedL1(Penalty, name="tl1"):
@@ -121,18 +129,25 @@ class TransformedL1(Penalty, name="tl1"):
 
     def _shrink(self, magnitude, step):
         a = self._check_parameter("a", 0)
-        shifted = a + magnitude
-        inverse = shifted.reciprocal()
-        # In place, and in an order that overflows for no a.
-        s = (inverse * a).mul_(inverse).mul_(a + 1).mul_(inverse).mul_(27 / 4 * step).clamp_(max=1)
-        shift = s.sqrt_().asin_().div_(3).sin_().square_().mul_(shifted).mul_(4 / 3)
-        return hardshrink(magnitude, self._threshold(step)).sub_(shift)
+        kept = hardshrink(magnitude, self._threshold(step))
+        # y = 1/∛s, which overflows for no a, and is at least 1 above the threshold.
+        root = (27 / 4 * step * (a + 1)) ** (1 / 3) * a ** (1 / 3)
+        y = magnitude.mul_(1 / root).add_(a / root).clamp_(min=1)
+        angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
+        return kept.addcmul_(y, angle.sin_().square_(), value=-4 / 3 * root)
 
     def _threshold(self, step):
         a = self.a
         if step <= a**2 / (2 * (a + 1)):
             return step * (a + 1) / a
         return math.sqrt(2 * step * (a + 1)) - a / 2
+
+    def step_to_zero(self, magnitude: float) -> float:
+        """Return the least step that zeroes a weight of `magnitude`."""
+        a = self._check_parameter("a", 0)
+        if magnitude <= a / 2:
+            return magnitude * a / (a + 1)
+        return (magnitude + a / 2) ** 2 / (2 * (a + 1))
 
 
 class LHalf(Penalty, name="l_half"):
@@ -165,6 +180,10 @@ class LHalf(Penalty, name="l_half"):
         phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
         kept = hardshrink(magnitude, 1.5 * step ** (2 / 3))
         return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
+
+    def step_to_zero(self, magnitude: float) -> float:
+        """Return the least step that zeroes a weight of `magnitude`."""
+        return (2 / 3 * magnitude) ** 1.5
 
 
 class L1MinusL2(Penalty, name="l1_minus_l2"):
