@@ -1,6 +1,6 @@
 """Shaky against regular words, in fonts and words that training never saw: the defaults, seed by seed.
 
-Data: ``make_shaky_words`` with its defaults; 4,000 images to train on and 2,000 to test on, which share
+Data: ``make_shaky_words`` with its defaults; 8,000 images to train on and 2,000 to test on, which share
 neither font nor word. The random forest's row shows that the pixels alone do not give the answer away.
 """
 
@@ -22,7 +22,7 @@ NETWORKS = {
 }
 
 
-def split_words(seed, n_train=4000, n_test=2000):
+def split_words(seed, n_train=8000, n_test=2000):
     """Return training and test images that share neither font nor word."""
     first = 100 * seed  # the defaults were chosen on the split of seed 0
     fonts = train_test_split(load_fonts(), test_size=0.3, random_state=first)

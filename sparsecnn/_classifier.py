@@ -49,7 +49,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         Whether `target_sparsity` holds for all penalised weights together, or for every layer of them.
     penalized : {"fc", "all"}, default="fc"
         Which weights become sparse: those of the last fully connected layer, or of every layer.
-    channels : tuple of three ints, default=(16, 32, 32)
+    channels : tuple of three ints, default=(16, 64, 64)
         Filters of each convolution.
     kernel_size : int, default=3
         Odd side of the filters, in pixels.
@@ -201,7 +201,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         target_sparsity: float | None = None,
         sparsity_scope: str = "global",
         penalized: str = "fc",
-        channels: tuple[int, int, int] = (16, 32, 32),
+        channels: tuple[int, int, int] = (16, 64, 64),
         kernel_size: int = 3,
         batch_norm: bool = True,
         module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,

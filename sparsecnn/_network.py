@@ -26,7 +26,7 @@ class CurveCNN(nn.Module):
         Whether to normalise the output of each convolution.
     """
 
-    def __init__(self, image_shape, n_classes, channels=(16, 32, 32), kernel_size=3, batch_norm=True):
+    def __init__(self, image_shape, n_classes, channels=(16, 64, 64), kernel_size=3, batch_norm=True):
         super().__init__()
         height, width = image_shape
         kernel = tuple(1 if side == 1 else kernel_size for side in image_shape)

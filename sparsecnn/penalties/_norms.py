@@ -79,7 +79,8 @@ class L1(Penalty, name="l1"):
         step : float
             λ/β, at least 0.
         """
-        return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max))
+        # Adding 0 leaves no zero negative.
+        return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max)).add_(0.0)
 
     def step_to_zero(self, magnitude: float) -> float:
         """Return the least step that zeroes a weight of `magnitude`."""
