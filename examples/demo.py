@@ -27,7 +27,7 @@ def make_words():
     """Return images to train on and to test on, which share neither font nor word."""
     fonts = train_test_split(load_fonts(), test_size=0.3, random_state=SEED)
     words = train_test_split(load_words(), test_size=0.3, random_state=SEED)
-    train = make_shaky_words(4000, fonts=fonts[0], words=words[0], random_state=SEED)
+    train = make_shaky_words(6000, fonts=fonts[0], words=words[0], random_state=SEED)
     test = make_shaky_words(2000, fonts=fonts[1], words=words[1], random_state=SEED + 1)
     return train, test
 
@@ -40,7 +40,7 @@ def classifier(**params):
 def sweep(train, n_images=800):
     """Cross-validate penalty, λ and β on few images and epochs; no font is in two folds."""
     search = GridSearchCV(
-        classifier(max_iter=6, refine_iter=2),
+        classifier(max_iter=5, refine_iter=1),
         [{"penalty": [None]}, {"penalty": ["l0"], **GRID}, {"penalty": ["tl1"], **GRID}],
         scoring={"accuracy": "accuracy", "sparsity": sparsity_scorer},
         cv=StratifiedGroupKFold(2),
@@ -52,7 +52,7 @@ def sweep(train, n_images=800):
 
 def make_sparse(dense, penalty, train):
     """Return a sparse classifier that goes on from a dense one, for fewer epochs than it took."""
-    sparse = copy.deepcopy(dense).set_params(penalty=penalty, max_iter=16, refine_iter=6)
+    sparse = copy.deepcopy(dense).set_params(penalty=penalty, max_iter=8, refine_iter=3)
     return sparse.fit(train.data, train.target)
 
 
@@ -100,7 +100,8 @@ def main():
     print(f"Sparsest within one standard error: {results['params'][sparsest_within_one_se(results)]}")
     print(f"\n{'penalty':>8} {'lam':>8} {'test accuracy':>14} {'FC zeros':>9} {'weights kept':>13}")
     tested = {}
-    dense = classifier(penalty=None, warm_start=True).fit(train.data, train.target)
+    dense = classifier(penalty=None, warm_start=True, max_iter=12, refine_iter=4)
+    dense.fit(train.data, train.target)
     for penalty in (None, "l0", "tl1"):
         fitted = dense if penalty is None else make_sparse(dense, penalty, train)
         accuracy = fitted.score(test.data, test.target)
