@@ -48,6 +48,19 @@ NETWORKS = 4  # whose probabilities are averaged
 SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
 
 
+def draw_scales(image_shape):
+    """Return what draws each page at every scale, side by side."""
+    return FeatureUnion(
+        [
+            (
+                f"scale{i}",
+                CurveImageTransformer(image_shape, unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8"),
+            )
+            for i, scale in enumerate(SCALES)
+        ]
+    )
+
+
 def take_part(X, part):
     """Return one of the images that lie side by side in each row, one for each scale."""
     return np.split(X, len(SCALES), axis=1)[part]
@@ -78,6 +91,25 @@ def choose_scale(network):
     return SelectFromModel(search, threshold=0.5, importance_getter=mask)
 
 
+def make_network(image_shape, seed, precision="auto", **params):
+    """Return the network of all recipes."""
+    return SparseCurveCNNClassifier(
+        image_shape=image_shape,
+        augment="flip",
+        class_weight="balanced",
+        precision=precision,
+        random_state=seed,
+        **params,
+    )
+
+
+def make_recipe(image_shape, seed, precision="auto"):
+    """Return networks whose scale is chosen by networks of half as many epochs."""
+    networks = [(f"net{i}", make_network(image_shape, 1000 * seed + i, precision)) for i in range(NETWORKS)]
+    quick = make_network(image_shape, 1000 * seed, precision, max_iter=12, refine_iter=4)
+    return Pipeline([("scale", choose_scale(quick)), ("networks", VotingClassifier(networks, voting="soft"))])
+
+
 def hog(images):
     """Return the histograms of oriented gradients of images."""
     from skimage.feature import hog as hog_of_image
@@ -88,36 +120,19 @@ def hog(images):
 def recipes(files, seed, precision, pretrained=False):
     """Return, by name, what turns files into images, which learns nothing, and what learns from them."""
     shapes = {side: shape_of_pages(files, side, multiple=8) for side in (32, 64, 128)}
-
-    def network(image_shape, **params):
-        return SparseCurveCNNClassifier(
-            image_shape=image_shape,
-            augment="flip",
-            class_weight="balanced",
-            precision=precision,
-            **params,
-        )
-
-    def unsteady(scale):
-        return CurveImageTransformer(shapes[32], unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8")
-
-    single = network(shapes[32], random_state=1000 * seed)
-    several = VotingClassifier(
-        [(f"net{i}", clone(single).set_params(random_state=1000 * seed + i)) for i in range(NETWORKS)],
-        voting="soft",
-    )
-    quick = clone(single).set_params(max_iter=12, refine_iter=4)
-    plain = network(shapes[64], random_state=seed)
     features = make_pipeline(
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
     )
     found = {
         f"mean of {NETWORKS} sparse CNNs on unsteadiness": (
-            FeatureUnion([(f"scale{i}", unsteady(scale)) for i, scale in enumerate(SCALES)]),
-            Pipeline([("scale", choose_scale(quick)), ("networks", several)]),
+            draw_scales(shapes[32]),
+            make_recipe(shapes[32], seed, precision),
         ),
-        "plain sparse CNN on ink": (CurveImageTransformer(shapes[64], dtype="uint8"), plain),
+        "plain sparse CNN on ink": (
+            CurveImageTransformer(shapes[64], dtype="uint8"),
+            make_network(shapes[64], seed, precision),
+        ),
         "HOG + random forest": (features, RandomForestClassifier(100, random_state=seed)),
         "HOG + logistic regression": (
             features,
@@ -125,14 +140,15 @@ def recipes(files, seed, precision, pretrained=False):
         ),
     }
     if pretrained:
-        reader = make_pipeline(unsteady(1 / 19), clone(single).set_params(random_state=seed))
+        unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
+        reader = make_pipeline(unsteady, make_network(shapes[32], seed, precision))
         start = pretrain_on_drawings(
             reader, page_shape=shape_of_pages(files, 256), random_state=seed, max_iter=12, refine_iter=4
         )
         tuned = clone(start[-1]).set_params(learning_rate_init=0.001, max_iter=12, refine_iter=4)
-        found["generated drawings only"] = (reader[0], FrozenEstimator(start[-1]))
-        found["generated drawings, then fine-tuned"] = (reader[0], tuned)
-        found["the same network, real drawings only"] = (reader[0], reader[-1])
+        found["generated drawings only"] = (unsteady, FrozenEstimator(start[-1]))
+        found["generated drawings, then fine-tuned"] = (unsteady, tuned)
+        found["the same network, real drawings only"] = (unsteady, reader[-1])
     return found
 
 

@@ -106,6 +106,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     ((1, 1024), dtype('float32'))
     >>> float(X.min()), float(X.max())
     (0.0, 1.0)
+
+    A steady line is dim where only unsteadiness is bright:
+
+    >>> unsteady = CurveImageTransformer((32, 32), unsteadiness=1.0, unsteadiness_scale=1 / 38)
+    >>> bool(unsteady.fit_transform([page]).mean() < 0.5 * X.mean())
+    True
     """
 
     _parameter_constraints = {  # noqa: RUF012
