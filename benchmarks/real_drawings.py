@@ -223,7 +223,8 @@ def draw_evidence(path, drawings, probability, evidence, n=5):
 
     order = np.argsort(np.abs(probability - 0.5))
     shape = shape_of_pages(drawings.filenames, 256, multiple=8)
-    figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 6), layout="constrained")
+    height = 2.6 * shape[0] / shape[1] + 0.4
+    figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 2 * height), layout="constrained")
     for row, chosen in zip(axes, (order[::-1][:n], order[:n]), strict=True):
         pages = CurveImageTransformer(shape).fit_transform(drawings.filenames[chosen])
         for ax, index, page in zip(row, chosen, pages, strict=True):
