@@ -3,25 +3,38 @@
 Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by default ``spirals``; the
 first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
 Every drawing is predicted by a network (or baseline) that saw no drawing of that person, on the same folds
-for all. docs/drawings.md tells what was looked at when the recipe was made.
+for all. The scale at which unsteadiness is looked at is chosen anew in every fold, by cross-validation over
+the persons it trains on. docs/drawings.md tells what was looked at when the recipe was made.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
-from sklearn.model_selection import LeaveOneGroupOut
-from sklearn.pipeline import make_pipeline
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    make_scorer,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings
@@ -30,7 +43,71 @@ from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_
 from sparsecnn.preprocessing import shape_of_pages
 from sparsecnn.pretraining import pretrain_on_drawings
 
-NETWORKS = 3  # whose probabilities are averaged
+NETWORKS = 4  # whose probabilities are averaged
+# From the finest that a scan of 256 pixels shows, each twice the one before.
+SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
+
+
+def draw_scales(image_shape):
+    """Return what draws each page at every scale, side by side."""
+    return FeatureUnion(
+        [
+            (
+                f"scale{i}",
+                CurveImageTransformer(image_shape, unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8"),
+            )
+            for i, scale in enumerate(SCALES)
+        ]
+    )
+
+
+def take_part(X, part):
+    """Return one of the images that lie side by side in each row, one for each scale."""
+    return np.split(X, len(SCALES), axis=1)[part]
+
+
+def scale_chosen(search):
+    """Return which scale a fitted search has chosen."""
+    return search.best_params_["part__kw_args"]["part"]
+
+
+def pixels_chosen(search, n_pixels):
+    """Return 1 for the pixels of the image that the search chose, 0 for those of the others."""
+    return np.repeat(np.arange(len(SCALES)) == scale_chosen(search), n_pixels)
+
+
+def choose_scale(network):
+    """Return what keeps the images of the scale with the least log loss on persons held back."""
+    search = GridSearchCV(
+        Pipeline([("part", FunctionTransformer(take_part)), ("network", network)]),
+        {"part__kw_args": [{"part": part} for part in range(len(SCALES))]},
+        scoring=make_scorer(
+            log_loss, greater_is_better=False, response_method="predict_proba", labels=[0, 1]
+        ),
+        cv=StratifiedGroupKFold(3),
+        refit=False,
+    )
+    mask = partial(pixels_chosen, n_pixels=math.prod(network.image_shape))
+    return SelectFromModel(search, threshold=0.5, importance_getter=mask)
+
+
+def make_network(image_shape, seed, precision="auto", **params):
+    """Return the network of all recipes."""
+    return SparseCurveCNNClassifier(
+        image_shape=image_shape,
+        augment="flip",
+        class_weight="balanced",
+        precision=precision,
+        random_state=seed,
+        **params,
+    )
+
+
+def make_recipe(image_shape, seed, precision="auto"):
+    """Return networks whose scale is chosen by networks of half as many epochs."""
+    networks = [(f"net{i}", make_network(image_shape, 1000 * seed + i, precision)) for i in range(NETWORKS)]
+    quick = make_network(image_shape, 1000 * seed, precision, max_iter=12, refine_iter=4)
+    return Pipeline([("scale", choose_scale(quick)), ("networks", VotingClassifier(networks, voting="soft"))])
 
 
 def hog(images):
@@ -43,30 +120,19 @@ def hog(images):
 def recipes(files, seed, precision, pretrained=False):
     """Return, by name, what turns files into images, which learns nothing, and what learns from them."""
     shapes = {side: shape_of_pages(files, side, multiple=8) for side in (32, 64, 128)}
-
-    def network(image_shape, **params):
-        return SparseCurveCNNClassifier(
-            image_shape=image_shape,
-            augment="flip",
-            class_weight="balanced",
-            precision=precision,
-            **params,
-        )
-
-    unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
-    single = network(shapes[32])
-    several = VotingClassifier(
-        [(f"net{i}", clone(single).set_params(random_state=1000 * seed + i)) for i in range(NETWORKS)],
-        voting="soft",
-    )
-    plain = network(shapes[64], random_state=seed)
     features = make_pipeline(
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
     )
     found = {
-        f"mean of {NETWORKS} sparse CNNs on unsteadiness": (unsteady, several),
-        "plain sparse CNN on ink": (CurveImageTransformer(shapes[64], dtype="uint8"), plain),
+        f"mean of {NETWORKS} sparse CNNs on unsteadiness": (
+            draw_scales(shapes[32]),
+            make_recipe(shapes[32], seed, precision),
+        ),
+        "plain sparse CNN on ink": (
+            CurveImageTransformer(shapes[64], dtype="uint8"),
+            make_network(shapes[64], seed, precision),
+        ),
         "HOG + random forest": (features, RandomForestClassifier(100, random_state=seed)),
         "HOG + logistic regression": (
             features,
@@ -74,7 +140,8 @@ def recipes(files, seed, precision, pretrained=False):
         ),
     }
     if pretrained:
-        reader = make_pipeline(unsteady, clone(single).set_params(random_state=seed))
+        unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
+        reader = make_pipeline(unsteady, make_network(shapes[32], seed, precision))
         start = pretrain_on_drawings(
             reader, page_shape=shape_of_pages(files, 256), random_state=seed, max_iter=12, refine_iter=4
         )
@@ -86,27 +153,34 @@ def recipes(files, seed, precision, pretrained=False):
 
 
 def predict_by_person(learner, X, drawings, jobs):
-    """Return the probability of the second class of each drawing, the mean of zeros, and evidence maps."""
+    """Return the probability of the second class of each drawing, its evidence, zeros and scales chosen."""
     folds = list(LeaveOneGroupOut().split(X, drawings.target, drawings.groups))
-    rows = Parallel(n_jobs=jobs)(
-        delayed(_predict_fold)(learner, X, drawings.target, train, test) for train, test in folds
-    )
+    rows = Parallel(n_jobs=jobs)(delayed(_predict_fold)(learner, X, drawings, *fold) for fold in folds)
     probability, evidence = np.empty(len(X)), [None] * len(X)
-    for (_, test), (predicted, _, maps) in zip(folds, rows, strict=True):
-        probability[test] = predicted
-        for index, found in zip(test, maps, strict=True):
+    for (_, test), row in zip(folds, rows, strict=True):
+        probability[test] = row.probability
+        for index, found in zip(test, row.evidence, strict=True):
             evidence[index] = found
-    return probability, np.mean([zeros for _, zeros, _ in rows]), evidence
+    zeros = np.mean([row.zeros for row in rows])
+    scales = Counter(SCALES[row.scale] for row in rows if row.scale is not None)
+    return Bunch(probability=probability, evidence=evidence, zeros=zeros, scales=scales)
 
 
-def _predict_fold(learner, X, y, train, test):
-    fitted = clone(learner).fit(X[train], y[train])
+def _predict_fold(learner, X, drawings, train, test):
+    chooses = isinstance(learner, Pipeline) and "scale" in learner.named_steps
+    params = {"scale__groups": drawings.groups[train]} if chooses else {}
+    fitted = clone(learner).fit(X[train], drawings.target[train], **params)
+    scale = scale_chosen(fitted["scale"].estimator_) if chooses else None
+    probability = fitted.predict_proba(X[test])[:, 1]
+    images = X[test]
+    if isinstance(fitted, Pipeline):
+        images, fitted = fitted[:-1].transform(images), fitted[-1]
     networks = [net for net in getattr(fitted, "estimators_", [fitted]) if hasattr(net, "sparsity_")]
-    maps = [None] * len(test)
+    evidence, zeros = [None] * len(test), np.nan
     if networks:
-        maps = np.mean([evidence_map(net, X[test]) for net in networks], axis=0)
-    zeros = np.mean([net.sparsity_ for net in networks]) if networks else np.nan
-    return fitted.predict_proba(X[test])[:, 1], zeros, maps
+        evidence = np.mean([evidence_map(net, images) for net in networks], axis=0)
+        zeros = np.mean([net.sparsity_ for net in networks])
+    return Bunch(probability=probability, evidence=evidence, zeros=zeros, scale=scale)
 
 
 def figures(drawings, probability):
@@ -149,7 +223,8 @@ def draw_evidence(path, drawings, probability, evidence, n=5):
 
     order = np.argsort(np.abs(probability - 0.5))
     shape = shape_of_pages(drawings.filenames, 256, multiple=8)
-    figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 6), layout="constrained")
+    height = 2.6 * shape[0] / shape[1] + 0.4
+    figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 2 * height), layout="constrained")
     for row, chosen in zip(axes, (order[::-1][:n], order[:n]), strict=True):
         pages = CurveImageTransformer(shape).fit_transform(drawings.filenames[chosen])
         for ax, index, page in zip(row, chosen, pages, strict=True):
@@ -201,11 +276,14 @@ def main():
             start = time.perf_counter()
             if name not in images:
                 images[name] = transformer.fit_transform(drawings.filenames)
-            probability, zeros, evidence = predict_by_person(learner, images[name], drawings, arguments.jobs)
-            line = describe(name, seed, figures(drawings, probability), len(people), zeros)
+            read = predict_by_person(learner, images[name], drawings, arguments.jobs)
+            line = describe(name, seed, figures(drawings, read.probability), len(people), read.zeros)
             print(f"{line}  {time.perf_counter() - start:.0f} s", flush=True)
+            if read.scales:
+                counts = [f"1/{1 / scale:g} in {n}" for scale, n in sorted(read.scales.items())]
+                print(f"  scales chosen, by folds: {', '.join(counts)}", flush=True)
             if seed == arguments.seeds[0] and "on unsteadiness" in name:
-                draw_evidence(arguments.picture, drawings, probability, evidence)
+                draw_evidence(arguments.picture, drawings, read.probability, read.evidence)
                 print(f"saved {arguments.picture}")
 
 

@@ -7,9 +7,6 @@ from scipy import ndimage
 
 FINE_SIDE = 256  # pixels, in which the line is looked at; the tremor of a scan is a few pixels wide
 EDGE = 1.5  # pixels; over which brightness is smoothed before its slope is taken
-# Windows over which direction is averaged, in parts of the drawing's side: of the line, and of its course.
-NEAR = 1 / 38
-FAR = 1 / 19
 FINE_PEN = 0.1  # part of a pixel of the result that ink must cover to be as bright as can be
 FULL = 0.4  # sine of the angle from the course at which a line is as bright as can be
 
@@ -19,7 +16,7 @@ def fineness(image_shape):
     return 2 * max(1, round(FINE_SIDE / 2 / math.sqrt(math.prod(image_shape))))
 
 
-def weigh_by_unsteadiness(ink, image_shape, share):
+def weigh_by_unsteadiness(ink, image_shape, share, scale):
     """Return the ink, the brighter the further the line departs from its own smoothed course.
 
     Parameters
@@ -30,6 +27,8 @@ def weigh_by_unsteadiness(ink, image_shape, share):
         (height, width) of the result.
     share : float
         How much of the brightness depends on the line's course, from 0 (none) to 1 (steady lines vanish).
+    scale : float
+        Width of the window over which a course is smoothed, in parts of the drawing's side.
 
     Returns
     -------
@@ -42,21 +41,21 @@ def weigh_by_unsteadiness(ink, image_shape, share):
     which side of the line is looked at, averaged over Gaussian windows of two widths. An even bend turns both
     averages alike and does not show; a wiggle shorter than the wider window turns only the narrower one.
     """
-    weight = 1 - share + share * np.minimum(_deviation(ink) / FULL, 1)
+    weight = 1 - share + share * np.minimum(_deviation(ink, scale) / FULL, 1)
     factor = ink.shape[0] // image_shape[0]
     amount = _shrink(ink, factor)
     # The mean weight of the ink in a pixel, as bright for a fine pen as for a broad one.
     return _shrink(ink * weight, factor) / np.maximum(amount, FINE_PEN)
 
 
-def _deviation(ink):
+def _deviation(ink, scale):
     """Return the sine of the angle between the line and its course at every pixel."""
     across = ndimage.gaussian_filter(ink, EDGE, order=(0, 1), truncate=3)
     down = ndimage.gaussian_filter(ink, EDGE, order=(1, 0), truncate=3)
     # Directions vary slowly: half the resolution is enough for them, at an eighth of the work.
     tensor = [_shrink(part, 2) for part in (across * across - down * down, 2 * across * down)]
-    side = measure_side(ink) / 2
-    here, course = (_directions(tensor, part * side) for part in (NEAR, FAR))
+    window = scale * measure_side(ink) / 2
+    here, course = (_directions(tensor, sigma) for sigma in (window / 2, window))
     deviation = np.sqrt(np.clip((1 - (here * course).sum(0)) / 2, 0, 1))
     return deviation.repeat(2, axis=0).repeat(2, axis=1)
 

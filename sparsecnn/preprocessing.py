@@ -1,6 +1,5 @@
 """Images of curves, from files or memory, made alike: bright ink on black, cropped, centred, one size."""
 
-import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
-from scipy import ndimage
+from PIL import Image, UnidentifiedImageError
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -20,13 +18,12 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
 from sparsecnn._ink import draw_ink
 from sparsecnn._page_shape import shape_of_pages
+from sparsecnn._pages import is_file, read_page
 from sparsecnn._unsteadiness import fineness, weigh_by_unsteadiness
 
 __all__ = ["CurveImageTransformer", "shape_of_pages"]
 
 SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
-WHITES = (1, 255, 65535)  # the numbers that stand for white in images
-SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
 
 
 class CurveImageTransformer(TransformerMixin, BaseEstimator):
@@ -55,6 +52,10 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         smoothed course, and steady lines vanish. Between the two, the shape of the drawing stays visible.
         Lines are looked at in about 256 pixels a side, whatever the resolution of the result, and a fine pen
         shows like a broad one.
+    unsteadiness_scale : float, default=1/19
+        Width of the Gaussian window over which the course of a line is smoothed, as a fraction of the
+        drawing's side, up to 0.5; the line's own direction is averaged over half as much. Finer tremors
+        show best in narrower windows. Unused without `unsteadiness`.
     input_shape : tuple of two ints, default=None
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, or
         else supposes a square where the number of pixels allows, or else one row.
@@ -105,6 +106,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     ((1, 1024), dtype('float32'))
     >>> float(X.min()), float(X.max())
     (0.0, 1.0)
+
+    A steady line is dim where only unsteadiness is bright:
+
+    >>> unsteady = CurveImageTransformer((32, 32), unsteadiness=1.0, unsteadiness_scale=1 / 38)
+    >>> bool(unsteady.fit_transform([page]).mean() < 0.5 * X.mean())
+    True
     """
 
     _parameter_constraints = {  # noqa: RUF012
@@ -114,6 +121,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         "crop": ["boolean"],
         "margin": [Interval(Real, 0, 0.5, closed="left")],
         "unsteadiness": [Interval(Real, 0, 1, closed="both")],
+        "unsteadiness_scale": [Interval(Real, 0, 0.5, closed="right")],
         "input_shape": [tuple, list, None],
         "n_jobs": [Integral, None],
     }
@@ -127,6 +135,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         crop: bool = True,
         margin: float = 0.05,
         unsteadiness: float = 0.0,
+        unsteadiness_scale: float = 1 / 19,
         input_shape: tuple[int, int] | None = None,
         n_jobs: int | None = None,
     ):
@@ -136,6 +145,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         self.crop = crop
         self.margin = margin
         self.unsteadiness = unsteadiness
+        self.unsteadiness_scale = unsteadiness_scale
         self.input_shape = input_shape
         self.n_jobs = n_jobs
 
@@ -231,7 +241,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, reset):
         """Return X as a sequence of images; with `reset`, remember the shape of images made of numbers."""
-        if isinstance(X, Iterator) or _is_file(X) or isinstance(X, Image.Image):
+        if isinstance(X, Iterator) or is_file(X) or isinstance(X, Image.Image):
             raise ValueError(
                 f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
             )
@@ -254,7 +264,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         fine_shape = times * image_shape[0], times * image_shape[1]
         for index in range(part.start, part.stop):
             try:
-                page = _read_page(images[index], SIDES_READ * max(image_shape))
+                page = read_page(images[index], SIDES_READ * max(image_shape))
             except Exception as error:  # decoders raise nearly anything on broken files
                 unreadable.append(f"{_name(images[index], index)}: {_reason(error)}")
                 continue
@@ -263,17 +273,13 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
                 blank.append(_name(images[index], index))
             else:
                 if self.unsteadiness:
-                    ink = weigh_by_unsteadiness(ink, image_shape, self.unsteadiness)
+                    ink = weigh_by_unsteadiness(ink, image_shape, self.unsteadiness, self.unsteadiness_scale)
                 drawn[index] = ink if self.dtype == "float32" else np.rint(255 * ink)
         return unreadable, blank
 
 
-def _is_file(source):
-    return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
-
-
 def _is_image(source):
-    return _is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
+    return is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
 
 
 def _name(source, index):
@@ -293,101 +299,3 @@ def _reason(error):
 def _raise_unreadable(lines, n_images):
     if lines:
         raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))
-
-
-def _read_page(source, side):
-    """Return an image's brightness, from 0 (black) to 1 (white), upright, as float32.
-
-    An image larger than `side` may be reduced, but stays larger.
-    """
-    if isinstance(source, Image.Image):
-        return _page_from_image(source, side)
-    if not _is_file(source):
-        return _page_from_array(np.asarray(source), side)
-    if isinstance(source, (bytes, bytearray)):
-        source = io.BytesIO(source)
-    with Image.open(source) as image:
-        if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise Image.DecompressionBombError(
-                f"{image.width} x {image.height} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows"
-            )
-        if image.format in ("JPEG", "MPO"):
-            # Such a file keeps brightness by itself, and can be decoded at 1/2, 1/4 or 1/8 of its size.
-            scale = min(1, side / max(image.size))
-            size = tuple(max(1, int(length * scale)) for length in image.size)
-            image.draft("L" if image.mode == "RGB" else image.mode, size)
-        return _page_from_image(image, side)
-
-
-def _page_from_image(image, side):
-    image = _turn_upright(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _brightness(_scale_to_white(np.asarray(image)))
-    if image.has_transparency_data:
-        image = _reduce(image.convert("RGBA"), side)
-        if image.getchannel("A").getextrema()[0] < 128:
-            return _brightness(_scale_to_white(np.asarray(image)))
-    image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
-    page = np.asarray(_reduce(image, side)).astype(np.float32)
-    page /= 255  # in place: half the time of np.divide from uint8
-    return page
-
-
-def _reduce(image, side):
-    return image.reduce(max(image.size) // side) if max(image.size) >= 2 * side else image
-
-
-def _turn_upright(image):
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # a broken note of the orientation does not break the image
-        return image
-    return image if orientation == 1 else ImageOps.exif_transpose(image)
-
-
-def _page_from_array(array, side):
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
-        raise ValueError(f"expected shape (height, width), (height, width, 3) or (..., 4), got {array.shape}")
-    if array.dtype == np.uint8:
-        return _page_from_image(Image.fromarray(array), side)
-    return _brightness(_scale_to_white(array))
-
-
-def _scale_to_white(array):
-    """Return pixels scaled to 0 (black) to 1 (white)."""
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"expected numbers as pixels, got {array.dtype}")
-    array = array.astype(np.float64)
-    low, high = array.min(), array.max()
-    if not np.isfinite([low, high]).all():
-        raise ValueError("pixels are NaN or infinite")
-    # A page's brightest pixel is not far below white; 12 bits in a 16-bit file are, and get stretched.
-    white = next((white for white in WHITES if low >= 0 and white / 16 < high <= white), None)
-    if white is None:
-        array -= low
-        white = high - low
-    return (array / (white or 1)).astype(np.float32)
-
-
-def _brightness(pixels):
-    """Return the brightness of gray, RGB or RGBA pixels, all from 0 to 1."""
-    if pixels.ndim == 2:
-        return pixels
-    gray = pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])
-    return gray if pixels.shape[2] == 3 else _lay_on_paper(gray, pixels[..., 3])
-
-
-def _lay_on_paper(gray, alpha):
-    """Return opaque pixels as they are and transparent ones as the paper that fits them."""
-    is_opaque = alpha > 0.5
-    opaque = gray[is_opaque]
-    if opaque.size > alpha.size / 2 and np.ptp(opaque) > SPREAD_OF_PAGE:
-        # A page with parts cut out: continue it.
-        nearest = ndimage.distance_transform_edt(~is_opaque, return_distances=False, return_indices=True)
-        paper = gray[tuple(nearest)]
-    else:
-        # Strokes on nothing, so on whatever shows them best.
-        paper = np.float32(np.sum(gray * alpha) < 0.5 * np.sum(alpha))
-    return gray * alpha + paper * (1 - alpha)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
@@ -119,3 +126,27 @@ def test_groups_reach_early_stopping_in_cross_validation(spirals, monkeypatch):
     )
     assert proba.shape == (48, 2)
     assert sorted(map(len, seen)) == [11] * 12
+
+
+def test_grid_search_chooses_a_scale_of_unsteadiness_inside_the_persons_of_each_fold(spirals):
+    scales = [1 / 76, 1 / 19]
+    search = GridSearchCV(
+        make_pipeline(CurveImageTransformer((16, 16), unsteadiness=0.8), clone(QUICK)),
+        {"curveimagetransformer__unsteadiness_scale": scales},
+        scoring="neg_log_loss",
+        cv=StratifiedGroupKFold(2),
+    )
+    found = cross_validate(
+        search,
+        spirals.images,
+        spirals.target,
+        groups=spirals.groups,
+        cv=StratifiedGroupKFold(3),
+        params={"groups": spirals.groups},
+        return_estimator=True,
+    )
+    for fitted in found["estimator"]:
+        losses = -fitted.cv_results_["mean_test_score"]
+        chosen = fitted.best_estimator_[0].unsteadiness_scale
+        assert chosen == scales[int(np.argmin(losses))]
+        assert losses[0] != losses[1]

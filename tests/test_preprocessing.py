@@ -646,6 +646,26 @@ def test_unsteadiness_must_be_a_share(share):
         CurveImageTransformer(unsteadiness=share).fit([np.zeros((8, 8))])
 
 
+def test_unsteadiness_scale_finds_the_tremor_of_its_own_wavelength():
+    x = np.linspace(20, 236, 4000)
+    lines = [128 + amplitude * np.sin(2 * np.pi * x / wave) for amplitude, wave in ((1.5, 10), (8, 60))]
+    pages = [Image.new("L", (256, 256)) for _ in lines]
+    for page, y in zip(pages, lines, strict=True):
+        ImageDraw.Draw(page).line(list(zip(x, y, strict=True)), fill=255, width=2)
+        ImageDraw.Draw(page).rectangle((20, 20, 236, 236), outline=255)
+    fine, coarse = (
+        CurveImageTransformer(crop=False, unsteadiness=1.0, unsteadiness_scale=scale).fit_transform(pages)
+        for scale in (1 / 76, 1 / 9.5)
+    )
+    assert fine[0].sum() / fine[1].sum() > 1.5 * coarse[0].sum() / coarse[1].sum()
+
+
+@pytest.mark.parametrize("scale", [0, 0.6, "auto"])
+def test_unsteadiness_scale_must_be_a_part_of_the_side(scale):
+    with pytest.raises(ValueError, match=r"'unsteadiness_scale' .* must be .* in the range \(0.0, 0.5\]"):
+        CurveImageTransformer(unsteadiness=0.8, unsteadiness_scale=scale).fit([np.zeros((8, 8))])
+
+
 # Shapes of pages
 
 
