@@ -26,7 +26,7 @@ PICTURE = "drawings.png"
 
 def make_reader():
     network = SparseCurveCNNClassifier(
-        image_shape=IMAGE, augment="flip", max_iter=36, refine_iter=12, random_state=0
+        channels=(16, 32, 32), image_shape=IMAGE, augment="flip", max_iter=36, refine_iter=12, random_state=0
     )
     return make_pipeline(CurveImageTransformer(IMAGE, unsteadiness=0.8), network)
 
