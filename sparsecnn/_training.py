@@ -125,6 +125,8 @@ class Trainer:
         except KeyboardInterrupt:
             if kept.state is None:
                 raise
+            for values in self.history.values():
+                del values[kept.n_offered :]  # of an epoch that was not finished
             warnings.warn(
                 f"Training was interrupted; the network of epoch {kept.epoch} is kept.",
                 TrainingInterruptedWarning,
@@ -142,9 +144,11 @@ class Trainer:
         if kept is not None:
             with self.optimizer.sparse_weights():
                 score = None if validation is None else self._score(images, plan, validation)
-                settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
-                kept.offer(self.module, score, settled, self.epoch, self.optimizer.lam)
+                state = copy.deepcopy(self.module.state_dict())
         self._record(loss, score)
+        if kept is not None:
+            settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
+            kept.offer(state, score, settled, self.epoch, self.optimizer.lam)
 
     def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
         while self.epoch < last_epoch and not kept.stale:
@@ -250,6 +254,7 @@ class _Best:
         self.plan = plan
         self.state = None
         self.score = -math.inf
+        self.n_offered = 0
         self.begin_phase()
 
     def begin_phase(self):
@@ -259,15 +264,17 @@ class _Best:
     def stale(self):
         return self.n_no_change >= self.plan.n_iter_no_change
 
-    def offer(self, module, score, settled, epoch, lam):
-        """Keep the network if it is to be kept, and count the epochs without a better score."""
+    def offer(self, state, score, settled, epoch, lam):
+        """Keep the state of a finished epoch if it is due, and count the epochs without a better score."""
+        # Of equal networks the later is the sparser, or the better refined.
+        kept = score is None or not settled or score >= self.score
         if score is not None and settled:
             improved = score > self.score + self.plan.tol
             self.n_no_change = 0 if improved else self.n_no_change + 1
-            if score < self.score:
-                return
-            self.score = score  # of equal networks the later is the sparser, or the better refined
-        self.state, self.epoch, self.lam = copy.deepcopy(module.state_dict()), epoch, lam
+            self.score = max(self.score, score)
+        if kept:
+            self.state, self.epoch, self.lam = state, epoch, lam
+        self.n_offered += 1
 
 
 def show_progress(progress, history):

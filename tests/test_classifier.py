@@ -601,6 +601,7 @@ def interrupt_after(seconds):
 
 def test_interrupted_fit_keeps_the_last_finished_epoch(stripes):
     X, y = stripes
+    small(max_iter=1).fit(X, y)  # torch imports what it needs at the first fit
     classifier = small(max_iter=100_000)
     interrupt_after(2)
     with pytest.warns(TrainingInterruptedWarning, match="network of epoch"):
