@@ -596,6 +596,7 @@ def test_failed_fit_leaves_the_fitted_estimator_as_it_was(stripes):
 
 
 def interrupt_after(seconds):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
     threading.Timer(seconds, signal.raise_signal, [signal.SIGINT]).start()
 
 
