@@ -47,26 +47,24 @@ def compare(images, image_shape, seed):
     return figures, f"1/{1 / SCALES[chosen]:g}"
 
 
+def draw_set(scales, kinds, page_shape, n_samples, persons, random_state):
+    """Return generated drawings, and their images at all scales."""
+    drawings = make_shaky_drawings(
+        n_samples, kinds=kinds, image_shape=page_shape, persons=persons, random_state=random_state
+    )
+    return drawings, scales.fit_transform(drawings.images)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     seed = parser.parse_args().seed
     for name, (kinds, page_shape, image_shape) in SETS.items():
         scales, results, chosen = draw_scales(image_shape), [], []
-
-        def images(n_samples, persons, random_state, kinds=kinds, page_shape=page_shape, scales=scales):
-            drawings = make_shaky_drawings(
-                n_samples,
-                kinds=kinds,
-                image_shape=page_shape,
-                persons=persons,
-                random_state=random_state,
-            )
-            return drawings, scales.fit_transform(drawings.images)
-
-        strangers = images(240, STRANGERS, 3)
+        strangers = draw_set(scales, kinds, page_shape, 240, STRANGERS, 3)
         for i, persons in enumerate(TRAINING, start=1):
-            figures, choice = compare((images(100, persons, i), strangers), image_shape, seed)
+            train = draw_set(scales, kinds, page_shape, 100, persons, i)
+            figures, choice = compare((train, strangers), image_shape, seed)
             results.append(figures)
             chosen.append(choice)
         for what in results[0]:
