@@ -282,12 +282,8 @@ def on_backend(backend, shared):
         with parallel_config(backend=backend):
             yield
         return
-    import dask
     from distributed import Client, LocalCluster
 
-    # Workers that keep their memory, as examples/dask_search.py explains.
-    keep = {"MALLOC_TRIM_THRESHOLD_": 2**33, "MALLOC_MMAP_THRESHOLD_": 2**32, "MALLOC_ARENA_MAX": 1}
-    dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": keep[name] for name in keep})
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with cluster, Client(cluster) as client:
         client.amm.stop()  # which would drop all copies of what is scattered but one

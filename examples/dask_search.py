@@ -9,7 +9,6 @@ Needs ``pip install "sparsecnn[scale]"``. Without an address, two workers on thi
 import argparse
 import itertools
 
-import dask
 from distributed import Client, LocalCluster
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -17,10 +16,6 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_words
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
-
-# Dask has its workers give memory back to the system at once, and torch asks for it anew at every batch:
-# that takes as long as the training. Workers on other machines want these as environment variables.
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**33, "MALLOC_MMAP_THRESHOLD_": 2**32, "MALLOC_ARENA_MAX": 1}
 
 
 def search_on(client, words, epochs):
@@ -48,9 +43,6 @@ def main():
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--epochs", type=int, default=6)
     arguments = parser.parse_args()
-    dask.config.set(
-        {f"distributed.nanny.pre-spawn-environ.{name}": KEEP_MEMORY[name] for name in KEEP_MEMORY}
-    )
     # One thread for each worker: a fit is one task, and uses the threads that its worker has.
     cluster = arguments.scheduler or LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     search = search_on(Client(cluster), make_shaky_words(arguments.images, random_state=0), arguments.epochs)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from sparsecnn._distributed import totals
+from sparsecnn._memory import keep_freed_memory
 
 # Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
-PREDICT_PIXELS_CPU = 2**19
+PREDICT_PIXELS_CPU = 2**18
 PREDICT_PIXELS = 2**22
 LARGEST_PREDICT_BATCH = 1024
 
@@ -105,6 +106,7 @@ def predict(module, images, autocast, finish=np.asarray):
         From the scores of some images, an ndarray of shape (n, n_classes), to a row for each of them.
     """
     module.eval()
+    keep_freed_memory()
     finished = None
     for part in bounded_batches(images):
         with autocast(), naming_batch_size(min(part.stop, len(images)) - part.start, images):

@@ -42,9 +42,24 @@ class CurveCNN(nn.Module):
         for i in (1, 2, 3):
             x = getattr(self, f"conv{i}")(x)
             # Pooled before it is normalised and rectified: a quarter of the work for both.
-            x = max_pool2d(x, [min(2, x.shape[2]), min(2, x.shape[3])])
+            x = max_pool(x)
             x = relu(getattr(self, f"norm{i}")(x))
         return self.fc(x.flatten(1))
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """Return the largest of every 2×2 pixels of images of shape (n, channels, height, width).
+
+    A last odd row or column is left out, and an axis of length 1 stays.
+    """
+    if torch.is_grad_enabled():
+        return max_pool2d(x, [min(2, x.shape[2]), min(2, x.shape[3])])
+    # Without a gradient, no need to know which was the largest: twice as fast.
+    if x.shape[2] > 1:
+        x = torch.maximum(x[:, :, :-1:2], x[:, :, 1::2])
+    if x.shape[3] > 1:
+        x = torch.maximum(x[..., :-1:2], x[..., 1::2])
+    return x
 
 
 class WeightedBatchNorm2d(nn.BatchNorm2d):

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import update_bn
 from sparsecnn._augment import augment
 from sparsecnn._batches import best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn._distributed import average_norms, gathered, n_processes, parallel, totals
+from sparsecnn._memory import keep_freed_memory
 from sparsecnn._network import set_image_weight, zero_fraction
 from sparsecnn._threads import take_share
 from sparsecnn.exceptions import TrainingInterruptedWarning
@@ -157,6 +158,7 @@ class Trainer:
 
     def _train_batches(self, images, plan):
         """Return the mean loss of one epoch."""
+        keep_freed_memory()
         network = parallel(self.module.train())
         n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
         batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
