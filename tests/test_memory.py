@@ -1,5 +1,6 @@
 """Images that do not fit into memory, and batches that do not."""
 
+import os
 import subprocess
 import sys
 
@@ -85,6 +86,33 @@ def test_memory_mapped_images_stay_on_disk(code, dtype, n_images, tmp_path):
     assert growth(code, n_images, dtype, tmp_path) < min(100, size / 2)
 
 
+# Prints how many pages the system gave to a second fit and prediction, beyond those of the first.
+PAGE_FAULTS = """
+import resource
+import numpy as np
+from sparsecnn import SparseCurveCNNClassifier
+
+def run():
+    start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    classifier = SparseCurveCNNClassifier(max_iter=1, refine_iter=0, random_state=0)
+    classifier.fit(X, y).predict(X)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start
+
+X, y = np.zeros((1024, 64, 64), np.uint8), np.arange(1024) % 2
+first = run()
+print(run() / first)
+"""
+
+
+@linux
+@pytest.mark.parametrize("setting", [{}, {"MALLOC_TRIM_THRESHOLD_": "65536"}], ids=["default", "dask"])
+def test_memory_of_one_batch_serves_the_next(setting):
+    run = [sys.executable, "-c", PAGE_FAULTS]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=300, env=os.environ | setting)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 0.6
+
+
 def test_subset_shares_the_images():
     X = np.arange(40, dtype=np.uint8).reshape(10, 4)
     images = Images(X, (2, 2), 255.0, torch.device("cpu"), y=np.arange(10))
@@ -118,7 +146,7 @@ def test_prediction_comes_in_batches_of_bounded_size():
     module = Noting()
     images = Images(np.zeros((300, 64 * 64), np.uint8), (64, 64), 255.0, torch.device("cpu"))
     assert predict(module, images, autocast_for("float32", images.device)).shape == (300, 2)
-    assert module.sizes == [128, 128, 44]
+    assert module.sizes == [64, 64, 64, 64, 44]
 
 
 class Greedy(nn.Module):

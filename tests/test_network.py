@@ -8,6 +8,7 @@ from sparsecnn._network import (
     CurveCNN,
     WeightedBatchNorm2d,
     layer_weights,
+    max_pool,
     penalized_weights,
     set_image_weight,
 )
@@ -33,6 +34,15 @@ def test_curve_cnn_equals_convolution_norm_relu_pool():
     for conv in (net.conv1, net.conv2, net.conv3):
         expected = nn.functional.max_pool2d(conv(expected).relu(), 2)
     torch.testing.assert_close(net(x), net.fc(expected.flatten(1)))
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (7, 9), (1, 12), (12, 1), (1, 1), (2, 3)])
+def test_max_pool_is_the_same_with_and_without_gradient(shape):
+    x = torch.randn(3, 4, *shape)
+    expected = nn.functional.max_pool2d(x, [min(2, side) for side in shape])
+    assert torch.equal(max_pool(x), expected)
+    with torch.no_grad():
+        assert torch.equal(max_pool(x), expected)
 
 
 def test_weighted_batch_norm_equals_torch_without_weights():
