@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from joblib import parallel_config
 from PIL import Image
 from torch import nn
 
@@ -109,11 +110,18 @@ def measure_transformer(rounds, n_images=256, side=512):
     """Print how many JPEG files a second the transformer reads, beside Pillow alone."""
     drawings = make_shaky_drawings(16, image_shape=(side, side), random_state=0).images
     files = [_jpeg(255 - drawings[i % 16]) for i in range(n_images)]
+
+    def read(n_jobs, backend="threading"):
+        with parallel_config(backend=backend):
+            CurveImageTransformer(n_jobs=n_jobs).transform(files)
+
     readers = {
         "Pillow, decode and resize": lambda: [_read(file) for file in files],
-        "n_jobs=1": lambda: CurveImageTransformer(n_jobs=1).transform(files),
-        "n_jobs=2": lambda: CurveImageTransformer(n_jobs=2).transform(files),
+        "n_jobs=1": lambda: read(1),
+        "n_jobs=2, threads": lambda: read(2),
+        "n_jobs=2, loky": lambda: read(2, "loky"),
     }
+    read(2, "loky")  # starts the processes
     seconds: dict = {name: [] for name in readers}
     for _ in range(2 * rounds + 1):
         for name, read in readers.items():
@@ -124,8 +132,12 @@ def measure_transformer(rounds, n_images=256, side=512):
     print(f"\nCurveImageTransformer, {n_images} JPEG files of {side} x {side}")
     for name, images in speed.items():
         print(f"{name:26} {images:>6,.0f} images/s")
-    bare, one, two = speed.values()
-    print(f"one thread over Pillow: {one / bare:.2f}; two threads over one: {two / one:.2f}", flush=True)
+    bare, one, threads, processes = speed.values()
+    print(
+        f"one thread over Pillow: {one / bare:.2f}; "
+        f"over one thread, two: {threads / one:.2f}, two processes: {processes / one:.2f}",
+        flush=True,
+    )
 
 
 def _jpeg(pixels):

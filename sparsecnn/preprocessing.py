@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -60,8 +61,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, or
         else supposes a square where the number of pixels allows, or else one row.
     n_jobs : int, default=None
-        Number of threads that read images. None means 1 unless in a
-        :obj:`joblib.parallel_backend` context, -1 all processors.
+        Number of threads that read images. None means 1 unless in a :obj:`joblib.parallel_config`
+        context, -1 all processors. In ``parallel_config(backend="loky")`` it is a number of processes: they
+        take seconds to start, then share the work better; open files cannot be sent to them.
 
     Attributes
     ----------
@@ -201,20 +203,20 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """
         images = self._check_images(X, reset=False)
         height, width = check_image_shape(self.image_shape)
-        drawn = np.zeros((len(images), height, width), dtype=self.dtype)
-        n_threads = effective_n_jobs(self.n_jobs)
-        slices = gen_even_slices(len(images), 1 if n_threads == 1 else 4 * n_threads)
-        # Threads, since Pillow and numpy work without the interpreter lock, and fill one array.
-        reports = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-            delayed(self._draw)(images, drawn, part) for part in slices
+        n_jobs = effective_n_jobs(self.n_jobs)
+        slices = list(gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs))
+        # Threads unless the caller chooses: Pillow and numpy work without the interpreter lock, in part.
+        reports = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(self._draw)(images[part], part.start, (height, width)) for part in slices
         )
-        _raise_unreadable([line for unreadable, _ in reports for line in unreadable], len(images))
-        blank = [name for _, names in reports for name in names]
-        if blank:
+        drawn, unreadable, blank = zip(*reports, strict=True)
+        _raise_unreadable(list(chain(*unreadable)), len(images))
+        if any(blank):
+            names = list(chain(*blank))
             warnings.warn(
-                f"No ink found on {len(blank)} of {len(images)} pages: {', '.join(blank)}.", stacklevel=3
+                f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.", stacklevel=3
             )
-        return drawn.reshape(len(images), -1)
+        return np.concatenate(drawn).reshape(len(images), -1)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
@@ -247,6 +249,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             )
         n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
         if n_dim == 4 or (n_dim == 1 and any(map(_is_image, X))):
+            if not len(X):
+                raise ValueError(f"X must hold at least one image, got shape {X.shape}.")
             return list(X)
         input_shape = self.input_shape if reset else self.input_shape or getattr(self, "input_shape_", None)
         X, input_shape = flatten_images(X, input_shape, "input_shape")
@@ -256,38 +260,40 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             self.input_shape_ = input_shape
         return X.reshape(-1, *input_shape)
 
-    def _draw(self, images, drawn, part):
-        """Draw one part of the images; return a line for each unreadable one, and the blank ones' names."""
+    def _draw(self, images, first, image_shape):
+        """Draw some images, the first of which has number `first` in X.
+
+        Return them, a line for each unreadable one, and the names of the blank ones.
+        """
+        drawn = np.zeros((len(images), *image_shape), dtype=self.dtype)
         unreadable, blank = [], []
-        image_shape = drawn.shape[1:]
         times = fineness(image_shape) if self.unsteadiness else 1
         fine_shape = times * image_shape[0], times * image_shape[1]
-        for index in range(part.start, part.stop):
+        for index, image in enumerate(images):
+            name = f"[{first + index}] {_name(image)}"
             try:
-                page = read_page(images[index], SIDES_READ * max(image_shape))
+                page = read_page(image, SIDES_READ * max(image_shape))
             except Exception as error:  # decoders raise nearly anything on broken files
-                unreadable.append(f"{_name(images[index], index)}: {_reason(error)}")
+                unreadable.append(f"{name}: {_reason(error)}")
                 continue
             ink = draw_ink(page, fine_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
             if ink is None:
-                blank.append(_name(images[index], index))
+                blank.append(name)
             else:
                 if self.unsteadiness:
                     ink = weigh_by_unsteadiness(ink, image_shape, self.unsteadiness, self.unsteadiness_scale)
                 drawn[index] = ink if self.dtype == "float32" else np.rint(255 * ink)
-        return unreadable, blank
+        return drawn, unreadable, blank
 
 
 def _is_image(source):
     return is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
 
 
-def _name(source, index):
+def _name(source):
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-    else:
-        name = getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
-    return f"[{index}] {name}"
+        return os.fspath(source)
+    return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
 
 
 def _reason(error):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageDraw, ImageOps
 from sklearn.base import clone
@@ -426,11 +427,19 @@ def test_float_output_is_float32(expected):
 
 
 @pytest.mark.parametrize("n_jobs", [2, -1])
-def test_n_jobs_changes_nothing(n_jobs):
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_n_jobs_changes_nothing(n_jobs, backend, tmp_path):
     pages = [draw_spiral(size) for size in range(40, 80, 3)]
-    assert_array_equal(
-        CurveImageTransformer(n_jobs=n_jobs).transform(pages), CurveImageTransformer().transform(pages)
-    )
+    pages[0].save(tmp_path / "page.png")
+    images = [*pages, tmp_path / "page.png"]
+    with parallel_config(backend=backend):
+        drawn = CurveImageTransformer(n_jobs=n_jobs).transform(images)
+    assert_array_equal(drawn, CurveImageTransformer().transform(images))
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match=r"at least one image, got shape \(0, 8, 8, 3\)"):
+        CurveImageTransformer().transform(np.zeros((0, 8, 8, 3), np.uint8))
 
 
 def test_feature_names_tell_row_and_column():
