@@ -111,17 +111,17 @@ def measure_transformer(rounds, n_images=256, side=512):
     drawings = make_shaky_drawings(16, image_shape=(side, side), random_state=0).images
     files = [_jpeg(255 - drawings[i % 16]) for i in range(n_images)]
 
-    def read(n_jobs, backend="threading"):
+    def transform(n_jobs, backend="threading"):
         with parallel_config(backend=backend):
             CurveImageTransformer(n_jobs=n_jobs).transform(files)
 
     readers = {
         "Pillow, decode and resize": lambda: [_read(file) for file in files],
-        "n_jobs=1": lambda: read(1),
-        "n_jobs=2, threads": lambda: read(2),
-        "n_jobs=2, loky": lambda: read(2, "loky"),
+        "n_jobs=1": lambda: transform(1),
+        "n_jobs=2, threads": lambda: transform(2),
+        "n_jobs=2, loky": lambda: transform(2, "loky"),
     }
-    read(2, "loky")  # starts the processes
+    transform(2, "loky")  # starts the processes
     seconds: dict = {name: [] for name in readers}
     for _ in range(2 * rounds + 1):
         for name, read in readers.items():
