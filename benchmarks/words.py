@@ -39,11 +39,11 @@ def weights_kept(module):
     return sum(int(p.count_nonzero()) for p in parameters) / sum(p.numel() for p in parameters)
 
 
-def print_table(train, test, seed, **params):
+def print_table(train, test, seed, networks, **params):
     """Train each network with the defaults but for its penalty and target, and print a row each."""
-    for name, settings in NETWORKS.items():
+    for name in networks:
         start = time.perf_counter()
-        classifier = SparseCurveCNNClassifier(**settings, random_state=seed, **params)
+        classifier = SparseCurveCNNClassifier(**NETWORKS[name], random_state=seed, **params)
         classifier.fit(train.data, train.target)
         seconds = time.perf_counter() - start
         print(
@@ -58,12 +58,13 @@ def compare(make_split, description):
     """Print the tables of several seeds, with options from the command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--precision", default="float32", choices=["float32", "bf16", "auto"])
     arguments = parser.parse_args()
     print(f"{'network':>15} {'seed':>5} {'accuracy':>9} {'FC zeros':>9} {'weights kept':>13} {'seconds':>8}")
     for seed in arguments.seeds:
         train, test = make_split(seed)
-        print_table(train, test, seed, precision=arguments.precision)
+        print_table(train, test, seed, arguments.networks, precision=arguments.precision)
         forest = RandomForestClassifier(300, random_state=seed).fit(train.data, train.target)
         print(f"{'random forest':>15} {seed:>5} {forest.score(test.data, test.target):>9.2%}", flush=True)
 

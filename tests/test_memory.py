@@ -86,7 +86,7 @@ def test_memory_mapped_images_stay_on_disk(code, dtype, n_images, tmp_path):
     assert growth(code, n_images, dtype, tmp_path) < min(100, size / 2)
 
 
-# Prints how many pages the system gave to a second fit and prediction, beyond those of the first.
+# Prints how many pages of memory a second fit and prediction ask for, for each page that the first asked for.
 PAGE_FAULTS = """
 import resource
 import numpy as np
