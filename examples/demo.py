@@ -19,23 +19,23 @@ from sparsecnn.datasets import load_fonts, load_words, make_shaky_words
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 SEED = 100  # tested on the images of benchmarks/words.py --seeds 1
-N_TRAIN = 12_000
 GRID = {"lam": [1e-4, 1e-3], "beta": [0.5, 1.0]}
 PICTURE = Path("demo_tradeoff.png")
 
 
 def split(names):
-    """Return names to train on, to sweep on and to test on."""
+    """Return names to train on, to test on and to sweep on."""
     known, test = train_test_split(names, test_size=0.3, random_state=SEED)
-    return *train_test_split(known, test_size=0.15, random_state=SEED), test
+    train, held_out = train_test_split(known, test_size=0.15, random_state=SEED)
+    return train, test, held_out
 
 
 def make_words():
-    """Return images to train on, to sweep on and to test on, which share neither font nor word."""
-    parts = zip((N_TRAIN, 600, 2000), split(load_fonts()), split(load_words()), (0, 2, 1), strict=True)
+    """Return images to train on, to test on and to sweep on, which share neither font nor word."""
+    parts = zip((12_000, 2_000, 600), split(load_fonts()), split(load_words()), strict=True)
     return [
         make_shaky_words(n_images, fonts=fonts, words=words, random_state=SEED + part)
-        for n_images, fonts, words, part in parts
+        for part, (n_images, fonts, words) in enumerate(parts)
     ]
 
 
@@ -100,7 +100,7 @@ def draw(results, tested):
 
 def main():
     start = time.perf_counter()
-    train, held_out, test = make_words()
+    train, test, held_out = make_words()
     print(f"{len(train.target)} words to train on, {len(test.target)} to test on, of other fonts and words.")
     dense = classifier(penalty=None, max_iter=12, refine_iter=0).fit(train.data, train.target)
     print(f"A dense network is trained, {time.perf_counter() - start:.0f} seconds.", flush=True)

@@ -204,15 +204,15 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         images = self._check_images(X, reset=False)
         height, width = check_image_shape(self.image_shape)
         n_jobs = effective_n_jobs(self.n_jobs)
-        slices = list(gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs))
+        slices = gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs)
         # Threads unless the caller chooses: Pillow and numpy work without the interpreter lock, in part.
         reports = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._draw)(images[part], part.start, (height, width)) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
         _raise_unreadable(list(chain(*unreadable)), len(images))
-        if any(blank):
-            names = list(chain(*blank))
+        names = list(chain(*blank))
+        if names:
             warnings.warn(
                 f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.", stacklevel=3
             )
