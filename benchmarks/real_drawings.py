@@ -3,8 +3,9 @@
 Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by default ``spirals``; the
 first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
 Every drawing is predicted by a network (or baseline) that saw no drawing of that person, on the same folds
-for all. The scale at which unsteadiness is looked at is chosen anew in every fold, by cross-validation over
-the persons it trains on. docs/drawings.md tells what was looked at when the recipe was made.
+for all. Whether networks look at the ink or at its unsteadiness, and at which scale, is chosen anew in every
+fold, by cross-validation over the persons it trains on. docs/drawings.md tells what was looked at when the
+recipe was made.
 """
 
 import argparse
@@ -13,14 +14,13 @@ import os
 import sys
 import time
 from collections import Counter
-from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
-from sklearn.feature_selection import SelectFromModel
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
@@ -28,11 +28,10 @@ from sklearn.metrics import (
     balanced_accuracy_score,
     brier_score_loss,
     log_loss,
-    make_scorer,
     roc_auc_score,
 )
-from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, StratifiedGroupKFold
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
@@ -43,52 +42,95 @@ from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_
 from sparsecnn.preprocessing import shape_of_pages
 from sparsecnn.pretraining import pretrain_on_drawings
 
-NETWORKS = 4  # whose probabilities are averaged
+NETWORKS = 8  # whose probabilities are averaged
 # From the finest that a scan of 256 pixels shows, each twice the one before.
 SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
+SCALE_NAMES = tuple(f"1/{1 / scale:g}" for scale in SCALES)
+INK = "ink"
 
 
-def draw_scales(image_shape):
-    """Return what draws each page at every scale, side by side."""
-    return FeatureUnion(
-        [
-            (
-                f"scale{i}",
-                CurveImageTransformer(image_shape, unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8"),
-            )
-            for i, scale in enumerate(SCALES)
+def shapes_of_views(image_shape, ink_shape):
+    """Return the shape of the images of each view: the unsteadiness at every scale, and the ink."""
+    return dict.fromkeys(SCALE_NAMES, image_shape) | {INK: ink_shape}
+
+
+def draw_views(shapes):
+    """Return what draws each page in every view, side by side."""
+    return FeatureUnion([(name, _draw_view(name, shape)) for name, shape in shapes.items()])
+
+
+def _draw_view(name, shape):
+    if name == INK:
+        return CurveImageTransformer(shape, dtype="uint8")
+    scale = SCALES[SCALE_NAMES.index(name)]
+    return CurveImageTransformer(shape, unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8")
+
+
+def split_views(X, shapes):
+    """Return the images of each view, by name."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+    return dict(zip(shapes, np.split(X, ends[:-1], axis=1), strict=True))
+
+
+class ViewEnsemble(ClassifierMixin, BaseEstimator):
+    """The mean of networks that each look at one view of a drawing; cross-validation chooses the views.
+
+    Network after network is given the view with which the mean of all so far has the least log loss on
+    persons held back (Caruana et al., "Ensemble selection from libraries of models", ICML 2004).
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of two ints
+        The shape of the images of each view, in the order in which they lie side by side in X.
+    network : SparseCurveCNNClassifier
+    chooser : SparseCurveCNNClassifier
+        Trained on each view in the cross-validation.
+    seed : int
+        Each network has a random state of its own.
+    """
+
+    def __init__(self, shapes, network, chooser, seed=0):
+        self.shapes = shapes
+        self.network = network
+        self.chooser = chooser
+        self.seed = seed
+
+    def fit(self, X, y, groups):
+        views = split_views(X, self.shapes)
+        self.classes_ = np.unique(y)
+        held_back = {name: self._predict_held_back(name, views[name], y, groups) for name in self.shapes}
+        self.chosen_ = choose_views(held_back, y, NETWORKS)
+        self.networks_ = [
+            clone(self.network)
+            .set_params(image_shape=self.shapes[name], random_state=1000 * self.seed + i)
+            .fit(views[name], y)
+            for i, name in enumerate(self.chosen_)
         ]
-    )
+        return self
+
+    def _predict_held_back(self, name, images, y, groups):
+        chooser = clone(self.chooser).set_params(image_shape=self.shapes[name], random_state=1000 * self.seed)
+        folds = StratifiedGroupKFold(3)
+        return cross_val_predict(chooser, images, y, groups=groups, cv=folds, method="predict_proba")[:, 1]
+
+    def predict_proba(self, X):
+        return np.mean([net.predict_proba(images) for net, images in self.networks_and_images(X)], axis=0)
+
+    def networks_and_images(self, X):
+        """Return each network with its view of X."""
+        views = split_views(X, self.shapes)
+        return [(net, views[name]) for net, name in zip(self.networks_, self.chosen_, strict=True)]
 
 
-def take_part(X, part):
-    """Return one of the images that lie side by side in each row, one for each scale."""
-    return np.split(X, len(SCALES), axis=1)[part]
-
-
-def scale_chosen(search):
-    """Return which scale a fitted search has chosen."""
-    return search.best_params_["part__kw_args"]["part"]
-
-
-def pixels_chosen(search, n_pixels):
-    """Return 1 for the pixels of the image that the search chose, 0 for those of the others."""
-    return np.repeat(np.arange(len(SCALES)) == scale_chosen(search), n_pixels)
-
-
-def choose_scale(network):
-    """Return what keeps the images of the scale with the least log loss on persons held back."""
-    search = GridSearchCV(
-        Pipeline([("part", FunctionTransformer(take_part)), ("network", network)]),
-        {"part__kw_args": [{"part": part} for part in range(len(SCALES))]},
-        scoring=make_scorer(
-            log_loss, greater_is_better=False, response_method="predict_proba", labels=[0, 1]
-        ),
-        cv=StratifiedGroupKFold(3),
-        refit=False,
-    )
-    mask = partial(pixels_chosen, n_pixels=math.prod(network.image_shape))
-    return SelectFromModel(search, threshold=0.5, importance_getter=mask)
+def choose_views(held_back, y, n_networks):
+    """Return the names of the views for so many networks, from the probabilities on persons held back."""
+    chosen, total = [], np.zeros(len(y))
+    for n in range(1, n_networks + 1):
+        losses = {name: log_loss(y, (total + p) / n, labels=[0, 1]) for name, p in held_back.items()}
+        best = min(losses, key=losses.get)
+        chosen.append(best)
+        total += held_back[best]
+    return chosen
 
 
 def make_network(image_shape, seed, precision="auto", **params):
@@ -104,11 +146,11 @@ def make_network(image_shape, seed, precision="auto", **params):
     )
 
 
-def make_recipe(image_shape, seed, precision="auto"):
-    """Return networks whose scale is chosen by networks of half as many epochs."""
-    networks = [(f"net{i}", make_network(image_shape, 1000 * seed + i, precision)) for i in range(NETWORKS)]
-    quick = make_network(image_shape, 1000 * seed, precision, max_iter=12, refine_iter=4)
-    return Pipeline([("scale", choose_scale(quick)), ("networks", VotingClassifier(networks, voting="soft"))])
+def make_recipe(shapes, seed, precision="auto"):
+    """Return networks whose views are chosen by networks of half as many epochs."""
+    shape = next(iter(shapes.values()))
+    quick = make_network(shape, seed, precision, max_iter=12, refine_iter=4)
+    return ViewEnsemble(shapes, make_network(shape, seed, precision), quick, seed)
 
 
 def hog(images):
@@ -125,10 +167,11 @@ def recipes(files, seed, precision, pretrained=False):
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
     )
+    views = shapes_of_views(shapes[32], shapes[64])
     found = {
-        f"mean of {NETWORKS} sparse CNNs on unsteadiness": (
-            draw_scales(shapes[32]),
-            make_recipe(shapes[32], seed, precision),
+        f"mean of {NETWORKS} sparse CNNs, views chosen": (
+            draw_views(views),
+            make_recipe(views, seed, precision),
         ),
         "plain sparse CNN on ink": (
             CurveImageTransformer(shapes[64], dtype="uint8"),
@@ -154,7 +197,7 @@ def recipes(files, seed, precision, pretrained=False):
 
 
 def predict_by_person(learner, X, drawings, jobs):
-    """Return the probability of the second class of each drawing, its evidence, zeros and scales chosen."""
+    """Return the probability of the second class of each drawing, its evidence, zeros and views chosen."""
     folds = list(LeaveOneGroupOut().split(X, drawings.target, drawings.groups))
     rows = Parallel(n_jobs=jobs)(delayed(_predict_fold)(learner, X, drawings, *fold) for fold in folds)
     probability, evidence = np.empty(len(X)), [None] * len(X)
@@ -163,25 +206,37 @@ def predict_by_person(learner, X, drawings, jobs):
         for index, found in zip(test, row.evidence, strict=True):
             evidence[index] = found
     zeros = np.mean([row.zeros for row in rows])
-    scales = Counter(SCALES[row.scale] for row in rows if row.scale is not None)
-    return Bunch(probability=probability, evidence=evidence, zeros=zeros, scales=scales)
+    chosen = Counter(chain.from_iterable(row.chosen for row in rows))
+    return Bunch(probability=probability, evidence=evidence, zeros=zeros, chosen=chosen)
 
 
 def _predict_fold(learner, X, drawings, train, test):
-    chooses = isinstance(learner, Pipeline) and "scale" in learner.named_steps
-    params = {"scale__groups": drawings.groups[train]} if chooses else {}
+    params = {"groups": drawings.groups[train]} if isinstance(learner, ViewEnsemble) else {}
     fitted = clone(learner).fit(X[train], drawings.target[train], **params)
-    scale = scale_chosen(fitted["scale"].estimator_) if chooses else None
-    probability = fitted.predict_proba(X[test])[:, 1]
-    images = X[test]
-    if isinstance(fitted, Pipeline):
-        images, fitted = fitted[:-1].transform(images), fitted[-1]
-    networks = [net for net in getattr(fitted, "estimators_", [fitted]) if hasattr(net, "sparsity_")]
-    evidence, zeros = [None] * len(test), np.nan
-    if networks:
-        evidence = np.mean([evidence_map(net, images) for net in networks], axis=0)
-        zeros = np.mean([net.sparsity_ for net in networks])
-    return Bunch(probability=probability, evidence=evidence, zeros=zeros, scale=scale)
+    if isinstance(fitted, ViewEnsemble):
+        pairs = fitted.networks_and_images(X[test])
+    else:
+        pairs = [(fitted, X[test])] if hasattr(fitted, "sparsity_") else []
+    return Bunch(
+        probability=fitted.predict_proba(X[test])[:, 1],
+        evidence=mean_evidence(pairs) if pairs else [None] * len(test),
+        zeros=np.mean([net.sparsity_ for net, _ in pairs]) if pairs else np.nan,
+        chosen=getattr(fitted, "chosen_", []),
+    )
+
+
+def mean_evidence(pairs):
+    """Return the mean evidence of networks, each with its images, in the resolution of the finest."""
+    maps = [evidence_map(net, images) for net, images in pairs]
+    height, width = max(found.shape[1:] for found in maps)
+    return np.mean([_enlarge(found, height, width) for found in maps], axis=0)
+
+
+def _enlarge(maps, height, width):
+    """Return maps of more pixels, and the same sum."""
+    n_rows, n_columns = maps.shape[1:]
+    rows, columns = np.arange(height) * n_rows // height, np.arange(width) * n_columns // width
+    return maps[:, rows][:, :, columns] * (n_rows * n_columns / (height * width))
 
 
 def figures(drawings, probability):
@@ -280,10 +335,10 @@ def main():
             read = predict_by_person(learner, images[name], drawings, arguments.jobs)
             line = describe(name, seed, figures(drawings, read.probability), len(people), read.zeros)
             print(f"{line}  {time.perf_counter() - start:.0f} s", flush=True)
-            if read.scales:
-                counts = [f"1/{1 / scale:g} in {n}" for scale, n in sorted(read.scales.items())]
-                print(f"  scales chosen, by folds: {', '.join(counts)}", flush=True)
-            if seed == arguments.seeds[0] and "on unsteadiness" in name:
+            if read.chosen:
+                shares = [f"{view} {n / read.chosen.total():.0%}" for view, n in read.chosen.most_common()]
+                print(f"  views of the networks: {', '.join(shares)}", flush=True)
+            if seed == arguments.seeds[0] and read.chosen:
                 draw_evidence(arguments.picture, drawings, read.probability, read.evidence)
                 print(f"saved {arguments.picture}")
 

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import math
 
 import numpy as np
 import torch
@@ -17,31 +18,37 @@ from sparsecnn.rvsm import RVSM
 AUTO_BATCH = 64
 # The target where neither λ nor a sparsity is given.
 AUTO_SPARSITY = 0.9
+# Epochs of fine-tuning for every power of ten by which a network becomes smaller.
+AUTO_REFINE = 8
 SOLVERS = {
     "adam": functools.partial(torch.optim.Adam, fused=True),
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 
 
-def make_plan(params, image_shape, decay=True):
+def make_plan(params, image_shape, module, decay=True):
     """Return the plan of a training run.
 
     Parameters
     ----------
     params : SparseCurveCNNClassifier
     image_shape : tuple of two ints
+    module : torch.nn.Module
+        The network to train.
     decay : bool
         Whether the learning rate falls to 0.
     """
+    powers = powers_of_ten_lost(params, module)
+    augment = 1 / powers if params.augment == "auto" else params.augment
     return Plan(
         max_iter=params.max_iter,
-        refine_iter=params.refine_iter,
+        refine_iter=round(AUTO_REFINE * powers) if params.refine_iter == "auto" else params.refine_iter,
         batch_size=AUTO_BATCH if params.batch_size == "auto" else params.batch_size,
         learning_rate_init=params.learning_rate_init,
         decay=decay,
         lam=None if params.lam == "auto" else params.lam,
         target_sparsity=wanted_sparsity(params),
-        augment=params.augment if min(image_shape) > 1 else False,
+        augment=augment if min(image_shape) > 1 else False,
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,
     )
@@ -57,6 +64,18 @@ def wanted_sparsity(params):
             "target, leave lam='auto'."
         )
     return None
+
+
+def powers_of_ten_lost(params, module):
+    """Return by how many powers of ten the wanted zeros make the network smaller; at least 1."""
+    target = wanted_sparsity(params)
+    if target is None or params.penalty is None:
+        return 1.0
+    n_penalized, n_all = (
+        sum(w.numel() for w in weights.values())
+        for weights in (penalized_weights(module, params.penalized), layer_weights(module))
+    )
+    return max(1.0, -math.log10(1 - target * n_penalized / n_all))
 
 
 def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):

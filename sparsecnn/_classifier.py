@@ -70,12 +70,15 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         Images in a batch. "auto" is 64, or all images where there are fewer.
     max_iter : int, default=24
         Epochs of splitting.
-    refine_iter : int, default=8
-        Epochs that then fine-tune the survivors, with every zero held at zero.
-    augment : bool, float or "flip", default=True
+    refine_iter : int or "auto", default="auto"
+        Epochs that then fine-tune the survivors, with every zero held at zero. "auto" is 8 for every power
+        of ten by which the target makes all weights of the network fewer, and at least 8: with 0.36 % of
+        them left 20.
+    augment : bool, float, "flip" or "auto", default="auto"
         Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random;
-        a number from 0 to 1 does less of it, which suits networks with few weights left; "flip" mirrors
-        images too, for classes that a mirror image shares. Curves in one row stay as they are.
+        a number from 0 to 1 does less of it, "flip" mirrors images too, for classes that a mirror image
+        shares. "auto" is 1 divided by the same powers of ten, at most 1: a network of few weights has none to
+        spare for what images rarely show. Curves in one row stay as they are.
     early_stopping : bool, default=False
         Whether to hold back `validation_fraction` of the training images and keep the network that is best on
         them, among those since λ reached its final value. Each phase ends after `n_iter_no_change` epochs
@@ -177,8 +180,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "refine_iter": [Interval(Integral, 0, None, closed="left")],
-        "augment": ["boolean", Interval(Real, 0, 1, closed="both"), StrOptions({"flip"})],
+        "refine_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "augment": ["boolean", Interval(Real, 0, 1, closed="both"), StrOptions({"auto", "flip"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -210,8 +213,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         learning_rate_init: float = 0.003,
         batch_size: int | str = "auto",
         max_iter: int = 24,
-        refine_iter: int = 8,
-        augment: bool | float | str = True,
+        refine_iter: int | str = "auto",
+        augment: bool | float | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -297,9 +300,9 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             rng = check_random_state(self.random_state)
             images, validation = self._split_validation(images.with_mean_weight_one(), groups, rng)
             check_batch_size(self.batch_size, len(images))
-            plan = make_plan(self, self.image_shape_)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
                 trainer = self._make_trainer(images, rng, continues)
+                plan = make_plan(self, self.image_shape_, trainer.module)
                 with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
                     trainer.train(images, plan, validation, progress)
             self.__dict__.pop("_trainer", None)
@@ -338,10 +341,10 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
-            plan = make_plan(self, self.image_shape_, decay=False)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
                 trainer = trainer or self._make_trainer(images, rng, continues=not first)
                 self._check_target(trainer)
+                plan = make_plan(self, self.image_shape_, trainer.module, decay=False)
                 images = images.on(trainer.module)
                 trainer.train_epoch(images, plan)
                 with trainer.optimizer.sparse_weights():

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn._building import make_plan
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
 from sparsecnn.penalties import TransformedL1
 
@@ -47,6 +48,34 @@ def test_fit_learns_stripes(stripes, penalty, penalized):
 def test_augmented_fit_learns_stripes(stripes):
     classifier = small(augment=True).fit(*stripes)
     assert classifier.score(*make_stripes(100, random_state=1)) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("params", "powers"),
+    [
+        ({}, 1.0),  # 90 % of a quarter of the weights
+        ({"penalized": "all"}, 1.0),
+        ({"penalized": "all", "target_sparsity": 0.99}, 2.0),
+        ({"penalized": "all", "target_sparsity": 0.99, "penalty": None}, 1.0),
+        ({"penalized": "all", "lam": 1e-3}, 1.0),
+        ({"target_sparsity": 0.99}, 1.0),
+    ],
+    ids=str,
+)
+def test_auto_refines_longer_and_augments_less_where_few_weights_are_left(params, powers):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(30, 100), nn.Linear(100, 10))
+    plan = make_plan(SparseCurveCNNClassifier(**params), (5, 6), module)
+    assert plan.refine_iter == round(8 * powers)
+    assert plan.augment == pytest.approx(1 / powers)
+
+
+def test_auto_gives_way_to_numbers(stripes):
+    classifier = SparseCurveCNNClassifier(refine_iter=3, augment=0.25)
+    plan = make_plan(classifier, (8, 8), nn.Linear(64, 2))
+    assert (plan.refine_iter, plan.augment) == (3, 0.25)
+    few = {"penalized": "all", "target_sparsity": 0.95, "sparsity_scope": "layer"}
+    auto = small(lam="auto", max_iter=2, refine_iter="auto", **few).fit(*stripes)
+    assert auto.n_iter_ == 2 + round(8 * np.log10(1 / 0.05))
 
 
 def test_alpha_clears_weights_that_nothing_needs():

@@ -3,14 +3,18 @@
 import runpy
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings, make_shaky_drawings
+from sparsecnn.inspection import evidence_map
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "real_drawings.py"
 
@@ -56,24 +60,59 @@ def test_benchmark_keeps_the_aspect_of_the_pages(benchmark, drawings):
     recipes = benchmark["recipes"](drawings.filenames, 0, "float32")
     assert len(recipes) == 4
     transformer, learner = next(iter(recipes.values()))
-    assert {part.image_shape for _, part in transformer.transformer_list} == {(16, 56)}
-    seeds = [network.random_state for _, network in learner["networks"].estimators]
-    assert len(set(seeds)) == len(seeds)
+    assert [part.image_shape for _, part in transformer.transformer_list] == [(16, 56)] * 4 + [(40, 112)]
+    assert list(learner.shapes.values()) == [(16, 56)] * 4 + [(40, 112)]
     features = recipes["HOG + random forest"][0].fit_transform(drawings.filenames[:2])
     assert np.isfinite(features).all()
 
 
-def test_benchmark_chooses_the_scale_that_tells_the_classes_apart(benchmark, drawings):
-    n_pixels, tells = 256, 2
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 50, (len(drawings.target), 4 * n_pixels), dtype=np.uint8)
-    X[drawings.target == 1, tells * n_pixels : (tells + 1) * n_pixels] += 200
+@pytest.fixture
+def ensemble(benchmark):
+    """Networks on one view of 16×16 pixels and another of 8×8."""
     network = SparseCurveCNNClassifier(
         channels=(4, 4, 8), image_shape=(16, 16), max_iter=8, refine_iter=2, random_state=0
     )
-    chooser = benchmark["choose_scale"](network).fit(X, drawings.target, groups=drawings.groups)
-    assert benchmark["scale_chosen"](chooser.estimator_) == tells
-    np.testing.assert_array_equal(chooser.transform(X), benchmark["take_part"](X, tells))
+    return benchmark["ViewEnsemble"]({"large": (16, 16), "small": (8, 8)}, network, network)
+
+
+@pytest.mark.parametrize("telling", ["large", "small"])
+def test_ensemble_chooses_the_view_that_tells_the_classes_apart(benchmark, drawings, ensemble, telling):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 50, (len(drawings.target), 256 + 64), dtype=np.uint8)
+    benchmark["split_views"](X, ensemble.shapes)[telling][drawings.target == 1] += 200
+    ensemble.fit(X, drawings.target, groups=drawings.groups)
+    assert ensemble.chosen_[0] == telling
+    seeds = [network.random_state for network in ensemble.networks_]
+    assert len(set(seeds)) == len(seeds) == benchmark["NETWORKS"]
+    assert ((ensemble.predict_proba(X)[:, 1] > 0.5) == drawings.target).all()
+
+
+def test_ensemble_shows_its_evidence_at_the_finest_resolution(benchmark, drawings, ensemble):
+    X = np.random.default_rng(0).integers(0, 255, (len(drawings.target), 256 + 64), dtype=np.uint8)
+    views = benchmark["split_views"](X, ensemble.shapes)
+    pairs = [
+        (clone(ensemble.network).set_params(image_shape=shape).fit(views[name], drawings.target), views[name])
+        for name, shape in ensemble.shapes.items()
+    ]
+    found = benchmark["mean_evidence"](pairs)
+    assert found.shape == (len(X), 16, 16)
+    sums = [evidence_map(*pair).sum((1, 2)) for pair in pairs]
+    np.testing.assert_allclose(found.sum((1, 2)), np.mean(sums, axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_views_are_chosen_by_the_log_loss_of_the_mean(benchmark):
+    y = np.array([0, 0, 1, 1])
+    held_back = {
+        "good": np.array([0.1, 0.4, 0.6, 0.9]),
+        "other": np.array([0.4, 0.2, 0.7, 0.7]),
+        "wrong": np.array([0.9, 0.9, 0.1, 0.1]),
+    }
+    chosen = benchmark["choose_views"](held_back, y, 3)
+    best = min(
+        product(held_back, repeat=3), key=lambda names: log_loss(y, np.mean([held_back[n] for n in names], 0))
+    )
+    assert sorted(chosen) == sorted(best)
+    assert "wrong" not in chosen
 
 
 def test_benchmark_is_skipped_without_data(monkeypatch):

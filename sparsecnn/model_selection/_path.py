@@ -95,8 +95,9 @@ def sparsity_path(
     X : array-like of shape (n, pixels) or (n, height, width)
     y : array-like of shape (n,)
     estimator : SparseCurveCNNClassifier, default=None
-        How to train; it stays as it is. Its `lam`, `target_sparsity` and `early_stopping` are not used. None
-        is ``SparseCurveCNNClassifier()``.
+        How to train; it stays as it is. Its `lam`, `target_sparsity` and `early_stopping` are not used, and
+        "auto" means at every point what it means for the default target. None is
+        ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=None
         The wanted fractions of zeros, ascending, from 0 (dense) to below 1; or how many points to have, at
         least 2, from dense to half a percent of weights left (and four for every class), with weights left in
@@ -186,17 +187,17 @@ def walk_path(start, images, points):
     """
     check_batch_size(start.batch_size, len(images))
     images = images.with_mean_weight_one()
-    plan = make_plan(start, images.image_shape)
-    refine_iter = _refine_epochs(plan, len(points))
-    n_epochs = plan.max_iter // 2 + len(points) * (1 + refine_iter)
     fitted_names = [name for name in vars(start) if name.endswith("_")]
     rng = check_random_state(start.random_state)
     with (
         shared_threads(),
         seeded_torch(rng.randint(2**31 - 1), images.device),
-        tqdm(total=n_epochs, desc="epochs", disable=not start.verbose) as progress,
+        tqdm(desc="epochs", disable=not start.verbose) as progress,
     ):
         trainer = start._make_trainer(images, rng, continues=False)
+        plan = make_plan(start, images.image_shape, trainer.module)
+        refine_iter = _refine_epochs(plan, len(points))
+        progress.reset(plan.max_iter // 2 + len(points) * (1 + refine_iter))
         values = [value for point in points for value in point.values()]
         path = train_path(trainer, images, plan, values, refine_iter, progress)
         for point, refined in zip(points, path, strict=True):
