@@ -3,8 +3,8 @@
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
 write it and once with the augmentation and the falling learning rate of sparsecnn. All train the same network
-on the same images, for at most the same number of epochs behind every point. ``--separate`` adds a fit of its
-own for every point, which a path is there to save.
+on the same images, for at most the same number of epochs behind every point. The last contender has a fit of
+its own for every point, which a path is there to save.
 """
 
 import argparse
@@ -138,25 +138,28 @@ def draw(scores):
     figure.savefig(PICTURE, dpi=150)
 
 
+CONTENDERS = {
+    "RVSM path": score_path,
+    "skorch + prune": partial(score_rivals, PlainNet),
+    "skorch + prune, augmented": partial(score_rivals, EqualNet),
+    "RVSM, separate fits": score_fits,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--separate", action="store_true", help="also fit each sparsity by itself")
+    parser.add_argument(
+        "--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), metavar="NAME"
+    )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
-    contenders = {
-        "RVSM path": score_path,
-        "skorch + prune": partial(score_rivals, PlainNet),
-        "skorch + prune, augmented": partial(score_rivals, EqualNet),
-    }
-    if arguments.separate:
-        contenders["RVSM, separate fits"] = score_fits
-    scores = {name: [] for name in contenders}
+    scores = {name: [] for name in arguments.contenders}
     for seed in arguments.seeds:
         train, test = split_words(seed, n_train=arguments.images)
         for name, runs in scores.items():
-            runs.append(contenders[name](train, test, seed))
+            runs.append(CONTENDERS[name](train, test, seed))
             print(f"seed {seed} {name:26} {' '.join(f'{score:.2%}' for score in runs[-1])}", flush=True)
     print_table(scores)
     draw(scores)
