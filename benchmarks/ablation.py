@@ -1,9 +1,9 @@
-"""What keeps a network accurate at 99.64 % zeros: one thing at a time is changed from the defaults.
+"""What keeps a network accurate at 99.64 % zeros: one thing at a time is changed from a plain recipe.
 
 Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``. LeNet-5 learns its first 5,000
-images and is measured on its last 5,000, with 0.36 % of all weights kept. The loop is written out around
-``RVSM``, so that what the classifier has no parameter for can be tried too; its first row trains as the
-classifier does.
+images and is measured on its last 5,000, with 0.36 % of all weights kept. The plain recipe is what the
+classifier does for 90 % zeros, and the second row what it does for these. The loop is written out around
+``RVSM``, so that what the classifier has no parameter for can be tried too.
 """
 
 import argparse
@@ -31,7 +31,7 @@ autocast = autocast_for("auto", torch.device("cpu"))
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; the defaults are those of the classifier."""
+    """How a network is trained; the defaults are those of the classifier at 90 % zeros."""
 
     epochs: int = 24  # of splitting
     fine_epochs: int = 8  # on the fixed support
@@ -42,7 +42,6 @@ class Recipe:
     learning_rate: float = 0.003
     batch_size: int = 64
     augmentation: float = 1.0
-    fine_augmentation: float | None = None  # None is the same
     penalty: str = "l0"
     scope: str = "global"
     regrowth: bool = True  # whether a weight that was zeroed may come back before the support is fixed
@@ -52,7 +51,8 @@ class Recipe:
 
 
 CHANGES = {
-    "defaults": {},
+    "plain": {},
+    'the classifier\'s "auto"': {"fine_epochs": 20, "augmentation": 0.41},
     "schedule: linear": {"power": 1},
     "schedule: over a quarter of the epochs": {"ramp": 0.25},
     "schedule: over nine tenths": {"ramp": 0.9},
@@ -61,7 +61,6 @@ CHANGES = {
     "β from 0.1 to 10": {"beta": (0.1, 10.0)},
     "no L2 term (alpha=0)": {"alpha": 0.0},
     "alpha=0.0005": {"alpha": 5e-4},
-    "alpha=0.002": {"alpha": 2e-3},
     "the same zeros in each layer": {"scope": "layer"},
     "no regrowth": {"regrowth": False},
     "momentum reset": {"reset_momentum": True},
@@ -72,12 +71,10 @@ CHANGES = {
     "no augmentation": {"augmentation": 0.0},
     "a quarter of the augmentation": {"augmentation": 0.25},
     "half the augmentation": {"augmentation": 0.5},
-    "half of it while fine-tuning": {"fine_augmentation": 0.5},
-    "learning rate 0.001": {"learning_rate": 0.001},
     "learning rate 0.006": {"learning_rate": 0.006},
     "batches of 32": {"batch_size": 32},
     "twice the epochs": {"epochs": 48, "fine_epochs": 16},
-    **{f"penalty {name}": {"penalty": name} for name in ("tl1", "l_half", "mcp", "l1")},
+    **{f"penalty {name}": {"penalty": name} for name in ("tl1", "l1")},
 }
 
 
@@ -128,13 +125,11 @@ def train(recipe, X, y, seed, target=1 - KEPT):
     for epoch in range(n_epochs):
         if epoch == recipe.epochs:
             begin_fine_tuning(optimizer, recipe)
-        fine = optimizer.support_fixed and recipe.fine_augmentation is not None
-        strength = recipe.fine_augmentation if fine else recipe.augmentation
         batches = torch.randperm(len(X)).split(recipe.batch_size)
         for i, batch in enumerate(batches):
             follow(optimizer, recipe, epoch + i / len(batches), target)
             optimizer.zero_grad()
-            x = augment(X[batch], strength) if strength else X[batch]
+            x = augment(X[batch], recipe.augmentation) if recipe.augmentation else X[batch]
             loss_of(net, x, y[batch], teacher).backward()
             optimizer.step()
             if not recipe.regrowth:
@@ -172,7 +167,7 @@ def measure(net, X, y):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--changes", nargs="+", choices=list(CHANGES), default=list(CHANGES), metavar="NAME")
     arguments = parser.parse_args()
     if "SPARSECNN_DATA" not in os.environ:
