@@ -55,14 +55,16 @@ def draw_set(transformer, kinds, page_shape, n_samples, persons, random_state):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    seed = parser.parse_args().seed
-    for name, (kinds, page_shape, image_shape) in SETS.items():
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    arguments = parser.parse_args()
+    for name in arguments.sets:
+        kinds, page_shape, image_shape = SETS[name]
         shapes = shapes_of_views(image_shape, tuple(2 * side for side in image_shape))
         transformer, results, chosen = draw_views(shapes), [], Counter()
         strangers = draw_set(transformer, kinds, page_shape, 240, STRANGERS, 3)
         for i, persons in enumerate(TRAINING, start=1):
             train = draw_set(transformer, kinds, page_shape, 100, persons, i)
-            figures, choice = compare((train, strangers), shapes, seed)
+            figures, choice = compare((train, strangers), shapes, arguments.seed)
             results.append(figures)
             chosen.update(choice)
         for what in results[0]:
