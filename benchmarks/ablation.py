@@ -26,6 +26,7 @@ from sparsecnn.penalties import get_penalty
 
 N_IMAGES = 5000
 KEPT = 0.0036
+POWERS_OF_TEN_LOST = -math.log10(KEPT)
 autocast = autocast_for("auto", torch.device("cpu"))
 
 
@@ -52,7 +53,10 @@ class Recipe:
 
 CHANGES = {
     "plain": {},
-    'the classifier\'s "auto"': {"fine_epochs": 20, "augmentation": 0.41},
+    'the classifier\'s "auto"': {
+        "fine_epochs": round(Recipe.fine_epochs * POWERS_OF_TEN_LOST),
+        "augmentation": 1 / POWERS_OF_TEN_LOST,
+    },
     "schedule: linear": {"power": 1},
     "schedule: over a quarter of the epochs": {"ramp": 0.25},
     "schedule: over nine tenths": {"ramp": 0.9},

@@ -85,13 +85,13 @@ def prune_rival(net, sparsity, X, y, seed):
     return fit_rival(type(net), module, lr, FINE_EPOCHS, X, y, seed)
 
 
-def score_rivals(kind, train, test, seed):
+def score_rivals(kind, train, test, sparsities, seed):
     """Return the accuracy of the pruned networks at every sparsity."""
     X, X_test = (part.images[:, None].astype(np.float32) / 255 for part in (train, test))
     y = train.target
     torch.manual_seed(seed)
     net = fit_rival(kind, CurveCNN((64, 64), 2, CHANNELS), LEARNING_RATE, DENSE_EPOCHS, X, y, seed)
-    pruned = (prune_rival(net, sparsity, X, y, seed) if sparsity else net for sparsity in SPARSITIES)
+    pruned = (prune_rival(net, sparsity, X, y, seed) if sparsity else net for sparsity in sparsities)
     return [network.score(X_test, test.target) for network in pruned]
 
 
@@ -108,31 +108,31 @@ def sparse_classifier(seed):
     )
 
 
-def score_path(train, test, seed):
+def score_path(train, test, sparsities, seed):
     """Return the accuracy of the networks of one path."""
-    path = sparsity_path(train.data, train.target, estimator=sparse_classifier(seed), sparsities=SPARSITIES)
+    path = sparsity_path(train.data, train.target, estimator=sparse_classifier(seed), sparsities=sparsities)
     return path.score(test.data, test.target).tolist()
 
 
-def score_fits(train, test, seed):
+def score_fits(train, test, sparsities, seed):
     """Return the accuracy of a network of its own for every sparsity."""
-    fits = (sparse_classifier(seed).set_params(target_sparsity=sparsity) for sparsity in SPARSITIES)
+    fits = (sparse_classifier(seed).set_params(target_sparsity=sparsity) for sparsity in sparsities)
     return [fit.fit(train.data, train.target).score(test.data, test.target) for fit in fits]
 
 
-def print_table(scores):
+def print_table(scores, sparsities):
     """Print mean and standard deviation over the seeds, a row for each sparsity."""
     print(f"\n{'FC zeros':>9} " + " ".join(f"{name:>28}" for name in scores))
-    for i, sparsity in enumerate(SPARSITIES):
+    for i, sparsity in enumerate(sparsities):
         columns = [100 * np.array(runs)[:, i] for runs in scores.values()]
         print(f"{sparsity:>9.1%} " + " ".join(f"{c.mean():>20.2f} ± {c.std():5.2f}" for c in columns))
 
 
-def draw(scores):
+def draw(scores, sparsities):
     """Save the picture of accuracy against the weights left."""
     figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for name, runs in scores.items():
-        SparsityPathDisplay(np.array(SPARSITIES), np.mean(runs, 0), np.std(runs, 0)).plot(ax, label=name)
+        SparsityPathDisplay(np.array(sparsities), np.mean(runs, 0), np.std(runs, 0)).plot(ax, label=name)
     ax.set(xlabel="fully connected weights left (%)", ylabel="test accuracy")
     ax.legend()
     figure.savefig(PICTURE, dpi=150)
@@ -151,18 +151,24 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument(
+        "--points", type=int, help="weights left in a geometric series, 50 to 0.5 %%, after 100 %%"
+    )
+    parser.add_argument(
         "--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), metavar="NAME"
     )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
+    sparsities = SPARSITIES
+    if arguments.points:
+        sparsities = [0.0, *(1 - np.geomspace(0.5, 0.005, arguments.points - 1))]
     scores = {name: [] for name in arguments.contenders}
     for seed in arguments.seeds:
         train, test = split_words(seed, n_train=arguments.images)
         for name, runs in scores.items():
-            runs.append(CONTENDERS[name](train, test, seed))
+            runs.append(CONTENDERS[name](train, test, sparsities, seed))
             print(f"seed {seed} {name:26} {' '.join(f'{score:.2%}' for score in runs[-1])}", flush=True)
-    print_table(scores)
-    draw(scores)
+    print_table(scores, sparsities)
+    draw(scores, sparsities)
 
 
 if __name__ == "__main__":
