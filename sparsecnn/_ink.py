@@ -24,8 +24,8 @@ def draw_ink(page, image_shape, *, polarity="auto", crop=True, margin=0.05):
 
     Parameters
     ----------
-    page : ndarray of shape (height, width), float32
-        Brightness from 0 (black) to 1 (white).
+    page : ndarray of shape (height, width), float32 or uint8
+        Brightness from 0 (black) to 1 (white), or to 255.
     image_shape : tuple of two ints
         (height, width) of the result.
     polarity : {"auto", "dark", "light"}, default="auto"
@@ -68,15 +68,18 @@ def draw_ink(page, image_shape, *, polarity="auto", crop=True, margin=0.05):
 
 
 def _reduce(page, factor):
-    """Return the averages of squares of factor * factor pixels."""
-    if factor == 1:
-        return page
-    return _sum_rows(_sum_rows(page, factor).T, factor).T / np.float32(factor * factor)
+    """Return the averages of squares of factor * factor pixels, from 0 to 1, as float32."""
+    white = 255 if page.dtype == np.uint8 else 1
+    sums = page.astype(np.float32) if factor == 1 else _sum_rows(_sum_rows(page, factor).T, factor).T
+    sums /= factor * factor * white  # in place: half the time of np.divide from uint8
+    return sums
 
 
 def _sum_rows(page, factor):
     """Return the sums of every `factor` rows; past the end the last row goes on."""
-    sums = page[::factor].copy(order="K")
+    # As many bytes as this add up to two bytes, which are summed in half the time of floats.
+    short = page.dtype == np.uint8 and factor <= 257
+    sums = page[::factor].astype(np.uint16 if short else np.float32, order="K")
     for i in range(1, factor):
         rows = page[i::factor]
         sums[: len(rows)] += rows

@@ -188,6 +188,19 @@ def test_arrays_of_any_number_type_give_the_same(spiral, expected):
         assert_allclose(ink, expected.ravel(), atol=0.05)
 
 
+@pytest.mark.parametrize(
+    ("page_shape", "image_shape"),
+    [((90, 100), (64, 64)), ((300, 511), (64, 64)), ((1030, 700), (64, 64)), ((60, 40_000), (4, 2048))],
+)
+def test_bytes_give_what_their_brightness_gives(page_shape, image_shape):
+    page = np.random.default_rng(0).integers(225, 256, page_shape, dtype=np.uint8)
+    page[:, page_shape[1] // 5 : page_shape[1] // 4] = 30
+    brightness = (page / 255).astype(np.float32)
+    inks = [transform_one(pixels, image_shape=image_shape) for pixels in (page, brightness)]
+    assert inks[0].max() == 1
+    assert_allclose(inks[0], inks[1], atol=1e-4)
+
+
 def test_boolean_arrays_are_images(spiral, expected):
     assert similarity(transform_one(np.asarray(spiral) > 150), expected) > 0.97
 
