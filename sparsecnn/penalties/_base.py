@@ -56,7 +56,7 @@ class Penalty(BaseEstimator, abc.ABC):
         magnitude = w.abs().to(torch.promote_types(w.dtype, torch.float32))
         shrunk = self._shrink(magnitude, step).clamp_(min=0).to(w.dtype)
         # Added to 0, no zero is left negative; copysign and torch.where take several times as long.
-        return torch.addcmul(w.new_zeros(()), shrunk, w.sign())
+        return w.sign().mul_(shrunk).add_(0.0)
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has neither prox nor _shrink.")
