@@ -111,6 +111,33 @@ def test_two_processes_fit_what_one_does(tmp_path):
     np.testing.assert_allclose(first.loss_curve_, alone.loss_curve_, rtol=1e-4)
 
 
+def test_processes_agree_on_a_path_and_on_the_choice_along_it(tmp_path):
+    code = """
+from sparsecnn import SparseCurveCNNClassifierCV
+from sparsecnn.model_selection import sparsity_path
+points = [0, 0.5, 0.8]
+search = SparseCurveCNNClassifierCV(quick(), sparsities=points, cv=2).fit(X, y)
+classifier = search, sparsity_path(X, y, estimator=quick(), sparsities=points)
+"""
+    (search, path), (other_search, other_path) = fit_together(code, tmp_path)
+    assert search.n_splits_ == 4
+    scores = [results.cv_results_["split3_test_score"] for results in (search, other_search)]
+    np.testing.assert_array_equal(*scores)
+    for one, other in zip([search, *path], [other_search, *other_path], strict=True):
+        assert one.sparsity_ == other.sparsity_
+        assert torch.equal(one.module_.fc.weight, other.module_.fc.weight)
+
+
+def test_processes_with_different_numbers_of_folds_are_told(tmp_path):
+    code = """
+from sparsecnn import SparseCurveCNNClassifierCV
+SparseCurveCNNClassifierCV(quick(), sparsities=[0, 0.5], cv=2 + rank).fit(X, y)
+"""
+    for process in start(code, tmp_path):
+        errors = process.communicate(timeout=100)[1]
+        assert "ValueError: cv must make as many folds in every process of this fit, got [2, 3]" in errors
+
+
 def test_lost_process_ends_the_others_with_a_clear_error(tmp_path):
     survivor, killed = start(DIE, tmp_path)
     killed.communicate(timeout=100)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import chain
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._distributed import gathered
 from sparsecnn._validation import all_or_nothing, check_batch_size
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
@@ -71,7 +73,7 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
     sparsity_ : float
         Fraction of its penalised weights that are exactly zero.
     n_splits_ : int
-        Number of folds.
+        Number of folds; those of all processes, where one fit has several.
     scorer_ : callable
         What `scoring` stands for.
 
@@ -147,16 +149,20 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         estimator._split_validation(images, known_groups, check_random_state(0))  # fails now or never
         X, y = indexable(X, column_or_1d(y))
         folds = self._folds(X, y, groups)
+        n_folds = gathered(len(folds))
+        if len(set(n_folds)) > 1:
+            raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
         warn_of_shared_groups(folds, groups, stacklevel=4)
         check_batch_size(estimator.batch_size, min(len(train) for train, _ in folds))
         scorer = check_scoring(estimator, self.scoring)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_path)(estimator, scorer, points, X, y, train, test) for train, test in folds
         )
+        rows = list(chain(*gathered(rows)))
         with all_or_nothing(self):
             for name in _TAKEN_OVER:
                 self.__dict__.pop(name, None)
-            self.n_splits_, self.scorer_ = len(folds), scorer
+            self.n_splits_, self.scorer_ = len(rows), scorer
             self.cv_results_ = _format_results(points, rows)
             self.best_index_ = sparsest_within_one_se(self.cv_results_, accuracy="score")
             self.best_params_ = self.cv_results_["params"][self.best_index_]
