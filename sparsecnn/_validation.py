@@ -29,7 +29,9 @@ def image_weight(sample_weight, class_weight, X, y):
     """Return the weight of each image, or None if all are alike."""
     if sample_weight is None and class_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True, allow_all_zero_weights=False)
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight must contain at least one non-zero number, got only zeros.")
     if class_weight is not None:
         weight = weight * compute_sample_weight(class_weight, y)
         if weight.min() < 0 or not weight.any():
