@@ -149,9 +149,6 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         estimator._split_validation(images, known_groups, check_random_state(0))  # fails now or never
         X, y = indexable(X, column_or_1d(y))
         folds = self._folds(X, y, groups)
-        n_folds = gathered(len(folds))
-        if len(set(n_folds)) > 1:
-            raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
         warn_of_shared_groups(folds, groups, stacklevel=4)
         check_batch_size(estimator.batch_size, min(len(train) for train, _ in folds))
         scorer = check_scoring(estimator, self.scoring)
@@ -208,7 +205,11 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         cv = 5 if self.cv is None else self.cv
         if groups is not None and isinstance(cv, Integral):
             cv = StratifiedGroupKFold(cv)
-        return list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        folds = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        n_folds = gathered(len(folds))
+        if len(set(n_folds)) > 1:
+            raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
+        return folds
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
