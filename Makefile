@@ -9,7 +9,7 @@ help:
 	@echo "make demo        train sparse networks on generated words: a table and a picture in a few minutes"
 	@echo "make test        run all tests"
 	@echo "make lint        check the style and the types"
-	@echo "make benchmarks  print every figure of the README and the docs (some need SPARSECNN_DATA; hours)"
+	@echo "make benchmarks  run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
