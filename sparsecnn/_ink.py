@@ -77,7 +77,7 @@ def _reduce(page, factor):
 
 def _sum_rows(page, factor):
     """Return the sums of every `factor` rows; past the end the last row goes on."""
-    # As many bytes as this add up to two bytes, which are summed in half the time of floats.
+    # Sums of up to 257 bytes fit into 16 bits, which add up in half the time of floats.
     short = page.dtype == np.uint8 and factor <= 257
     sums = page[::factor].astype(np.uint16 if short else np.float32, order="K")
     for i in range(1, factor):
