@@ -134,7 +134,7 @@ class TransformedL1(Penalty, name="tl1"):
         # y = 1/∛s, which overflows for no a, and is at least 1 above the threshold.
         root = (27 / 4 * step * (a + 1)) ** (1 / 3) * a ** (1 / 3)
         y = magnitude.mul_(1 / root).add_(a / root).clamp_(min=1)
-        angle = y.rsqrt().pow_(3).asin_().mul_(1 / 3)
+        angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
         return kept.addcmul_(y, angle.sin_().square_(), value=-4 / 3 * root)
 
     def _threshold(self, step):
