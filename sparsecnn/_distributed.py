@@ -49,14 +49,15 @@ def all_classes(y):
 @torch.no_grad()
 def average_norms(module):
     """Give every batch normalisation the mean and variance over the images of all processes."""
-    n = n_processes()
-    if n == 1:
+    if n_processes() == 1:
         return
     for layer in module.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
-            moments = torch.stack([layer.running_mean, layer.running_var + layer.running_mean.square()])
+            mean, square = layer.running_mean, layer.running_var + layer.running_mean.square()
+            seen = getattr(layer, "weight_seen", layer.num_batches_tracked)
+            moments = seen * torch.stack([mean, square, torch.ones_like(mean)])
             distributed.all_reduce(moments)
-            mean, square = moments / n
+            mean, square = moments[:2] / moments[2]
             layer.running_mean.copy_(mean)
             layer.running_var.copy_(square - mean.square())
             distributed.all_reduce(layer.num_batches_tracked)

@@ -90,11 +90,20 @@ class WeightedBatchNorm2d(nn.BatchNorm2d):
         self._update_running(mean, variance)
         return normalised
 
+    def reset_running_stats(self):
+        """Forget all batches."""
+        super().reset_running_stats()
+        # The weight of all batches so far, or without weights their number.
+        weight_seen = torch.zeros((), device=self.num_batches_tracked.device)
+        self.register_buffer("weight_seen", weight_seen, persistent=False)
+
     @torch.no_grad()
     def _update_running(self, mean, variance):
         self.num_batches_tracked.add_(1)
+        weight = torch.ones_like(self.weight_seen) if self.image_weight is None else self.image_weight.sum()
+        self.weight_seen += weight
         # The plain mean of the first batches, so that few batches are enough; later a moving average.
-        share = self.num_batches_tracked.to(mean.dtype).reciprocal().clamp(min=self.momentum or 0.0)
+        share = (weight / self.weight_seen).to(mean.dtype).clamp(min=self.momentum or 0.0)
         self.running_mean.lerp_(mean.flatten(), share)
         self.running_var.lerp_(variance.flatten(), share)
 

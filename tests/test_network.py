@@ -68,6 +68,18 @@ def test_weighted_batch_norm_equals_repetition():
     torch.testing.assert_close(weighted.running_var, repeated.running_var, atol=1e-6, rtol=1e-6)
 
 
+def test_batch_norm_statistics_weigh_each_batch_by_its_images():
+    x = torch.randn(6, 2, 4, 4, generator=torch.Generator().manual_seed(0)) + torch.arange(6).view(6, 1, 1, 1)
+    weight = torch.tensor([1.0, 2.0, 30.0, 40.0, 5.0, 6.0])
+    norm = WeightedBatchNorm2d(2)
+    norm.momentum = None  # the mean over all batches
+    for rows in torch.arange(6).split(2):
+        set_image_weight(norm, weight[rows])
+        norm(x[rows])
+    mean = (weight.view(6, 1, 1, 1) * x).sum(0).mean((1, 2)) / weight.sum()
+    torch.testing.assert_close(norm.running_mean, mean)
+
+
 def test_batch_norm_statistics_need_few_batches():
     norm = WeightedBatchNorm2d(1)
     x = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 3 + 5
