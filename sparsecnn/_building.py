@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import torch
+from torch.nn.parameter import is_lazy
 
 from sparsecnn._device import autocast_for
 from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
 from sparsecnn._random import drawing_first_weights
 from sparsecnn._training import Plan, Trainer
 from sparsecnn._validation import check_channels, check_module
-from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
 AUTO_BATCH = 64
@@ -101,15 +101,16 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
         module = build_module(params, images.image_shape, n_classes) if new else copy.deepcopy(fitted)
     module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
     check_module(module, images, n_classes)
-    penalty = None if params.penalty is None else get_penalty(params.penalty)
     weights = penalized_weights(module, params.penalized)
-    split = [] if penalty is None else list(weights.values())
+    split = [] if params.penalty is None else list(weights.values())
     target = wanted_sparsity(params)
     start = {"lam": lam_start} if target is None else {"target_sparsity": min(target, zero_fraction(split))}
     base = SOLVERS[params.solver](_parameter_groups(module, params.alpha), lr=params.learning_rate_init)
     return Trainer(
         module=module,
-        optimizer=RVSM(base, split, penalty, beta=params.beta, sparsity_scope=params.sparsity_scope, **start),
+        optimizer=RVSM(
+            base, split, params.penalty, beta=params.beta, sparsity_scope=params.sparsity_scope, **start
+        ),
         first_median={name: _median_magnitude(w) for name, w in weights.items() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
@@ -146,4 +147,9 @@ def build_module(params, image_shape, n_classes):
     module = params.module if isinstance(params.module, torch.nn.Module) else params.module()
     if not isinstance(module, torch.nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
+    if any(is_lazy(parameter) for parameter in module.parameters()):
+        raise ValueError(
+            f"module {type(module).__name__} has layers that have not seen an image, such as LazyLinear: "
+            "pass one through it first."
+        )
     return copy.deepcopy(module)

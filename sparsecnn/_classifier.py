@@ -20,7 +20,6 @@ from sparsecnn._prediction import PredictionMixin
 from sparsecnn._random import seeded_torch
 from sparsecnn._threads import shared_threads
 from sparsecnn._validation import all_or_nothing, check_batch_size
-from sparsecnn.penalties import PENALTIES
 
 
 class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, BaseEstimator):
@@ -48,7 +47,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     sparsity_scope : {"global", "layer"}, default="global"
         Whether `target_sparsity` holds for all penalised weights together, or for every layer of them.
     penalized : {"fc", "all"}, default="fc"
-        Which weights become sparse: those of the last fully connected layer, or of every layer.
+        Which weights become sparse: those of the last fully connected layer that the network registers, or of
+        every layer.
     channels : tuple of three ints, default=(16, 64, 64)
         Filters of each convolution.
     kernel_size : int, default=3
@@ -165,7 +165,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
+        "penalty": [str, HasMethods(["value", "prox"]), None],
         "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "target_sparsity": [Interval(Real, 0, 1, closed="left"), None],
@@ -305,7 +305,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
                 plan = make_plan(self, self.image_shape_, trainer.module)
                 with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
                     trainer.train(images, plan, validation, progress)
-            self.__dict__.pop("_trainer", None)
+            for name in ("_trainer", "_trainer_params"):
+                self.__dict__.pop(name, None)
             self._keep(trainer, trainer.module)
         return self
 
@@ -320,7 +321,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         """Train for one epoch on X, for data that arrives in parts.
 
         Each call counts as the next of the `max_iter` epochs over which λ is brought in; the learning rate
-        is constant and the survivors are not fine-tuned.
+        is constant and the survivors are not fine-tuned. Parameters may change between two calls; where those
+        of the penalty or the solver do, training goes on from the sparse network.
 
         Parameters
         ----------
@@ -329,11 +331,21 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come. Needed at the first call only, where None means those of y.
         sample_weight : array-like of shape (n,), default=None
+            Weight of each image in the loss, as it is. λ means what it means to `fit` where they are 1 on
+            average.
 
         Returns
         -------
         self : SparseCurveCNNClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unusable, the classes differ from those of the first call, or
+            training diverges. The estimator is then as before.
         """
+        if self.early_stopping:
+            raise ValueError("partial_fit holds no images back: set early_stopping=False.")
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
         with all_or_nothing(self), naming_lost_process(), shared_threads():
@@ -342,7 +354,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
-                trainer = trainer or self._make_trainer(images, rng, continues=not first)
+                if trainer is None or getattr(self, "_trainer_params", None) != self._params_of_trainer():
+                    trainer = self._make_trainer(images, rng, continues=not first, before=trainer)
                 self._check_target(trainer)
                 plan = make_plan(self, self.image_shape_, trainer.module, decay=False)
                 images = images.on(trainer.module)
@@ -350,7 +363,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
                 with trainer.optimizer.sparse_weights():
                     trainer.update_norms(images, plan)
                     self._keep(trainer, copy.deepcopy(trainer.module))
-            self._trainer = trainer
+            self._trainer, self._trainer_params = trainer, self._params_of_trainer()
         return self
 
     def __sklearn_tags__(self):

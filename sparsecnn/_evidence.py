@@ -15,8 +15,8 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier
-        Fitted to two classes.
+    estimator : SparseCurveCNNClassifier, or a search for one
+        Fitted to two classes. Of a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_``.
     X : array-like of shape (n, pixels) or (n, height, width)
         Images as the classifier takes them.
     n_steps : int, default=32
@@ -31,7 +31,7 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are more than two classes.
+        If there are more than two classes, or `n_steps` is below 1.
 
     Notes
     -----
@@ -53,6 +53,9 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     (2, 32, 32)
     """
     check_is_fitted(estimator)
+    if n_steps < 1:
+        raise ValueError(f"n_steps must be at least 1, got {n_steps!r}.")
+    estimator = getattr(estimator, "best_estimator_", estimator)
     if len(estimator.classes_) != 2:
         raise ValueError(f"evidence_map needs two classes, but there are {len(estimator.classes_)}.")
     pixels = estimator._check_pixels(X)

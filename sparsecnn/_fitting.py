@@ -9,12 +9,24 @@ from sparsecnn._batches import Images
 from sparsecnn._building import make_trainer
 from sparsecnn._device import resolve_device
 from sparsecnn._distributed import all_classes, gathered, n_processes
-from sparsecnn._images import flatten_images
+from sparsecnn._images import check_image_shape, flatten_images
 from sparsecnn._network import penalized_weights
 from sparsecnn._prediction import PIXEL_TYPES
 from sparsecnn._reporting import count_zeros, warn_of_dead_layers
 from sparsecnn._splitting import train_validation_split
 from sparsecnn._validation import check_target, class_codes, compute_dtype, image_weight, network_shape
+
+# Parameters of a trainer that stay as they are while it trains.
+TRAINER_PARAMS = {
+    "penalty",
+    "beta",
+    "sparsity_scope",
+    "penalized",
+    "solver",
+    "alpha",
+    "device",
+    "precision",
+}
 
 
 class FittingMixin:
@@ -28,6 +40,7 @@ class FittingMixin:
             largest = 255.0 if X.dtype == np.uint8 else max(float(X.max()), -float(X.min())) or 1.0
             self.pixel_scale_ = max(gathered(largest))
         else:
+            self._check_image_shape_kept()
             X, y = self._check_pixels(X, y)
         check_classification_targets(y)
         if reset:
@@ -49,19 +62,33 @@ class FittingMixin:
             images, groups = images.subset(kept), groups if groups is None else np.asarray(groups)[kept]
         return images, groups
 
+    def _check_image_shape_kept(self):
+        if self.image_shape is not None and check_image_shape(self.image_shape) != self.image_shape_:
+            raise ValueError(
+                f"image_shape={self.image_shape} is not that of the fitted network, {self.image_shape_}, "
+                "from which training is to go on."
+            )
+
     def _split_validation(self, images, groups, rng):
         if not self.early_stopping:
             return images, None
         train, test = train_validation_split(images.y, groups, self.validation_fraction, rng)
         return images.subset(train), images.subset(test)
 
-    def _make_trainer(self, images, rng, continues):
+    def _make_trainer(self, images, rng, continues, before=None):
         start = {}
         if continues:
             start = {"fitted": self.module_, "lam_start": self._largest_lam()}
         trainer = make_trainer(self, images, len(self.classes_), rng, **start)
+        if before is not None:
+            trainer.epoch, trainer.history = before.epoch, before.history
         self._check_target(trainer)
         return trainer
+
+    def _params_of_trainer(self):
+        """Return the parameters that a trainer is made with, those of the penalty too."""
+        params = self.get_params()
+        return {name: params[name] for name in params if name.split("__")[0] in TRAINER_PARAMS}
 
     def _largest_lam(self):
         """Return λ, or the largest one where each layer has its own."""

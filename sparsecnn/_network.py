@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
+LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+
 
 class CurveCNN(nn.Module):
     """Three convolutions, each with max pooling, then one fully connected layer.
@@ -116,9 +118,21 @@ def set_image_weight(module: nn.Module, image_weight: Tensor | None) -> None:
 
 
 def layer_weights(module: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of all convolutions and fully connected layers, by layer name, in forward order."""
-    kinds = (nn.Linear, nn.modules.conv._ConvNd)
-    return {name: layer.weight for name, layer in module.named_modules() if isinstance(layer, kinds)}
+    """Return the weights of all convolutions and fully connected layers, by layer name, as registered.
+
+    A weight that layers share is the first one's, and one that is computed from others is left out.
+    """
+    weights = {name: layer.weight for name, layer in _layers(module, LAYERS).items()}
+    return _distinct({name: w for name, w in weights.items() if isinstance(w, nn.Parameter)})
+
+
+def _layers(module, kinds):
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
+
+
+def _distinct(weights):
+    first = {id(w): name for name, w in reversed(weights.items())}
+    return {name: w for name, w in weights.items() if first[id(w)] == name}
 
 
 def zero_fraction(weights: Iterable[Tensor]) -> float:
@@ -134,18 +148,23 @@ def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
     Raises
     ------
     ValueError
-        If the network has no such layer.
+        If the network has no such layer, or its weight is no parameter.
     """
-    if penalized == "all":
-        weights = layer_weights(module)
-    else:
-        linear = [
-            (name, layer.weight) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
-        ]
-        weights = dict(linear[-1:])
+    fc_only = penalized == "fc"
+    weights = {
+        name: layer.weight for name, layer in _layers(module, nn.Linear if fc_only else LAYERS).items()
+    }
     if not weights:
-        kind = "Linear layer" if penalized == "fc" else "Linear or convolutional layer"
+        kind = "Linear layer" if fc_only else "Linear or convolutional layer"
         raise ValueError(
             f"penalized={penalized!r} needs a module with a {kind}, but {type(module).__name__} has none."
         )
-    return weights
+    if fc_only:
+        weights = dict(list(weights.items())[-1:])
+    for name, weight in weights.items():
+        if not isinstance(weight, nn.Parameter):
+            raise ValueError(
+                f"The weight of layer {name!r} is computed from other parameters, as by weight "
+                "normalisation, so it cannot be made sparse: remove the parametrization."
+            )
+    return _distinct(weights)

@@ -8,6 +8,8 @@ from numbers import Integral
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from sparsecnn._pages import orientation
+
 WIDEST = 8  # times as long as high, at most
 
 
@@ -17,7 +19,8 @@ def shape_of_pages(files: Iterable[str | os.PathLike], side: int, *, multiple: i
     Parameters
     ----------
     files : iterable of paths
-        Image files. Only their sizes are read; the median of their aspects counts.
+        Image files. Only their sizes are read, and how the camera was held; the median of their aspects
+        counts.
     side : int
         Side of the square, in pixels.
     multiple : int, default=8
@@ -30,6 +33,8 @@ def shape_of_pages(files: Iterable[str | os.PathLike], side: int, *, multiple: i
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
         If there are no files, or one is no image.
 
@@ -59,6 +64,7 @@ def shape_of_pages(files: Iterable[str | os.PathLike], side: int, *, multiple: i
 def _aspect(path):
     try:
         with Image.open(path) as image:
-            return image.width / image.height
+            width, height = image.size if orientation(image) < 5 else image.size[::-1]
+            return width / height
     except UnidentifiedImageError as error:
         raise ValueError(f"{os.fspath(path)!r} is no image that Pillow can read.") from error

@@ -57,11 +57,15 @@ def _reduce(image, side):
 
 
 def _turn_upright(image):
+    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
+def orientation(image):
+    """Return how the camera was held, as Exif numbers it: 1 is upright, from 5 on a page lies on its side."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a broken note of the orientation does not break the image
-        return image
-    return image if orientation == 1 else ImageOps.exif_transpose(image)
+        return 1
 
 
 def _page_from_array(array, side):
@@ -69,7 +73,7 @@ def _page_from_array(array, side):
         array = array[..., 0]
     if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
         raise ValueError(f"expected shape (height, width), (height, width, 3) or (..., 4), got {array.shape}")
-    if array.dtype == np.uint8:
+    if array.dtype == np.uint8 and array.max() > 1:  # else a mask of 0 and 1
         return _page_from_image(Image.fromarray(array), side)
     return _brightness(_scale_to_white(array))
 

@@ -27,11 +27,18 @@ def warn_of_dead_layers(trainer, module, penalized):
             advice = "ask for a smaller target_sparsity"
             advice += " or for sparsity_scope='layer'" if optimizer.sparsity_scope == "global" else ""
         elif name in trainer.first_median:
-            lam = lam_for_sparsity(optimizer.penalty, trainer.first_median[name], optimizer.beta, 1.0)
-            advice = f"its weights began so small that you should try lam={lam:.3g} or less"
+            advice = _advise_lam(optimizer, trainer.first_median[name])
         warnings.warn(
             f"All weights of layer {name!r} are zero at lam={optimizer.lam}, beta={optimizer.beta}, so the "
             f"output does not depend on the image; {advice}.",
             DeadLayerWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
+
+
+def _advise_lam(optimizer, first_median):
+    try:
+        lam = lam_for_sparsity(optimizer.penalty, first_median, optimizer.beta, 1.0)
+    except ValueError:  # of a penalty that does not look at weights one by one
+        return "try a smaller lam"
+    return f"its weights began so small that you should try lam={lam:.3g} or less"

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from sparsecnn._images import infer_image_shape
 
+LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
 SMALLEST_SIDE = 8  # halved by each of three poolings
 
 
@@ -38,7 +39,7 @@ def image_weight(sample_weight, class_weight, X, y):
             raise ValueError(
                 f"class_weight must be at least 0, and above 0 for a class of y, got {class_weight}."
             )
-    return weight
+    return np.where(weight < LEAST_WEIGHT * weight.max(), 0, weight)
 
 
 def network_shape(n_features, image_shape):
@@ -112,9 +113,12 @@ def check_module(module, images, n_classes):
     """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""
     x = images.pixels([0, 0])
     try:
-        shape = tuple(module.eval()(x).shape)
+        scores = module.eval()(x)
     except RuntimeError as error:
         raise ValueError(f"module cannot take images of shape {tuple(x.shape)}: {error}") from error
+    if not isinstance(scores, torch.Tensor):
+        raise ValueError(f"module must return a tensor of scores, got a {type(scores).__name__}.")
+    shape = tuple(scores.shape)
     if shape != (2, n_classes):
         raise ValueError(
             f"module must map 2 images to scores of shape {(2, n_classes)}, one for each class, but its "

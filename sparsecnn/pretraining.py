@@ -91,6 +91,6 @@ def pretrain_on_drawings(
     pretrained = clone(reader)
     pretrained[-1].set_params(**params)
     pretrained.fit(pages.reshape(n_samples, *page_shape), np.asarray(classes)[shaky])
-    after = last.get_params(deep=False) | {"module": pretrained[-1].module_}
+    after = clone(last).get_params(deep=False) | {"module": pretrained[-1].module_}
     pretrained[-1].set_params(**after)
     return pretrained

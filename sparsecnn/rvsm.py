@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sparsecnn._thresholding import lam_for_sparsity
+from sparsecnn.penalties import get_penalty
 
 __all__ = ["RVSM"]
 
@@ -32,8 +33,9 @@ class RVSM(Optimizer):
         schedulers and ``zero_grad`` work on either of the two.
     params : iterable of Tensor
         The weights to split: those that shall become sparse. Each must be one that `base` optimizes.
-    penalty : object
-        Anything with ``value(w)`` and ``prox(w, step)``, such as ``sparsecnn.penalties.L0()``.
+    penalty : str or object
+        A name, such as "l0", or anything with ``value(w)`` and ``prox(w, step)``, such as
+        ``sparsecnn.penalties.TransformedL1(a=0.5)``. Unused, and may be None, where nothing is split.
     lam : float or sequence of floats, default=None
         λ, the weight of the penalty, at least 0: one for all split weights, or one for each tensor of them.
     beta : float, default=1.0
@@ -45,6 +47,7 @@ class RVSM(Optimizer):
         Whether `target_sparsity` holds for all split weights together, by one λ, or for each tensor of them.
 
     The attributes `lam`, `beta` and `target_sparsity` may be changed between steps, by a schedule of yours.
+    While there is a target, λ is found anew from it.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class RVSM(Optimizer):
     ------
     ValueError
         If `lam`, `beta` or `target_sparsity` is out of range, not exactly one of `lam` and
-        `target_sparsity` is given, or a split weight is not optimized by `base`.
+        `target_sparsity` is given, `penalty` is no penalty, or a split weight is not optimized by `base`.
 
     Notes
     -----
@@ -82,12 +85,11 @@ class RVSM(Optimizer):
     --------
     >>> import torch
     >>> from sparsecnn import RVSM
-    >>> from sparsecnn.penalties import L0
     >>> _ = torch.manual_seed(0)
     >>> net = torch.nn.Linear(20, 1)
     >>> X = torch.randn(100, 20)
     >>> y = X[:, :1]
-    >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], L0(), lam=0.01, beta=1.0)
+    >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], "l0", lam=0.01, beta=1.0)
     >>> for _ in range(100):
     ...     optimizer.zero_grad()
     ...     torch.nn.functional.mse_loss(net(X), y).backward()
@@ -111,10 +113,10 @@ class RVSM(Optimizer):
     ):
         self.base = base
         super().__init__(base.param_groups, {})
-        self.penalty = penalty
         self.support_fixed = False
         self._n_steps = 0
         self.split = list(params)
+        self.penalty = get_penalty(penalty) if self.split else penalty
         self._check_split()
         if (lam is None) == (target_sparsity is None):
             raise ValueError(

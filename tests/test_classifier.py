@@ -21,7 +21,7 @@ from torch import nn
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._building import make_plan
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
-from sparsecnn.penalties import TransformedL1
+from sparsecnn.penalties import PENALTIES, TransformedL1
 
 
 def small(**params):
@@ -226,9 +226,44 @@ def test_dead_layer_warns_with_a_lam_that_keeps_it_alive(stripes):
     with pytest.warns(DeadLayerWarning, match=r"layer 'fc' are zero at lam=1\.0.* try lam=") as record:
         dead = small(lam=1.0).fit(*stripes)
     assert dead.sparsity_ == 1
+    assert record[0].filename == __file__
     advised = float(str(record[0].message).split("try lam=")[1].split()[0])
     alive = small(lam=advised).fit(*stripes)
     assert alive.sparsity_ < 1
+
+
+class RowPenalty:
+    """Sets whole rows of a layer to zero, so it has to see their shape."""
+
+    def value(self, w):
+        return w.norm(dim=1).sum()
+
+    def prox(self, w, step):
+        norm = w.norm(dim=1, keepdim=True)
+        return w * (1 - step / norm.clamp(min=step)).add(0.0)
+
+
+def test_penalty_of_whole_rows_trains_and_warns_of_dead_layers(stripes):
+    alive = small(penalty=RowPenalty(), lam=1e-2).fit(*stripes)
+    assert alive.score(*stripes) > 0.9
+    with pytest.warns(DeadLayerWarning, match="try a smaller lam"):
+        dead = small(penalty=RowPenalty(), lam=1e3).fit(*stripes)
+    assert dead.sparsity_ == 1
+
+
+def test_penalty_of_whole_rows_needs_a_lam(stripes):
+    with pytest.raises(ValueError, match=r"needs to see whole layers.*give lam"):
+        small(penalty=RowPenalty(), lam="auto").fit(*stripes)
+
+
+def test_penalty_of_ones_own_is_found_by_name(stripes):
+    class Ridgeless(TransformedL1, name="ridgeless"):
+        pass
+
+    try:
+        assert small(penalty="ridgeless").fit(*stripes).score(*stripes) > 0.9
+    finally:
+        del PENALTIES["ridgeless"]
 
 
 # --- determinism ------------------------------------------------------------------------------------------
@@ -307,6 +342,13 @@ def test_sample_weight_equals_repetition(stripes):
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-3)
 
 
+def test_weights_too_small_for_float32_are_left_out(stripes):
+    X, y = (part[:20] for part in stripes)
+    weight = np.where(np.arange(20) < 10, 1.0, 1e-60)
+    tiny, none = (small(batch_size=2, max_iter=2).fit(X, y, w) for w in (weight, weight * (weight == 1)))
+    assert torch.equal(state(tiny), state(none))
+
+
 def test_class_weight_moves_predictions(stripes):
     X, y = stripes
     noisy = np.where(np.random.default_rng(0).random(len(y)) < 0.4, "across", y)
@@ -365,12 +407,46 @@ def test_partial_fit_takes_chunks_of_several_types():
     [
         ({"class_weight": "balanced"}, {}, "needs all images at once"),
         ({}, {"classes": ["a", "b"]}, "first call"),
+        ({"early_stopping": True}, {}, "early_stopping=False"),
+        (
+            {"image_shape": (8, 32)},
+            {},
+            r"image_shape=\(8, 32\) is not that of the fitted network, \(16, 16\)",
+        ),
     ],
 )
 def test_partial_fit_refuses_what_it_cannot_do(stripes, params, arguments, message):
     classifier = small().partial_fit(*stripes).set_params(**params)
     with pytest.raises(ValueError, match=message):
         classifier.partial_fit(*stripes, **arguments)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"beta": 100.0},
+        {"penalty": None},
+        {"penalty": TransformedL1(a=0.1)},
+        {"alpha": 7.0},
+        {"solver": "sgd"},
+    ],
+    ids=str,
+)
+def test_partial_fit_follows_changed_parameters(stripes, params):
+    classifier = small().partial_fit(*stripes).set_params(**params).partial_fit(*stripes)
+    same = small(**params, warm_start=True)
+    optimizer = classifier._trainer.optimizer
+    assert optimizer.beta == same.beta
+    assert bool(optimizer.split) == (same.penalty is not None)
+    assert optimizer.param_groups[0]["weight_decay"] == same.alpha
+    assert type(optimizer.base).__name__.lower() == same.solver
+    assert classifier.n_iter_ == 2
+
+
+def test_partial_fit_follows_a_parameter_of_the_penalty(stripes):
+    classifier = small(penalty=TransformedL1()).partial_fit(*stripes)
+    classifier.set_params(penalty__a=0.25).partial_fit(*stripes)
+    assert classifier._trainer.optimizer.penalty.a == 0.25
 
 
 def test_partial_fit_goes_on_after_pickling(stripes):
@@ -533,6 +609,43 @@ def test_verbose_shows_a_progress_bar(stripes, capsys, verbose):
     assert ("epochs: 100%" in capsys.readouterr().err) == verbose
 
 
+class TiedNetwork(OwnNetwork):
+    def __init__(self):
+        super().__init__()
+        self.again = nn.Linear(256, 16)
+        self.again.weight = self.hidden.weight
+
+
+def test_weights_that_layers_share_are_split_once(stripes):
+    classifier = small(module=TiedNetwork, penalized="all").fit(*stripes)
+    assert list(classifier.layer_sparsity_) == ["hidden", "out"]
+
+
+def test_computed_weights_are_refused_where_they_are_penalized(stripes):
+    module = own_network()
+    nn.utils.parametrizations.weight_norm(module.hidden)
+    assert small(module=module).fit(*stripes).score(*stripes) > 0.9
+    with pytest.raises(ValueError, match="weight of layer 'hidden' is computed from other parameters"):
+        small(module=module, penalized="all").fit(*stripes)
+
+
+class PairNetwork(OwnNetwork):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (PairNetwork, "must return a tensor of scores, got a tuple"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), "have not seen an image"),
+    ],
+)
+def test_own_module_of_no_use_is_refused(stripes, module, message):
+    with pytest.raises(ValueError, match=message):
+        small(module=module).fit(*stripes)
+
+
 # --- bad input --------------------------------------------------------------------------------------------
 
 
@@ -541,7 +654,9 @@ def test_verbose_shows_a_progress_bar(stripes, capsys, verbose):
     [
         ({"lam": -1e-4}, "'lam' parameter"),
         ({"beta": 0.0}, "'beta' parameter"),
-        ({"penalty": "l2"}, "'penalty' parameter"),
+        ({"penalty": "l2"}, r"penalty must be one of \['capped_l1'.*got 'l2'"),
+        ({"penalty": "l_0"}, r"Did you mean 'l0'\?"),
+        ({"penalty": 0}, "'penalty' parameter"),
         ({"penalty": TransformedL1(a=-1.0)}, "TransformedL1 needs a finite a > 0"),
         ({"penalized": "conv"}, "'penalized' parameter"),
         ({"solver": "lbfgs"}, "'solver' parameter"),

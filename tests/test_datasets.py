@@ -318,6 +318,8 @@ def folder(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4)).save(path)
     (tmp_path / "training" / "healthy" / "notes.txt").write_text("not an image")
+    (tmp_path / "testing" / "patients" / "report.pdf").write_bytes(b"%PDF-1.4")  # Pillow only writes these
+    (tmp_path / "testing" / "patients" / "table.h5").write_bytes(b"\x89HDF")  # and these not at all
     (tmp_path / ".cache").mkdir()
     return tmp_path
 

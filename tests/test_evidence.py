@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.inspection import evidence_map
@@ -42,6 +43,20 @@ def test_evidence_leaves_the_network_as_it_was(dots):
     evidence_map(classifier, images[:2])
     np.testing.assert_array_equal(classifier.decision_function(images), before)
     assert all(parameter.requires_grad for parameter in classifier.module_.parameters())
+
+
+def test_evidence_of_a_search_is_that_of_its_best_network(dots):
+    classifier, images, _ = dots
+    search = GridSearchCV(classifier, {"max_iter": [1]}, cv=2).fit(images, np.arange(len(images)) % 2)
+    np.testing.assert_array_equal(
+        evidence_map(search, images[:2]), evidence_map(search.best_estimator_, images[:2])
+    )
+
+
+def test_evidence_needs_a_step(dots):
+    classifier, images, _ = dots
+    with pytest.raises(ValueError, match="n_steps must be at least 1, got 0"):
+        evidence_map(classifier, images, n_steps=0)
 
 
 def test_evidence_needs_two_classes(dots):

@@ -15,6 +15,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+from sparsecnn._splitting import train_validation_split
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning
 from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_groups
@@ -90,6 +91,28 @@ def test_interval_has_both_classes_in_every_resample():
 def test_interval_refuses_a_confidence_of_a_whole():
     with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 95"):
         bootstrap_groups(accuracy_score, [0, 1], [0, 1], ["a", "b"], confidence=95)
+
+
+def test_interval_takes_predicted_labels():
+    accuracy = bootstrap_groups(accuracy_score, list("ppqq"), list("ppqp"), list("abcd"), n_resamples=20)
+    assert accuracy.value == 0.75
+
+
+def test_interval_refuses_no_resamples():
+    with pytest.raises(ValueError, match="n_resamples must be at least 1, got 0"):
+        bootstrap_groups(accuracy_score, [0, 1], [0, 1], ["a", "b"], n_resamples=0)
+
+
+@pytest.mark.parametrize("sizes", [[50, 1, 1], range(1, 13)])
+def test_inner_split_by_groups_is_near_its_share_and_random(sizes):
+    other = [10] * len(sizes)
+    groups = np.repeat(np.arange(2 * len(sizes)), [*sizes, *other])
+    y = np.repeat([0, 1], [sum(sizes), sum(other)])
+    splits = [train_validation_split(y, groups, 0.1, np.random.RandomState(seed)) for seed in range(20)]
+    for train, validation in splits:
+        assert not set(groups[train]) & set(groups[validation])
+        assert 0.05 <= len(validation) / len(y) <= 0.25
+    assert len({tuple(np.unique(groups[validation])) for _, validation in splits}) > 1
 
 
 def test_search_warns_of_a_person_on_both_sides(spirals):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image, ImageDraw, ImageOps
+from PIL import ExifTags, Image, ImageDraw, ImageOps
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -276,6 +276,13 @@ def test_inverted_page_gives_the_same(noise):
         np.uint8
     )
     assert_allclose(transform_one(255 - page), transform_one(page), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.uint16, np.float32])
+def test_mask_of_zeros_and_ones_is_ink_on_paper(dtype):
+    mask = np.asarray(draw_spiral(paper=0, ink=255)) > 128
+    assert_allclose(transform_one(mask.astype(dtype)), transform_one(mask), atol=1e-3)
+    assert transform_one(mask.astype(dtype)).any()
 
 
 def test_polarity_can_be_forced(spiral, expected):
@@ -700,6 +707,13 @@ def test_shape_of_pages_keeps_aspect_and_area(tmp_path, size, expected):
     shape = shape_of_pages(sorted(tmp_path.glob("*.png")), 64)
     assert sorted(shape) == sorted(expected)
     assert (shape[1] > shape[0]) == (size[0] > size[1])
+
+
+def test_shape_of_pages_turns_photographs_upright(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("L", (512, 170)).save(tmp_path / "photo.jpg", exif=exif)
+    assert shape_of_pages([tmp_path / "photo.jpg"], 64) == (112, 40)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_drawings
+from sparsecnn.penalties import L0
 from sparsecnn.pretraining import pretrain_on_drawings
 
 CHANNELS = (4, 8, 8)
@@ -16,7 +17,7 @@ CHANNELS = (4, 8, 8)
 
 @pytest.fixture(scope="module")
 def reader():
-    classifier = SparseCurveCNNClassifier(channels=CHANNELS, max_iter=1, refine_iter=0, random_state=0)
+    classifier = SparseCurveCNNClassifier(L0(), channels=CHANNELS, max_iter=1, refine_iter=0, random_state=0)
     return make_pipeline(CurveImageTransformer((32, 32), unsteadiness=0.8), classifier)
 
 
@@ -47,6 +48,7 @@ def test_pretraining_leaves_the_reader_alone(reader, pretrained):
     assert not hasattr(reader[-1], "module_")
     assert reader[-1].module is None
     assert pretrained[-1].max_iter == 1
+    assert pretrained[-1].penalty is not reader[-1].penalty
 
 
 def test_clone_of_a_pretrained_reader_starts_from_its_network(pretrained):

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from sklearn.utils import Bunch
 
 
@@ -104,7 +104,7 @@ def _compile(pattern):
 
 
 def _list_images(root: Path) -> list[Path]:
-    extensions = set(Image.registered_extensions())
+    extensions = _readable_extensions()
     visible = [path for path in root.rglob("*") if not _hidden(path.relative_to(root))]
     paths = [path for path in visible if path.is_file() and path.suffix.lower() in extensions]
     paths.sort(key=lambda path: path.relative_to(root).as_posix())
@@ -120,6 +120,17 @@ def _list_images(root: Path) -> list[Path]:
     if empty:
         raise ValueError(f"folder {str(root)!r}: the class folder {empty[0]!r} holds no images.")
     return paths
+
+
+def _readable_extensions():
+    """Return the extensions of the formats that Pillow reads; some it only writes or recognises."""
+    extensions = Image.registered_extensions()  # loads the formats
+    stubs = {name for name, (reader, _) in Image.OPEN.items() if _is_stub(reader)} | {"MPEG"}
+    return {extension for extension, name in extensions.items() if name in Image.OPEN and name not in stubs}
+
+
+def _is_stub(reader):
+    return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
 
 
 def _hidden(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Words in real fonts, written by a regular or a shaky hand."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,8 @@ TARGET_NAMES = ("regular", "shaky")
 _MARGIN = 2.0
 _SMALLEST_LETTER = 10.0  # in pixels, where the word then fits
 _LARGEST_LETTER = 0.55  # in parts of the image's height
-_CHUNK = 128
+_CHUNK = 128  # images drawn at a time, if they are of 64 x 64 pixels; fewer of larger ones
+_CHUNK_PIXELS = _CHUNK * 64 * 64
 
 
 def make_shaky_words(
@@ -156,8 +158,8 @@ def make_shaky_words(
     font = rng.integers(len(paths), size=n_samples)
     word = rng.integers(len(texts), size=n_samples)
     images = np.empty((n_samples, *shape), dtype=np.uint8)
-    for start in range(0, n_samples, _CHUNK):
-        part = slice(start, start + _CHUNK)
+    chunk = min(_CHUNK, max(1, _CHUNK_PIXELS // math.prod(shape)))
+    for part in gen_batches(n_samples, chunk):
         pairs = [(paths[f], texts[w]) for f, w in zip(font[part], word[part], strict=True)]
         images[part] = _write(rng, pairs, target[part], tremor, shape)
     data = images.reshape(n_samples, -1)

@@ -131,7 +131,7 @@ def bootstrap_groups(
     y : array-like of shape (n,)
         Label of each image, the same for all images of a person.
     proba : array-like of shape (n,) or (n, n_classes)
-        What was predicted for each image.
+        What was predicted for each image: probabilities, scores or labels, as the metric takes them.
     groups : array-like of shape (n,)
         The person of each image.
     confidence : float, default=0.95
@@ -149,7 +149,8 @@ def bootstrap_groups(
     Raises
     ------
     ValueError
-        If a person has images of several classes, or `confidence` is not between 0 and 1.
+        If a person has images of several classes, `confidence` is not between 0 and 1, or `n_resamples` is
+        below 1.
 
     Notes
     -----
@@ -168,7 +169,10 @@ def bootstrap_groups(
     y, proba, groups = np.asarray(y), np.asarray(proba), np.asarray(groups)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}.")
-    persons = average_by_group(proba, groups, y)
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, got {n_resamples!r}.")
+    check_consistent_length(y, proba)
+    persons = average_by_group(np.zeros(len(y)), groups, y)
     images = {name: np.flatnonzero(groups == name) for name in persons.groups}
     classes = [persons.groups[persons.target == label] for label in np.unique(y)]
     rng = check_random_state(random_state)
