@@ -36,21 +36,29 @@ class PredictionMixin:
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each image, an ndarray of shape (n,).
+        """Return the most probable class of each image.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
         """
         best = self._scores(X, best_class)
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of each class, an ndarray of shape (n, n_classes).
+        """Return the probability of each class.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        probability : ndarray of shape (n, n_classes)
         """
         return self._scores(X, functools.partial(softmax, axis=1))
 
@@ -60,6 +68,10 @@ class PredictionMixin:
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n, n_classes)
         """
         return self._scores(X, functools.partial(log_softmax, axis=1))
 

@@ -62,6 +62,10 @@ class SparsityPathDisplay:
         **kwargs : dict
             Passed to matplotlib's ``errorbar``.
 
+        Returns
+        -------
+        display : SparsityPathDisplay
+
         Examples
         --------
         >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
@@ -97,6 +101,10 @@ class SparsityPathDisplay:
             Where to draw; None makes a new figure.
         **kwargs : dict
             Passed to matplotlib's ``errorbar``.
+
+        Returns
+        -------
+        display : SparsityPathDisplay
         """
         return cls(path.sparsities, path.score(X, y)).plot(ax=ax, **kwargs)
 
@@ -109,6 +117,10 @@ class SparsityPathDisplay:
             Where to draw; None makes a new figure.
         **kwargs : dict
             Passed to matplotlib's ``errorbar``.
+
+        Returns
+        -------
+        display : SparsityPathDisplay
 
         Raises
         ------

@@ -140,7 +140,13 @@ class RVSM(Optimizer):
         self.base.param_groups = param_groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group to the base optimizer, with its defaults. Its weights are not split."""
+        """Add a group to the base optimizer, with its defaults. Its weights are not split.
+
+        Parameters
+        ----------
+        param_group : dict
+            As torch has it: ``{"params": ...}`` and options.
+        """
         self.base.add_param_group(param_group)
 
     @property
@@ -233,13 +239,22 @@ class RVSM(Optimizer):
         ----------
         loss : float or Tensor
             The value of f at the present weights.
+
+        Returns
+        -------
+        lagrangian : float
         """
         penalty = sum(lam * self._penalty_value(u, lam) for lam, u in zip(self._lams(), self.u, strict=True))
         return float(loss) + penalty + float(self._pull())
 
     @torch.no_grad()
     def distance(self) -> float:
-        """Return ``‖w - u‖``, over all split weights."""
+        """Return ``‖w - u‖``, over all split weights.
+
+        Returns
+        -------
+        distance : float
+        """
         return math.sqrt(sum(float((w - u).square().sum()) for w, u in zip(self.split, self.u, strict=True)))
 
     @torch.no_grad()
@@ -270,13 +285,23 @@ class RVSM(Optimizer):
                     w.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return u, λ, β, the target and the state of the base optimizer, for a checkpoint."""
+        """Return u, λ, β, the target and the state of the base optimizer, for a checkpoint.
+
+        Returns
+        -------
+        state_dict : dict
+            Of tensors and numbers; ``torch.load(..., weights_only=True)`` reads it.
+        """
         own = {name: getattr(self, name) for name in _CHECKPOINTED}
         return super().state_dict() | {"base": self.base.state_dict()} | own
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned, on the devices of the present weights.
+
+        Parameters
+        ----------
+        state_dict : dict
 
         Raises
         ------

@@ -64,13 +64,17 @@ class SparsityPath(Sequence):
         return f"<SparsityPath of {len(self)} networks with {self.sparsities.round(4).tolist()} zeros>"
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Return the accuracy of every network on X, an ndarray of shape (n_points,).
+        """Return the accuracy of every network on X.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        scores : ndarray of shape (n_points,)
         """
         return np.array([fitted.score(X, y, sample_weight) for fitted in self])
 

@@ -177,24 +177,64 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
         y : array-like of shape (n,)
+
+        Returns
+        -------
+        score : float
         """
         fitted = self._fitted()
         return self.scorer_(fitted, X, y)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each image, an ndarray of shape (n,)."""
+        """Return the most probable class of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
+        """
         return self._fitted().predict(X)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of each class, an ndarray of shape (n, n_classes)."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        probability : ndarray of shape (n, n_classes)
+        """
         return self._fitted().predict_proba(X)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the logarithm of `predict_proba`."""
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n, n_classes)
+        """
         return self._fitted().predict_log_proba(X)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Return the scores of X, an ndarray of shape (n,) for two classes, else (n, n_classes)."""
+        """Return the scores of X: of the second class over the first, or of each of several classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+
+        Returns
+        -------
+        scores : ndarray of shape (n,) for two classes, else (n, n_classes)
+        """
         return self._fitted().decision_function(X)
 
     def _fitted(self):

@@ -33,7 +33,16 @@ class Penalty(BaseEstimator, abc.ABC):
 
     @abc.abstractmethod
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of P over all weights, as a scalar tensor."""
+        """Return the sum of P over all weights, as a scalar tensor of w's dtype.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+
+        Returns
+        -------
+        value : Tensor of no dimension
+        """
 
     def prox(self, w: Tensor, step: float) -> Tensor:
         """Return the minimiser x of ``(x - w)²/2 + step·P(x)``, with exact zeros.
@@ -43,6 +52,10 @@ class Penalty(BaseEstimator, abc.ABC):
         w : Tensor of any shape, device and floating dtype
         step : float
             λ/β, at least 0.
+
+        Returns
+        -------
+        x : Tensor like w
 
         Raises
         ------

@@ -42,7 +42,18 @@ class SCAD(Penalty, name="scad"):
         self.a = a
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
-        """Return the sum of P at this step, as a scalar tensor."""
+        """Return the sum of P over all weights, whose shape depends on the step.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float, default=1.0
+            λ/β.
+
+        Returns
+        -------
+        value : Tensor of no dimension
+        """
         a, x = self._check_parameter("a", 2), w.abs()
         middle = (2 * a * x - x.square() / step - step) / (2 * (a - 1))
         flat = step * (a + 1) / 2
@@ -87,7 +98,18 @@ class MCP(Penalty, name="mcp"):
         self.gamma = gamma
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
-        """Return the sum of P at this step, as a scalar tensor."""
+        """Return the sum of P over all weights, whose shape depends on the step.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float, default=1.0
+            λ/β.
+
+        Returns
+        -------
+        value : Tensor of no dimension
+        """
         gamma, x = self._check_parameter("gamma", 1), w.abs()
         curved = x - x.square() / (2 * gamma * step)
         return torch.where(x < gamma * step, curved, gamma * step / 2).sum()
@@ -128,7 +150,6 @@ class Log(Penalty, name="log"):
         self.epsilon = epsilon
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of ``log(1 + |w|/ε)``, as a scalar tensor."""
         return (w.abs() / self._check_parameter("epsilon", 0)).log1p().sum()
 
     def _shrink(self, magnitude, step):
@@ -170,7 +191,6 @@ class CappedL1(Penalty, name="capped_l1"):
         self.theta = theta
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of ``min(|w|, θ)``, as a scalar tensor."""
         return w.abs().clamp(max=self._check_parameter("theta", 0)).sum()
 
     def _shrink(self, magnitude, step):

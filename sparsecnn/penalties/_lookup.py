@@ -16,6 +16,10 @@ def get_penalty(penalty: Any) -> Any:
     penalty : str or object
         A name in `PENALTIES`, or any object with the methods ``value(w)`` and ``prox(w, step)``.
 
+    Returns
+    -------
+    penalty : object
+
     Raises
     ------
     ValueError

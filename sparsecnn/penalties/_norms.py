@@ -32,22 +32,23 @@ class L0(Penalty, name="l0"):
     """
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the number of non-zero weights, as a scalar tensor of w's dtype."""
         return torch.count_nonzero(w).to(w.dtype)
 
     def prox(self, w: Tensor, step: float) -> Tensor:
-        """Return w with every weight of magnitude at most ``√(2·step)`` set to exactly zero.
-
-        Parameters
-        ----------
-        w : Tensor of any shape, device and floating dtype
-        step : float
-            λ/β, at least 0.
-        """
         return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step that zeroes a weight of `magnitude`."""
+        """Return the least step whose proximal map zeroes a weight.
+
+        Parameters
+        ----------
+        magnitude : float
+            Of the weight.
+
+        Returns
+        -------
+        step : float
+        """
         return magnitude**2 / 2
 
 
@@ -67,23 +68,24 @@ class L1(Penalty, name="l1"):
     """
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of ``|w|``, as a scalar tensor."""
         return w.abs().sum()
 
     def prox(self, w: Tensor, step: float) -> Tensor:
-        """Return w moved towards zero by `step`, and exactly zero within it.
-
-        Parameters
-        ----------
-        w : Tensor of any shape, device and floating dtype
-        step : float
-            λ/β, at least 0.
-        """
         # Adding 0 leaves no zero negative.
         return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max)).add_(0.0)
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step that zeroes a weight of `magnitude`."""
+        """Return the least step whose proximal map zeroes a weight.
+
+        Parameters
+        ----------
+        magnitude : float
+            Of the weight.
+
+        Returns
+        -------
+        step : float
+        """
         return magnitude
 
 
@@ -123,7 +125,6 @@ class TransformedL1(Penalty, name="tl1"):
         self.a = a
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of ``(a + 1)|w| / (a + |w|)``, as a scalar tensor."""
         a = self._check_parameter("a", 0)
         magnitude = w.abs()
         return ((a + 1) * magnitude / (a + magnitude)).sum()
@@ -144,7 +145,17 @@ class TransformedL1(Penalty, name="tl1"):
         return math.sqrt(2 * step * (a + 1)) - a / 2
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step that zeroes a weight of `magnitude`."""
+        """Return the least step whose proximal map zeroes a weight.
+
+        Parameters
+        ----------
+        magnitude : float
+            Of the weight.
+
+        Returns
+        -------
+        step : float
+        """
         a = self._check_parameter("a", 0)
         if magnitude <= a / 2:
             return magnitude * a / (a + 1)
@@ -174,7 +185,6 @@ class LHalf(Penalty, name="l_half"):
     """
 
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of ``√|w|``, as a scalar tensor."""
         return w.abs().sqrt().sum()
 
     def _shrink(self, magnitude, step):
@@ -183,7 +193,17 @@ class LHalf(Penalty, name="l_half"):
         return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step that zeroes a weight of `magnitude`."""
+        """Return the least step whose proximal map zeroes a weight.
+
+        Parameters
+        ----------
+        magnitude : float
+            Of the weight.
+
+        Returns
+        -------
+        step : float
+        """
         return (2 / 3 * magnitude) ** 1.5
 
 
@@ -219,7 +239,6 @@ class L1MinusL2(Penalty, name="l1_minus_l2"):
         self.alpha = alpha
 
     def value(self, w: Tensor) -> Tensor:
-        """Return ``‖w‖₁ - α‖w‖₂``, as a scalar tensor."""
         return w.abs().sum() - self._check_parameter("alpha", 0, 1, closed=True) * w.norm()
 
     def _shrink(self, magnitude, step):
