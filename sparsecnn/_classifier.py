@@ -1,5 +1,7 @@
 """The scikit-learn classifier."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -19,7 +21,7 @@ from sparsecnn._fitting import FittingMixin
 from sparsecnn._prediction import PredictionMixin
 from sparsecnn._random import seeded_torch
 from sparsecnn._threads import shared_threads
-from sparsecnn._validation import all_or_nothing, check_batch_size
+from sparsecnn._validation import all_or_nothing, warn_of_large_batch
 
 
 class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, BaseEstimator):
@@ -67,7 +69,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     learning_rate_init : float, default=0.003
         First learning rate; it falls to 0 along half a cosine.
     batch_size : int or "auto", default="auto"
-        Images in a batch. "auto" is 64, or all images where there are fewer.
+        Images in a batch, or all where there are fewer. "auto" is 64.
     max_iter : int, default=24
         Epochs of splitting.
     refine_iter : int or "auto", default="auto"
@@ -95,8 +97,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     warm_start : bool, default=False
         Whether `fit` goes on from the fitted network, with λ from its last value on.
     image_shape : tuple of two ints, default=None
-        (height, width) of the images in flat X. None takes it from a 3-D X, else a square of at least 8×8,
-        else one row.
+        (height, width) of the images in flat X, to be given where they are no squares. None takes it from a
+        3-D X, else a square of at least 8×8, else one row.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is CUDA where there is one, else the processor.
     precision : {"float32", "bf16", "auto"}, default="float32"
@@ -188,7 +190,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         "tol": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "warm_start": ["boolean"],
-        "image_shape": ["array-like", None],
+        "image_shape": "no_validation",  # has a check of its own
         "device": [str, torch.device],
         "precision": [StrOptions({"float32", "bf16", "auto"})],
         "random_state": ["random_state"],
@@ -299,7 +301,7 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
             images, validation = self._split_validation(images.with_mean_weight_one(), groups, rng)
-            check_batch_size(self.batch_size, len(images))
+            warn_of_large_batch(self.batch_size, len(images), stacklevel=4)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
                 trainer = self._make_trainer(images, rng, continues)
                 plan = make_plan(self, self.image_shape_, trainer.module)

@@ -1,5 +1,7 @@
 """Where in an image the evidence for a class lies."""
 
+from __future__ import annotations
+
 import copy
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._batches import Images, bounded_batches
+from sparsecnn._classifier import SparseCurveCNNClassifier
 
 
 def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
@@ -31,7 +34,7 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are more than two classes, or `n_steps` is below 1.
+        If `estimator` is no such classifier, there are more than two classes, or `n_steps` is below 1.
 
     Notes
     -----
@@ -52,10 +55,15 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     >>> evidence_map(classifier, X[:2]).shape
     (2, 32, 32)
     """
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, SparseCurveCNNClassifier):
+        raise ValueError(
+            f"estimator must be a fitted SparseCurveCNNClassifier, or a search for one, got {estimator!r}. "
+            "Of a pipeline, give the last step, and as X what the steps before it return."
+        )
     check_is_fitted(estimator)
     if n_steps < 1:
         raise ValueError(f"n_steps must be at least 1, got {n_steps!r}.")
-    estimator = getattr(estimator, "best_estimator_", estimator)
     if len(estimator.classes_) != 2:
         raise ValueError(f"evidence_map needs two classes, but there are {len(estimator.classes_)}.")
     pixels = estimator._check_pixels(X)

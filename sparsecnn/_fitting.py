@@ -1,7 +1,6 @@
 """What lies between `fit` and training: checks of the data, the inner split, and the fitted attributes."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -14,7 +13,14 @@ from sparsecnn._network import penalized_weights
 from sparsecnn._prediction import PIXEL_TYPES
 from sparsecnn._reporting import count_zeros, warn_of_dead_layers
 from sparsecnn._splitting import train_validation_split
-from sparsecnn._validation import check_target, class_codes, compute_dtype, image_weight, network_shape
+from sparsecnn._validation import (
+    check_group_labels,
+    check_target,
+    class_codes,
+    compute_dtype,
+    image_weight,
+    network_shape,
+)
 
 # Parameters of a trainer that stay as they are while it trains.
 TRAINER_PARAMS = {
@@ -52,14 +58,14 @@ class FittingMixin:
         if self.class_weight == "balanced" and n_processes() > 1:
             raise ValueError("class_weight='balanced' needs all images in one process: give a dict.")
         codes = class_codes(y, self.classes_)
-        check_consistent_length(X, groups)
+        groups = check_group_labels(groups, len(X))
         weight = image_weight(sample_weight, self.class_weight, X, y)
         device = resolve_device(self.device)
         dtype = compute_dtype(X, self.image_shape_, self.precision, device)
         images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
         if weight is not None and not weight.all():
             kept = np.flatnonzero(weight)
-            images, groups = images.subset(kept), groups if groups is None else np.asarray(groups)[kept]
+            images, groups = images.subset(kept), groups if groups is None else groups[kept]
         return images, groups
 
     def _check_image_shape_kept(self):

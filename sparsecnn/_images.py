@@ -4,6 +4,9 @@ import math
 from numbers import Integral
 
 import numpy as np
+from PIL import Image
+
+from sparsecnn._pages import is_file
 
 
 def flatten_images(X, image_shape=None, name="image_shape"):
@@ -28,18 +31,35 @@ def flatten_images(X, image_shape=None, name="image_shape"):
     Raises
     ------
     ValueError
-        If `image_shape` is no pair of positive integers, or not the shape of X's images.
+        If `image_shape` is no pair of positive integers, or not the shape of X's images, or X holds files or
+        has four axes.
     """
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, name)
+    _refuse_files(X)
     if isinstance(X, list) and X and np.ndim(X[0]) == 2:
         X = np.asarray(X)
+    if getattr(X, "ndim", 2) == 4:
+        raise ValueError(
+            f"X must be of shape (n, pixels) or (n, height, width), got {X.shape}: CurveImageTransformer "
+            "turns images with channels into ink."
+        )
     if getattr(X, "ndim", 2) != 3:
         return X, image_shape
     X = np.asarray(X)
     if image_shape is not None and X.shape[1:] != image_shape:
         raise ValueError(f"X holds images of shape {X.shape[1:]}, but {name}={image_shape}.")
     return X.reshape(len(X), math.prod(X.shape[1:])), X.shape[1:]
+
+
+def _refuse_files(X):
+    """Raise ValueError if X is a list of image files, or of opened ones, rather than of pixels."""
+    first = next(iter(X), None) if isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1 else None
+    if first is not None and (is_file(first) or isinstance(first, Image.Image)):
+        raise ValueError(
+            f"X must hold pixels, but holds a {type(first).__name__} for each image: CurveImageTransformer "
+            "turns files into pixels."
+        )
 
 
 def infer_image_shape(n_features, image_shape=None, name="image_shape"):

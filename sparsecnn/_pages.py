@@ -24,6 +24,8 @@ def read_page(source, side):
     if isinstance(source, Image.Image):
         return _page_from_image(source, side)
     if not is_file(source):
+        if np.ndim(source) == 0:
+            raise ValueError(f"expected a path or an image, got {source!r}")
         return _page_from_array(np.asarray(source), side)
     if isinstance(source, (bytes, bytearray)):
         source = io.BytesIO(source)

@@ -1,5 +1,7 @@
 """What a fitted network predicts."""
 
+from __future__ import annotations
+
 import copy
 import functools
 
@@ -12,6 +14,7 @@ from sparsecnn._batches import Images, best_class, predict
 from sparsecnn._device import autocast_for, resolve_device
 from sparsecnn._images import flatten_images
 from sparsecnn._threads import shared
+from sparsecnn._validation import warn_of_other_scale
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 
@@ -92,4 +95,7 @@ class PredictionMixin:
                 f"X holds images of shape {shape}, but {type(self).__name__} was fitted on images of shape "
                 f"{self.image_shape_}."
             )
-        return validate_data(self, X, y, reset=False, dtype=PIXEL_TYPES)
+        checked = validate_data(self, X, y, reset=False, dtype=PIXEL_TYPES)
+        pixels = checked if isinstance(checked, np.ndarray) else checked[0]
+        warn_of_other_scale(pixels, self.pixel_scale_, self.image_shape_)
+        return checked

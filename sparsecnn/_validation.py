@@ -1,6 +1,7 @@
 """Checks of what the classifier is given, and what follows from it."""
 
 import contextlib
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.utils.validation import _check_sample_weight
 from sparsecnn._images import infer_image_shape
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
+OTHER_SCALE = 100  # times as large, or as small: bytes taken for fractions are 255 times as large
+IMAGES_LOOKED_AT = 256
 SMALLEST_SIDE = 8  # halved by each of three poolings
 
 
@@ -73,10 +76,44 @@ def check_channels(channels):
     return tuple(int(n) for n in channels)
 
 
-def check_batch_size(batch_size, n_images):
-    """Raise ValueError if a batch asks for more images than there are; "auto" never does."""
+def warn_of_large_batch(batch_size, n_images, stacklevel):
+    """Warn if a batch asks for more images than there are; "auto" never does."""
     if batch_size != "auto" and batch_size > n_images:
-        raise ValueError(f"batch_size={batch_size} is more than the {n_images} training images.")
+        warnings.warn(
+            f"batch_size={batch_size} is more than the {n_images} training images: they are one batch.",
+            stacklevel=stacklevel,
+        )
+
+
+def warn_of_other_scale(X, pixel_scale, image_shape):
+    """Warn if images to predict are of another range than training images up to `pixel_scale`."""
+    if min(image_shape) == 1:  # curves have no common range
+        return
+    first = X[:IMAGES_LOOKED_AT]
+    largest = max(float(first.max()), -float(first.min()))
+    if largest and not 1 / OTHER_SCALE < largest / pixel_scale < OTHER_SCALE:
+        warnings.warn(
+            f"The pixels of X go up to {largest:g}, but those of the training images went up to "
+            f"{pixel_scale:g}: give both the same range, or both as uint8.",
+            stacklevel=6,
+        )
+
+
+def check_group_labels(groups, n_images):
+    """Return `groups` as an array of one label for each image, or None; or raise ValueError."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_images,):
+        raise ValueError(
+            f"groups must name the group of each of {n_images} images, got shape {groups.shape}."
+        )
+    missing = [i for i, group in enumerate(groups.tolist()) if group is None or group != group]
+    if missing:
+        raise ValueError(
+            f"groups has no group for {len(missing)} of {n_images} images, first for number {missing[0]}."
+        )
+    return groups
 
 
 def check_target(name, target, weights, n_classes, scope):

@@ -1,5 +1,7 @@
 """Pictures of fitted classifiers. Displays need matplotlib: ``pip install sparsecnn[plot]``."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -80,6 +82,11 @@ class SparsityPathDisplay:
         """
         check_is_fitted(estimator)
         results = estimator.cv_results_
+        if "mean_test_sparsity" not in results or "mean_test_score" not in results:
+            raise ValueError(
+                "estimator must be a fitted SparseCurveCNNClassifierCV, whose cv_results_ have scores and "
+                f"sparsities, got a {type(estimator).__name__}."
+            )
         errors = standard_errors(results, "score")
         display = cls(
             results["mean_test_sparsity"], results["mean_test_score"], errors, estimator.best_index_

@@ -1,5 +1,7 @@
 """Images of curves, from files or memory, made alike: bright ink on black, cropped, centred, one size."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections.abc import Iterator
@@ -247,6 +249,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
             )
+        X = _column_of_files(X)
+        if isinstance(X, (list, tuple)) and not X:
+            raise ValueError("X must hold at least one image, got an empty list.")
         n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
         if n_dim == 4 or (n_dim == 1 and any(map(_is_image, X))):
             if not len(X):
@@ -288,6 +293,15 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
 def _is_image(source):
     return is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
+
+
+def _column_of_files(X):
+    """Return the files of a table with one column of them as a list; anything else as it is."""
+    if getattr(X, "ndim", 0) == 2 and X.shape[1] == 1:
+        column = np.asarray(X)[:, 0]
+        if column.dtype == object and any(map(is_file, column)):
+            return column.tolist()
+    return X
 
 
 def _name(source):

@@ -3,12 +3,14 @@
 import pickle
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import make_stripes
+from PIL import Image
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
@@ -662,9 +664,10 @@ def test_own_module_of_no_use_is_refused(stripes, module, message):
         ({"solver": "lbfgs"}, "'solver' parameter"),
         ({"channels": (4, 4)}, r"channels must be three positive integers.*got \(4, 4\)"),
         ({"kernel_size": 4}, "kernel_size must be odd, got 4"),
-        ({"batch_size": 500}, "batch_size=500 is more than the 120 training images"),
         ({"image_shape": (16, 20)}, r"images of shape \(16, 16\), but image_shape=\(16, 20\)"),
         ({"image_shape": (16,)}, "two positive integers"),
+        ({"image_shape": 16}, r"image_shape must be two positive integers \(height, width\), got 16"),
+        ({"penalty": TransformedL1}, "got the class TransformedL1: call it"),
         ({"device": "tpu"}, "device='tpu' cannot be used"),
         ({"learning_rate_init": 1e30, "solver": "sgd"}, "training diverged. Lower learning_rate_init"),
     ],
@@ -672,6 +675,39 @@ def test_own_module_of_no_use_is_refused(stripes, module, message):
 def test_fit_refuses_bad_parameters(stripes, params, message):
     with pytest.raises(ValueError, match=message):
         small(**params).fit(*stripes)
+
+
+def test_batch_larger_than_the_data_is_all_of_it(stripes):
+    with pytest.warns(UserWarning, match="batch_size=500 is more than the 120 training images") as record:
+        clipped = small(batch_size=500).fit(*stripes)
+    assert record[0].filename == __file__
+    assert torch.equal(state(clipped), state(small(batch_size=120).fit(*stripes)))
+
+
+@pytest.mark.parametrize("scale", [255.0, 1 / 255])
+def test_images_of_another_range_warn(stripes, scale):
+    X, y = stripes
+    fitted = small().fit(X / 255 if scale > 1 else X, y)
+    other = X / (1 if scale > 1 else 255)
+    with pytest.warns(
+        UserWarning, match="pixels of X go up to .*, but those of the training images"
+    ) as record:
+        fitted.predict(other)
+    assert record[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (np.zeros(119), r"group of each of 120 images, got shape \(119,\)"),
+        (np.zeros((120, 1)), r"got shape \(120, 1\)"),
+        ([None, *"a" * 119], "no group for 1 of 120 images, first for number 0"),
+        ([0.0] * 119 + [np.nan], "first for number 119"),
+    ],
+)
+def test_fit_refuses_bad_groups(stripes, groups, message):
+    with pytest.raises(ValueError, match=message):
+        small(early_stopping=True).fit(*stripes, groups=groups)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -685,14 +721,27 @@ def test_fit_refuses_pixels_that_are_not_finite(stripes, value):
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
+        (["a.png", "b.png"], [0, 1], "X must hold pixels, but holds a str .* CurveImageTransformer"),
+        ([Path("a.png"), Path("b.png")], [0, 1], "holds a PosixPath|holds a WindowsPath"),
+        ([Image.new("L", (8, 8)), Image.new("L", (9, 8))], [0, 1], "holds a Image"),
+        (np.zeros((2, 1, 8, 8)), [0, 1], r"got \(2, 1, 8, 8\): CurveImageTransformer"),
         (np.zeros((4, 16, 16)), [1, 1, 1, 1], "at least two classes, but it has one class"),
         (np.zeros((4, 16, 16)), [0, 1, 1], "inconsistent numbers of samples"),
         (np.zeros((4, 5, 16)), [0, 1, 0, 1], r"shape \(5, 16\) are too small for three poolings"),
         (np.zeros((4, 16, 16)), [0.5, 1.2, 0.1, 3.3], "Unknown label type"),
-        (np.zeros((4, 2, 16, 16)), [0, 1, 0, 1], "dim 4"),
         (np.zeros((0, 256)), [], "0 sample"),
     ],
-    ids=["one class", "lengths", "too small", "regression", "4-D", "empty"],
+    ids=[
+        "files",
+        "paths",
+        "opened images",
+        "channels",
+        "one class",
+        "lengths",
+        "too small",
+        "regression",
+        "empty",
+    ],
 )
 def test_fit_refuses_bad_data(X, y, message):
     with pytest.raises(ValueError, match=message):

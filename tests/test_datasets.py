@@ -329,6 +329,7 @@ def test_drawings_take_the_class_from_the_innermost_folder(folder):
     assert drawings.target_names.tolist() == ["healthy", "patients"]
     assert drawings.target.tolist() == [0, 1, 0, 0, 1]
     assert drawings.groups is None
+    assert "Left aside: 3 files" in drawings.DESCR
 
 
 def test_drawings_are_sorted_files(folder):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.inspection import evidence_map
@@ -51,6 +52,12 @@ def test_evidence_of_a_search_is_that_of_its_best_network(dots):
     np.testing.assert_array_equal(
         evidence_map(search, images[:2]), evidence_map(search.best_estimator_, images[:2])
     )
+
+
+def test_evidence_needs_a_classifier(dots):
+    classifier, images, _ = dots
+    with pytest.raises(ValueError, match="Of a pipeline, give the last step"):
+        evidence_map(make_pipeline(classifier), images)
 
 
 def test_evidence_needs_a_step(dots):

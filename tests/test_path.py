@@ -376,6 +376,16 @@ def test_search_picks_the_sparsest_within_one_standard_error(search):
     assert search.sparsity_ == search.best_estimator_.sparsity_
 
 
+def test_search_walks_the_path_that_it_scored(search, stripes):
+    path = sparsity_path(*stripes, estimator=quick(), sparsities=[0.0, 0.5, 0.9])
+    for ours, theirs in zip(
+        search.best_estimator_.module_.parameters(),
+        path[search.best_index_].module_.parameters(),
+        strict=True,
+    ):
+        assert torch.equal(ours, theirs)
+
+
 def test_search_predicts_as_its_best_estimator(search):
     X, y = make_stripes(50, random_state=1)
     assert search.score(X, y) == search.best_estimator_.score(X, y) > 0.9
@@ -432,7 +442,6 @@ def test_search_scores_with_its_scorer(stripes):
     [
         ({"penalty": None}, "penalty=None"),
         ({"solver": "foo"}, "'solver' parameter of SparseCurveCNNClassifier"),
-        ({"batch_size": 70}, "batch_size=70 is more than the 60 training images"),
     ],
     ids=str,
 )
@@ -483,6 +492,12 @@ def test_search_refuses_another_estimator(stripes):
 
 
 # --- its picture ------------------------------------------------------------------------------------------
+
+
+def test_display_needs_a_search_along_the_path(stripes):
+    grid = GridSearchCV(quick(max_iter=1), {"beta": [1.0]}, cv=2).fit(*stripes)
+    with pytest.raises(ValueError, match=r"fitted SparseCurveCNNClassifierCV.*got a GridSearchCV"):
+        SparsityPathDisplay.from_estimator(grid)
 
 
 def test_display_draws_scores_and_the_choice(search):

@@ -729,3 +729,26 @@ def test_shape_of_pages_refuses_what_it_cannot_use(tmp_path, files, options, mes
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ValueError, match=message):
         shape_of_pages([tmp_path / name for name in files], **options)
+
+
+# Tables and missing files
+
+
+def test_table_with_one_column_of_paths_is_read(tmp_path, spiral):
+    spiral.save(tmp_path / "page.png")
+    paths = [str(tmp_path / "page.png")] * 2
+    expected = CurveImageTransformer().fit_transform(paths)
+    for table in (pd.DataFrame({"path": paths}), np.array(paths, dtype=object)[:, None]):
+        assert_array_equal(CurveImageTransformer().fit_transform(table), expected)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([], "at least one image, got an empty list"),
+        (["no.png", None], r"\[1\] NoneType: expected a path or an image"),
+    ],
+)
+def test_missing_files_are_told(X, message):
+    with pytest.raises(ValueError, match=message):
+        CurveImageTransformer().fit_transform(X)

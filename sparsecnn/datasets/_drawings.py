@@ -40,7 +40,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
         groups : ndarray of str, shape (n_samples,), or None
             ``class/person`` of each image; None without `group_pattern`.
         DESCR : str
-            Description of the data.
+            Description of the data; it tells how many files were left aside.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
             f"folder {str(folder)!r} is a file; expected a folder with one folder a class."
         )
     pattern = _compile(group_pattern)
-    paths = _list_images(root)
+    paths, n_others = _list_images(root)
     classes = np.array([path.parent.name for path in paths])
     names, target = np.unique(classes, return_inverse=True)
     if len(names) < 2:
@@ -92,7 +92,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
         target=target,
         target_names=names,
         groups=groups,
-        DESCR=_describe(root, names, target, groups),
+        DESCR=_describe(root, names, target, groups, n_others),
     )
 
 
@@ -103,7 +103,8 @@ def _compile(pattern):
         raise ValueError(f"group_pattern must be a regular expression, got {pattern!r} ({error}).") from error
 
 
-def _list_images(root: Path) -> list[Path]:
+def _list_images(root: Path) -> tuple[list[Path], int]:
+    """Return the images below the folder, sorted, and how many other files there are."""
     extensions = _readable_extensions()
     visible = [path for path in root.rglob("*") if not _hidden(path.relative_to(root))]
     paths = [path for path in visible if path.is_file() and path.suffix.lower() in extensions]
@@ -119,7 +120,7 @@ def _list_images(root: Path) -> list[Path]:
     empty = sorted(str(path.relative_to(root)) for path in visible if path.is_dir() and path not in filled)
     if empty:
         raise ValueError(f"folder {str(root)!r}: the class folder {empty[0]!r} holds no images.")
-    return paths
+    return paths, sum(path.is_file() for path in visible) - len(paths)
 
 
 def _readable_extensions():
@@ -145,7 +146,8 @@ def _person(path: Path, pattern: re.Pattern) -> str:
     return person
 
 
-def _describe(root, names, target, groups) -> str:
+def _describe(root, names, target, groups, n_others) -> str:
     counts = ", ".join(f"{n} {name}" for name, n in zip(names, np.bincount(target), strict=True))
     persons = "" if groups is None else f", by {len(set(groups))} persons"
-    return f"Drawings of the folder {root.name}: {counts}{persons}.\n"
+    others = f" Left aside: {n_others} files that are no images." if n_others else ""
+    return f"Drawings of the folder {root.name}: {counts}{persons}.{others}\n"

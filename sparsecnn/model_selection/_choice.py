@@ -1,5 +1,7 @@
 """Choose between sparsity and accuracy with scikit-learn's own searches."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -98,7 +100,8 @@ def sparsest_within_one_se(
     for name in (accuracy, sparsity):
         if f"mean_test_{name}" not in cv_results:
             raise ValueError(
-                f"cv_results has no scorer {name!r}: give the search scoring={{{name!r}: ..., ...}}."
+                f"cv_results has no scorer {name!r}: give the search scoring={{{name!r}: ..., ...}}, or "
+                "bind another one's name: functools.partial(sparsest_within_one_se, accuracy=...)."
             )
     scores = np.asarray(cv_results[f"mean_test_{accuracy}"], dtype=float)
     zeros = np.asarray(cv_results[f"mean_test_{sparsity}"], dtype=float)

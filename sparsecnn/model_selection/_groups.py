@@ -1,5 +1,7 @@
 """Judging by person: checks of groups, probabilities of persons, and intervals over persons."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Iterable
 

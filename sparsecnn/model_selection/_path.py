@@ -1,5 +1,7 @@
 """The path from a dense network to a very sparse one."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from numbers import Integral
@@ -18,7 +20,7 @@ from sparsecnn._network import penalized_weights
 from sparsecnn._path import train_path
 from sparsecnn._random import seeded_torch
 from sparsecnn._threads import shared_threads
-from sparsecnn._validation import check_batch_size, check_target
+from sparsecnn._validation import check_target, warn_of_large_batch
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # A path takes at most so many times the epochs of one fit, if these are enough for its points.
@@ -153,18 +155,7 @@ def sparsity_path(
     else:
         start.set_params(lam=0.0)
         points = [{"lam": lam} for lam in _check_points(lams, "lams")]
-    reached = []
-    try:
-        reached.extend(walk_path(start, images, points))
-    except KeyboardInterrupt:
-        if not reached:
-            raise
-        warnings.warn(
-            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points.",
-            TrainingInterruptedWarning,
-            stacklevel=2,
-        )
-    return SparsityPath(reached)
+    return SparsityPath(reach_points(start, images, points))
 
 
 def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClassifier:
@@ -179,7 +170,23 @@ def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClas
     return start
 
 
-def walk_path(start, images, points):
+def reach_points(start, images, points, n_points=None, stacklevel=3):
+    """Return the classifiers of `walk_path`; if interrupted, with a warning, those that are finished."""
+    reached = []
+    try:
+        reached.extend(walk_path(start, images, points, n_points))
+    except KeyboardInterrupt:
+        if not reached:
+            raise
+        warnings.warn(
+            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points.",
+            TrainingInterruptedWarning,
+            stacklevel=stacklevel,
+        )
+    return reached
+
+
+def walk_path(start, images, points, n_points=None):
     """Yield a fitted copy of the classifier `start` for each of the `points`, parameters of it.
 
     Parameters
@@ -188,8 +195,10 @@ def walk_path(start, images, points):
         Has checked `images`.
     images : Images
     points : list of dict
+    n_points : int, default=None
+        Of the whole path, where `points` are only its beginning: they share its epochs.
     """
-    check_batch_size(start.batch_size, len(images))
+    warn_of_large_batch(start.batch_size, len(images), stacklevel=5)
     images = images.with_mean_weight_one()
     fitted_names = [name for name in vars(start) if name.endswith("_")]
     rng = check_random_state(start.random_state)
@@ -200,7 +209,7 @@ def walk_path(start, images, points):
     ):
         trainer = start._make_trainer(images, rng, continues=False)
         plan = make_plan(start, images.image_shape, trainer.module)
-        refine_iter = _refine_epochs(plan, len(points))
+        refine_iter = _refine_epochs(plan, n_points or len(points))
         progress.reset(plan.max_iter // 2 + len(points) * (1 + refine_iter))
         values = [value for point in points for value in point.values()]
         path = train_path(trainer, images, plan, values, refine_iter, progress)

@@ -1,5 +1,7 @@
 """A classifier that chooses its own sparsity by cross-validation."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from itertools import chain
@@ -13,16 +15,16 @@ from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._classifier import SparseCurveCNNClassifier
 from sparsecnn._distributed import gathered
-from sparsecnn._validation import all_or_nothing, check_batch_size
+from sparsecnn._validation import all_or_nothing
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
-from sparsecnn.model_selection._path import path_start, target_sparsities, walk_path
+from sparsecnn.model_selection._path import path_start, reach_points, target_sparsities, walk_path
 
 _TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
 
@@ -31,12 +33,14 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
     """Classify curve images with a network as sparse as its accuracy allows, found by cross-validation.
 
     On each fold one path is trained from dense to very sparse (see `sparsity_path`). The sparsest point whose
-    mean score is within one standard error of the best is then fitted anew to all images.
+    mean score is within one standard error of the best is chosen, and the same path is trained on all images,
+    up to that point.
 
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, default=None
-        What to fit; its `lam` and `target_sparsity` are not used. None is ``SparseCurveCNNClassifier()``.
+        What to fit; its `lam`, `target_sparsity` and `early_stopping` are not used. None is
+        ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=20
         Points of the path: how many, or the wanted fractions of zeros, ascending, from 0 to below 1.
     cv : int, splitter or iterable of splits, default=None
@@ -50,7 +54,7 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
     Attributes
     ----------
     best_estimator_ : SparseCurveCNNClassifier
-        Fitted to all images at the chosen sparsity. `predict` and the other methods are its own.
+        That point of the path on all images. `predict` and the other methods are its own.
     best_params_ : dict
         ``{"target_sparsity": ...}``, the choice.
     best_index_ : int
@@ -118,7 +122,7 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
-        """Cross-validate a path, choose a sparsity, and fit it to all images.
+        """Cross-validate a path, choose a sparsity, and walk the path to it on all images.
 
         Parameters
         ----------
@@ -142,15 +146,15 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         -----
         GroupLeakWarning
             If `cv` is a splitter or a list of splits that has a group on both sides.
+        TrainingInterruptedWarning
+            If the path on all images was interrupted from the keyboard; its last finished point is kept.
         """
         estimator = path_start(self.estimator)
-        images, known_groups = estimator._check_training_data(X, y, None, groups, reset=True)
+        images, _ = estimator._check_training_data(X, y, None, groups, reset=True)
         points = target_sparsities(estimator, images, self.sparsities)
-        estimator._split_validation(images, known_groups, check_random_state(0))  # fails now or never
         X, y = indexable(X, column_or_1d(y))
         folds = self._folds(X, y, groups)
         warn_of_shared_groups(folds, groups, stacklevel=4)
-        check_batch_size(estimator.batch_size, min(len(train) for train, _ in folds))
         scorer = check_scoring(estimator, self.scoring)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_path)(estimator, scorer, points, X, y, train, test) for train, test in folds
@@ -164,7 +168,8 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
             self.best_index_ = sparsest_within_one_se(self.cv_results_, accuracy="score")
             self.best_params_ = self.cv_results_["params"][self.best_index_]
             self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
-            self.best_estimator_ = clone(estimator).set_params(**self.best_params_).fit(X, y, groups=groups)
+            chosen = self.cv_results_["params"][: self.best_index_ + 1]
+            self.best_estimator_ = reach_points(estimator, images, chosen, len(points), stacklevel=4)[-1]
             for name in _TAKEN_OVER:
                 if hasattr(self.best_estimator_, name):
                     setattr(self, name, getattr(self.best_estimator_, name))

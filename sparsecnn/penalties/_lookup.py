@@ -37,8 +37,10 @@ def get_penalty(penalty: Any) -> Any:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"penalty must be one of {sorted(PENALTIES)}, got {penalty!r}.{hint}")
         return PENALTIES[penalty]()
+    if isinstance(penalty, type):
+        raise ValueError(f"penalty must be a name or an object, got the class {penalty.__name__}: call it.")
     for method in ("value", "prox"):
-        if isinstance(penalty, type) or not callable(getattr(penalty, method, None)):
+        if not callable(getattr(penalty, method, None)):
             raise ValueError(
                 f"penalty must be one of {sorted(PENALTIES)} or an object with value(w) and prox(w, step), "
                 f"got {penalty!r}."
