@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from sklearn.metrics import zero_one_loss
 from torch import nn
-from torch.nn.functional import max_pool2d
 
 from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn._network import max_pool
 
 NETWORKS = Path(__file__).parent / "networks"
 HELD_OUT = 5000
@@ -67,8 +67,8 @@ class LeNet5(nn.Module):
         self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
 
     def forward(self, x):
-        x = max_pool2d(self.conv1(x), 2).relu()
-        x = max_pool2d(self.conv2(x), 2).relu()
+        x = max_pool(self.conv1(x)).relu()
+        x = max_pool(self.conv2(x)).relu()
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 
