@@ -91,8 +91,8 @@ def test_block_within_a_block_counts_once(four_threads):
 
 
 def test_threads_are_put_back_after_a_failed_fit(four_threads, stripes):
-    with pytest.raises(ValueError, match="batch_size"):
-        quick(batch_size=1000).fit(*stripes)
+    with pytest.raises(ValueError, match="diverged"):
+        quick(learning_rate_init=1e30, solver="sgd").fit(*stripes)
     assert torch.get_num_threads() == 4
 
 

@@ -38,7 +38,10 @@ def get_penalty(penalty: Any) -> Any:
             raise ValueError(f"penalty must be one of {sorted(PENALTIES)}, got {penalty!r}.{hint}")
         return PENALTIES[penalty]()
     if isinstance(penalty, type):
-        raise ValueError(f"penalty must be a name or an object, got the class {penalty.__name__}: call it.")
+        raise ValueError(
+            f"penalty must be a name or an object with value(w) and prox(w, step), got the class "
+            f"{penalty.__name__}: call it."
+        )
     for method in ("value", "prox"):
         if not callable(getattr(penalty, method, None)):
             raise ValueError(
