@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._batches import Images, bounded_batches
-from sparsecnn._classifier import SparseCurveCNNClassifier
 
 
 def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
@@ -56,12 +55,12 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     (2, 32, 32)
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(estimator, SparseCurveCNNClassifier):
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "module_"):
         raise ValueError(
             f"estimator must be a fitted SparseCurveCNNClassifier, or a search for one, got {estimator!r}. "
             "Of a pipeline, give the last step, and as X what the steps before it return."
         )
-    check_is_fitted(estimator)
     if n_steps < 1:
         raise ValueError(f"n_steps must be at least 1, got {n_steps!r}.")
     if len(estimator.classes_) != 2:

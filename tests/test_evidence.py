@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -51,6 +52,13 @@ def test_evidence_of_a_search_is_that_of_its_best_network(dots):
     search = GridSearchCV(classifier, {"max_iter": [1]}, cv=2).fit(images, np.arange(len(images)) % 2)
     np.testing.assert_array_equal(
         evidence_map(search, images[:2]), evidence_map(search.best_estimator_, images[:2])
+    )
+
+
+def test_evidence_of_a_frozen_classifier_is_its_own(dots):
+    classifier, images, _ = dots
+    np.testing.assert_array_equal(
+        evidence_map(FrozenEstimator(classifier), images[:2]), evidence_map(classifier, images[:2])
     )
 
 
