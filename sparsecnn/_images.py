@@ -4,9 +4,8 @@ import math
 from numbers import Integral
 
 import numpy as np
-from PIL import Image
 
-from sparsecnn._pages import is_file
+from sparsecnn._pages import is_file_or_image
 
 
 def flatten_images(X, image_shape=None, name="image_shape"):
@@ -55,7 +54,7 @@ def flatten_images(X, image_shape=None, name="image_shape"):
 def _refuse_files(X):
     """Raise ValueError if X is a list of image files, or of opened ones, rather than of pixels."""
     first = next(iter(X), None) if isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1 else None
-    if first is not None and (is_file(first) or isinstance(first, Image.Image)):
+    if is_file_or_image(first):
         raise ValueError(
             f"X must hold pixels, but holds a {type(first).__name__} for each image: CurveImageTransformer "
             "turns files into pixels."

@@ -16,6 +16,11 @@ def is_file(source):
     return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
 
 
+def is_file_or_image(source):
+    """Return whether the source is a file (see `is_file`), or an image that Pillow has opened."""
+    return is_file(source) or isinstance(source, Image.Image)
+
+
 def read_page(source, side):
     """Return an image's brightness, upright: from 0 (black) to 1 (white) as float32, or to 255 as uint8.
 

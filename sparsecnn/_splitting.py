@@ -61,8 +61,9 @@ def _split_groups(y, groups, fraction, rng):
     n_splits = min(max(2, round(1 / fraction)), n_groups)
     splitter = StratifiedGroupKFold(n_splits=n_splits, shuffle=True, random_state=rng)
     folds = list(splitter.split(y, y, groups))
-    complete = [fold for fold in folds if all(len(np.unique(y[side])) == len(np.unique(y)) for side in fold)]
+    n_classes = len(np.unique(y))
+    folds = [fold for fold in folds if all(len(np.unique(y[side])) == n_classes for side in fold)] or folds
     # The splitter deals out the largest groups first, so its first fold is no random one.
-    distance = np.array([abs(len(validation) / len(y) - fraction) for _, validation in complete or folds])
+    distance = np.array([abs(len(validation) / len(y) - fraction) for _, validation in folds])
     near = np.flatnonzero(distance <= max(distance.min(), fraction / 2))
-    return (complete or folds)[rng.choice(near)]
+    return folds[rng.choice(near)]

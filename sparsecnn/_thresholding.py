@@ -68,16 +68,15 @@ def _bisect_step(penalty, weights):
     """Return the least step whose proximal map zeroes the last of `weights`."""
     low, high = 1e-60, 1.0
     try:
-        penalty.prox(weights, high)
+        while penalty.prox(weights, high)[-1] != 0:
+            high *= 16
+            if high > 1e36:
+                raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
     except (IndexError, RuntimeError) as error:
         raise ValueError(
             f"{penalty!r} needs to see whole layers, so λ cannot be found from their weights one by one: "
             f"give lam, or the penalty a method step_to_zero(magnitude). ({error})"
         ) from error
-    while penalty.prox(weights, high)[-1] != 0:
-        high *= 16
-        if high > 1e36:
-            raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
     while high / low > 1 + 1e-12:
         middle = math.sqrt(low * high)
         if penalty.prox(weights, middle)[-1] != 0:

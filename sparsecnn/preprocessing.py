@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
 from sparsecnn._ink import draw_ink
 from sparsecnn._page_shape import shape_of_pages
-from sparsecnn._pages import is_file, read_page
+from sparsecnn._pages import is_file, is_file_or_image, read_page
 from sparsecnn._unsteadiness import fineness, weigh_by_unsteadiness
 
 __all__ = ["CurveImageTransformer", "shape_of_pages"]
@@ -245,7 +245,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, reset):
         """Return X as a sequence of images; with `reset`, remember the shape of images made of numbers."""
-        if isinstance(X, Iterator) or is_file(X) or isinstance(X, Image.Image):
+        if isinstance(X, Iterator) or is_file_or_image(X):
             raise ValueError(
                 f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
             )
@@ -292,7 +292,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
 
 def _is_image(source):
-    return is_file(source) or isinstance(source, Image.Image) or np.ndim(source) > 1
+    return is_file_or_image(source) or np.ndim(source) > 1
 
 
 def _column_of_files(X):

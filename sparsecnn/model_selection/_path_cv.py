@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._classifier import SparseCurveCNNClassifier
 from sparsecnn._distributed import gathered
+from sparsecnn._prediction import PredictionMixin
 from sparsecnn._validation import all_or_nothing
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
@@ -29,7 +30,7 @@ from sparsecnn.model_selection._path import path_start, reach_points, target_spa
 _TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
 
 
-class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classify curve images with a network as sparse as its accuracy allows, found by cross-validation.
 
     On each fold one path is trained from dense to very sparse (see `sparsity_path`). The sparsest point whose
@@ -190,57 +191,8 @@ class SparseCurveCNNClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseEstima
         fitted = self._fitted()
         return self.scorer_(fitted, X, y)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-
-        Returns
-        -------
-        labels : ndarray of shape (n,)
-        """
-        return self._fitted().predict(X)
-
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-
-        Returns
-        -------
-        probability : ndarray of shape (n, n_classes)
-        """
-        return self._fitted().predict_proba(X)
-
-    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-
-        Returns
-        -------
-        log_probability : ndarray of shape (n, n_classes)
-        """
-        return self._fitted().predict_log_proba(X)
-
-    def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Return the scores of X: of the second class over the first, or of each of several classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-
-        Returns
-        -------
-        scores : ndarray of shape (n,) for two classes, else (n, n_classes)
-        """
-        return self._fitted().decision_function(X)
+    def _scores(self, X, finish=np.asarray):
+        return self._fitted()._scores(X, finish)
 
     def _fitted(self):
         check_is_fitted(self)

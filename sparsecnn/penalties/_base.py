@@ -83,6 +83,45 @@ class Penalty(BaseEstimator, abc.ABC):
         raise ValueError(f"{type(self).__name__} needs a finite {wanted}, got {name}={value!r}.")
 
 
+class ClosedFormPenalty(Penalty):
+    """A penalty that tells which step zeroes a weight, so that λ for a target sparsity is found at once."""
+
+    @abc.abstractmethod
+    def step_to_zero(self, magnitude: float) -> float:
+        """Return the least step whose proximal map zeroes a weight.
+
+        Parameters
+        ----------
+        magnitude : float
+            Of the weight.
+
+        Returns
+        -------
+        step : float
+        """
+
+
+class StepPenalty(Penalty):
+    """A penalty whose shape depends on the step."""
+
+    follows_step = True
+
+    @abc.abstractmethod
+    def value(self, w: Tensor, step: float = 1.0) -> Tensor:
+        """Return the sum of P over all weights, as a scalar tensor of w's dtype.
+
+        Parameters
+        ----------
+        w : Tensor of any shape, device and floating dtype
+        step : float, default=1.0
+            λ/β.
+
+        Returns
+        -------
+        value : Tensor of no dimension
+        """
+
+
 def check_step(step):
     """Return `step` as a float, or raise ValueError unless it is finite and at least 0."""
     step = float(step)

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softshrink
 
-from sparsecnn.penalties._base import Penalty, keep_if_better
+from sparsecnn.penalties._base import Penalty, StepPenalty, keep_if_better
 
 __all__ = ["MCP", "SCAD", "CappedL1", "Log"]
 
 
-class SCAD(Penalty, name="scad"):
+class SCAD(StepPenalty, name="scad"):
     """Smoothly clipped absolute deviation: ℓ1 near zero, constant for large weights.
 
     Parameters
@@ -36,24 +36,10 @@ class SCAD(Penalty, name="scad"):
     tensor([-2.0000,  0.0000,  1.2941])
     """
 
-    follows_step = True
-
     def __init__(self, a: float = 3.7):
         self.a = a
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
-        """Return the sum of P over all weights, whose shape depends on the step.
-
-        Parameters
-        ----------
-        w : Tensor of any shape, device and floating dtype
-        step : float, default=1.0
-            λ/β.
-
-        Returns
-        -------
-        value : Tensor of no dimension
-        """
         a, x = self._check_parameter("a", 2), w.abs()
         middle = (2 * a * x - x.square() / step - step) / (2 * (a - 1))
         flat = step * (a + 1) / 2
@@ -66,7 +52,7 @@ class SCAD(Penalty, name="scad"):
         return torch.where(magnitude <= 2 * step, softshrink(magnitude, step), large)
 
 
-class MCP(Penalty, name="mcp"):
+class MCP(StepPenalty, name="mcp"):
     """Minimax concave penalty: the least concave one that shrinks no weight over ``gamma·step``.
 
     Parameters
@@ -92,24 +78,10 @@ class MCP(Penalty, name="mcp"):
     tensor([-2.0000,  0.0000,  1.0500])
     """
 
-    follows_step = True
-
     def __init__(self, gamma: float = 3.0):
         self.gamma = gamma
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
-        """Return the sum of P over all weights, whose shape depends on the step.
-
-        Parameters
-        ----------
-        w : Tensor of any shape, device and floating dtype
-        step : float, default=1.0
-            λ/β.
-
-        Returns
-        -------
-        value : Tensor of no dimension
-        """
         gamma, x = self._check_parameter("gamma", 1), w.abs()
         curved = x - x.square() / (2 * gamma * step)
         return torch.where(x < gamma * step, curved, gamma * step / 2).sum()

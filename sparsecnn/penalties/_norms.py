@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink, softshrink
 
-from sparsecnn.penalties._base import Penalty, check_step
+from sparsecnn.penalties._base import ClosedFormPenalty, Penalty, check_step
 
 __all__ = ["L0", "L1", "L1MinusL2", "LHalf", "TransformedL1"]
 
 
-class L0(Penalty, name="l0"):
+class L0(ClosedFormPenalty, name="l0"):
     """Number of non-zero weights: the penalty that does not shrink what survives.
 
     Notes
@@ -38,21 +38,10 @@ class L0(Penalty, name="l0"):
         return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step whose proximal map zeroes a weight.
-
-        Parameters
-        ----------
-        magnitude : float
-            Of the weight.
-
-        Returns
-        -------
-        step : float
-        """
         return magnitude**2 / 2
 
 
-class L1(Penalty, name="l1"):
+class L1(ClosedFormPenalty, name="l1"):
     """Sum of magnitudes: the convex penalty, which shrinks every survivor by the same amount.
 
     Notes
@@ -75,21 +64,10 @@ class L1(Penalty, name="l1"):
         return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max)).add_(0.0)
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step whose proximal map zeroes a weight.
-
-        Parameters
-        ----------
-        magnitude : float
-            Of the weight.
-
-        Returns
-        -------
-        step : float
-        """
         return magnitude
 
 
-class TransformedL1(Penalty, name="tl1"):
+class TransformedL1(ClosedFormPenalty, name="tl1"):
     """Transformed ℓ1: between ℓ0 (small `a`) and ℓ1 (large `a`).
 
     Parameters
@@ -145,24 +123,13 @@ class TransformedL1(Penalty, name="tl1"):
         return math.sqrt(2 * step * (a + 1)) - a / 2
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step whose proximal map zeroes a weight.
-
-        Parameters
-        ----------
-        magnitude : float
-            Of the weight.
-
-        Returns
-        -------
-        step : float
-        """
         a = self._check_parameter("a", 0)
         if magnitude <= a / 2:
             return magnitude * a / (a + 1)
         return (magnitude + a / 2) ** 2 / (2 * (a + 1))
 
 
-class LHalf(Penalty, name="l_half"):
+class LHalf(ClosedFormPenalty, name="l_half"):
     """Sum of the square roots of magnitudes: between ℓ0 and ℓ1, with nothing to choose.
 
     Notes
@@ -193,17 +160,6 @@ class LHalf(Penalty, name="l_half"):
         return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
 
     def step_to_zero(self, magnitude: float) -> float:
-        """Return the least step whose proximal map zeroes a weight.
-
-        Parameters
-        ----------
-        magnitude : float
-            Of the weight.
-
-        Returns
-        -------
-        step : float
-        """
         return (2 / 3 * magnitude) ** 1.5
 
 
