@@ -20,8 +20,8 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torch.optim.swa_utils import AveragedModel
 
 from sparsecnn import RVSM
-from sparsecnn._augment import augment
-from sparsecnn._device import autocast_for
+from sparsecnn._compute import autocast_for
+from sparsecnn._training.augment import augment
 from sparsecnn.penalties import get_penalty
 
 N_IMAGES = 5000

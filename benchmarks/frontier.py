@@ -24,9 +24,9 @@ from torch.nn.utils import prune
 from words import split_words
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn._augment import augment
-from sparsecnn._device import autocast_for
+from sparsecnn._compute import autocast_for
 from sparsecnn._network import CurveCNN
+from sparsecnn._training.augment import augment
 from sparsecnn.inspection import SparsityPathDisplay
 from sparsecnn.model_selection import sparsity_path
 

@@ -1,6 +1,6 @@
 """Sparse curve CNNs: convolutional networks trained to be sparse, as scikit-learn estimators."""
 
-from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNNClassifier
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
 from sparsecnn.preprocessing import CurveImageTransformer
 from sparsecnn.rvsm import RVSM

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.datasets._shaky_drawings import DRAWING_KINDS
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn._thresholding import lam_for_sparsity
-from sparsecnn.penalties import get_penalty
+from sparsecnn.penalties import get_penalty, lam_for_sparsity
 
 __all__ = ["RVSM"]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sparsecnn import _augment
-from sparsecnn._augment import augment
+from sparsecnn._training.augment import augment
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn._building import make_plan
+from sparsecnn._training.build import make_plan
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
 from sparsecnn.penalties import PENALTIES, TransformedL1
 

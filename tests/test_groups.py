@@ -15,7 +15,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
-from sparsecnn._splitting import train_validation_split
+from sparsecnn._training.validation_split import train_validation_split
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning
 from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_groups

@@ -11,8 +11,8 @@ from conftest import make_stripes
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn._batches import Images, predict
-from sparsecnn._device import autocast_for
+from sparsecnn._compute import autocast_for
+from sparsecnn._training.images import Images, predict
 
 SIDE = 32
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from torch import nn
 
 from sparsecnn import RVSM, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
-from sparsecnn._training import Trainer
+from sparsecnn._training.trainer import Trainer
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
 from sparsecnn.inspection import SparsityPathDisplay
 from sparsecnn.model_selection import _path_cv, sparsity_path

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn._threads import shared_threads, take_share
+from sparsecnn._compute import shared_threads, take_share
 
 
 def quick(**params):

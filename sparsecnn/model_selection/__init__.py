@@ -2,8 +2,8 @@
 
 from sparsecnn.model_selection._choice import sparsest_within_one_se, sparsity_scorer
 from sparsecnn.model_selection._groups import average_by_group, bootstrap_groups, check_groups
-from sparsecnn.model_selection._path import SparsityPath, sparsity_path
-from sparsecnn.model_selection._path_cv import SparseCurveCNNClassifierCV
+from sparsecnn.model_selection._search import SparseCurveCNNClassifierCV
+from sparsecnn.model_selection._sparsity_path import SparsityPath, sparsity_path
 
 __all__ = [
     "SparseCurveCNNClassifierCV",

@@ -5,10 +5,10 @@ minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it. T
 a shape that depends on the step, which ``value(w, step)`` then takes too.
 """
 
-from sparsecnn._thresholding import lam_for_sparsity
 from sparsecnn.penalties import _concave, _lookup, _norms
 from sparsecnn.penalties._base import PENALTIES, Penalty
 from sparsecnn.penalties._concave import *
+from sparsecnn.penalties._lam_for_sparsity import lam_for_sparsity
 from sparsecnn.penalties._lookup import *
 from sparsecnn.penalties._norms import *
 

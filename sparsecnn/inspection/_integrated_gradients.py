@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._batches import Images, bounded_batches
+from sparsecnn._training.images import Images, bounded_batches
 
 
 def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:

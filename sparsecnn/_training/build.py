@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch.nn.parameter import is_lazy
 
-from sparsecnn._device import autocast_for
+from sparsecnn._compute import autocast_for, drawing_first_weights
+from sparsecnn._estimator.validation import check_channels, check_module
 from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
-from sparsecnn._random import drawing_first_weights
-from sparsecnn._training import Plan, Trainer
-from sparsecnn._validation import check_channels, check_module
+from sparsecnn._training.plan import Plan
+from sparsecnn._training.trainer import Trainer
 from sparsecnn.rvsm import RVSM
 
 AUTO_BATCH = 64

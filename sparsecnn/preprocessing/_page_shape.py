@@ -8,7 +8,7 @@ from numbers import Integral
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from sparsecnn._pages import orientation
+from sparsecnn.preprocessing._pages import orientation
 
 WIDEST = 8  # times as long as high, at most
 

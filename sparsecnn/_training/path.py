@@ -4,7 +4,7 @@ import copy
 import itertools
 from dataclasses import replace
 
-from sparsecnn._training import show_progress
+from sparsecnn._training.trainer import show_progress
 
 
 def train_path(trainer, images, plan, points, refine_iter, progress=None):

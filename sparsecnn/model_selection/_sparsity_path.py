@@ -13,14 +13,13 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sparsecnn._batches import Images
-from sparsecnn._building import make_plan
-from sparsecnn._classifier import SparseCurveCNNClassifier
+from sparsecnn._compute import seeded_torch, shared_threads
+from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator.validation import check_target, warn_of_large_batch
 from sparsecnn._network import penalized_weights
-from sparsecnn._path import train_path
-from sparsecnn._random import seeded_torch
-from sparsecnn._threads import shared_threads
-from sparsecnn._validation import check_target, warn_of_large_batch
+from sparsecnn._training.build import make_plan
+from sparsecnn._training.images import Images
+from sparsecnn._training.path import train_path
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # A path takes at most so many times the epochs of one fit, if these are enough for its points.

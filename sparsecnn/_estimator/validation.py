@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from sparsecnn._images import infer_image_shape
+from sparsecnn._image_shape import infer_image_shape
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
 OTHER_SCALE = 100  # times as large, or as small: bytes taken for fractions are 255 times as large

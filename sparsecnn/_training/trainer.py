@@ -10,65 +10,25 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
-from sparsecnn._augment import augment
-from sparsecnn._batches import best_class, naming_batch_size, predict, shuffled_batches
-from sparsecnn._distributed import average_norms, gathered, n_processes, parallel, totals
-from sparsecnn._memory import keep_freed_memory
+from sparsecnn._compute import (
+    average_norms,
+    gathered,
+    keep_freed_memory,
+    n_processes,
+    parallel,
+    take_share,
+    totals,
+)
 from sparsecnn._network import set_image_weight, zero_fraction
-from sparsecnn._threads import take_share
+from sparsecnn._training.augment import augment
+from sparsecnn._training.best import Best
+from sparsecnn._training.images import best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 # Batches between two looks at whether training diverged.
 CHECK_INTERVAL = 16
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A training run, in epochs: `max_iter` of splitting, then `refine_iter` on the fixed support."""
-
-    max_iter: int
-    refine_iter: int
-    batch_size: int
-    learning_rate_init: float
-    lam: float | None
-    target_sparsity: float | None = None
-    decay: bool = True
-    augment: bool | float | str = False
-    n_iter_no_change: int = 10
-    tol: float = 1e-4
-
-    @property
-    def n_epochs(self):
-        """Epochs of both phases."""
-        return self.max_iter + self.refine_iter
-
-    def learning_rate(self, epoch):
-        """Return the learning rate after `epoch` epochs, which may be a fraction: half a cosine down to 0."""
-        if not self.decay:
-            return self.learning_rate_init
-        return self.learning_rate_init * (1 + math.cos(math.pi * epoch / self.n_epochs)) / 2
-
-    def lam_at(self, epoch, lam_start):
-        """Return λ after `epoch` epochs: from `lam_start` to `lam` over the first half of `max_iter`.
-
-        Quadratic, so that the threshold √(2λ/β) of ℓ0 grows evenly.
-        """
-        return lam_start + (self.lam - lam_start) * self._ramp(epoch) ** 2
-
-    def sparsity_at(self, epoch, sparsity_start):
-        """Return the sparsity to ask for after `epoch` epochs: on a cubic curve to `target_sparsity`."""
-        left = (1 - self._ramp(epoch)) ** 3
-        return self.target_sparsity + (sparsity_start - self.target_sparsity) * left
-
-    def lam_is_final(self, epoch):
-        """Return whether λ has reached its final value."""
-        return epoch >= self.max_iter // 2
-
-    def _ramp(self, epoch):
-        """Return how far λ has been brought in after `epoch` epochs, from 0 to 1."""
-        return min(1.0, epoch / max(1, self.max_iter // 2))
 
 
 @dataclass
@@ -115,7 +75,7 @@ class Trainer:
             For early stopping: the best network of these is restored.
         progress : tqdm, default=None
         """
-        kept = _Best(plan)
+        kept = Best(plan)
         try:
             self._run_phase(images, plan, plan.max_iter, validation, kept, progress)
             self.module.load_state_dict(kept.state)
@@ -247,36 +207,6 @@ class Trainer:
             update_bn(inputs(), self.module)
         set_image_weight(self.module, None)
         average_norms(self.module)
-
-
-class _Best:
-    """The network to keep: the last one, or with validation scores the best since λ was final."""
-
-    def __init__(self, plan):
-        self.plan = plan
-        self.state = None
-        self.score = -math.inf
-        self.n_offered = 0
-        self.begin_phase()
-
-    def begin_phase(self):
-        self.n_no_change = 0
-
-    @property
-    def stale(self):
-        return self.n_no_change >= self.plan.n_iter_no_change
-
-    def offer(self, state, score, settled, epoch, lam):
-        """Keep the state of a finished epoch if it is due, and count the epochs without a better score."""
-        # Of equal networks the later is the sparser, or the better refined.
-        kept = score is None or not settled or score >= self.score
-        if score is not None and settled:
-            improved = score > self.score + self.plan.tol
-            self.n_no_change = 0 if improved else self.n_no_change + 1
-            self.score = max(self.score, score)
-        if kept:
-            self.state, self.epoch, self.lam = state, epoch, lam
-        self.n_offered += 1
 
 
 def show_progress(progress, history):

@@ -18,13 +18,18 @@ from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
-from sparsecnn._images import check_image_shape, flatten_images, infer_image_shape
-from sparsecnn._ink import draw_ink
-from sparsecnn._page_shape import shape_of_pages
-from sparsecnn._pages import is_file, is_file_or_image, read_page
-from sparsecnn._unsteadiness import fineness, weigh_by_unsteadiness
+from sparsecnn._image_shape import (
+    check_image_shape,
+    flatten_images,
+    infer_image_shape,
+    is_file,
+    is_file_or_image,
+)
+from sparsecnn.preprocessing._ink import draw_ink
+from sparsecnn.preprocessing._pages import read_page
+from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
 
-__all__ = ["CurveImageTransformer", "shape_of_pages"]
+__all__ = ["CurveImageTransformer"]
 
 SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._evidence import evidence_map
+from sparsecnn.inspection._integrated_gradients import evidence_map
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath
 from sparsecnn.model_selection._choice import standard_errors
 

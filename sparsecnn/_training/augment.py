@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
-from sparsecnn._random import own_generator
+from sparsecnn._compute import own_generator
 
 ROTATION = math.radians(10)
 SHIFT = 0.08  # of the side of the image

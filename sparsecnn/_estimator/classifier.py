@@ -15,13 +15,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from tqdm.auto import tqdm
 
-from sparsecnn._building import SOLVERS, make_plan
-from sparsecnn._distributed import naming_lost_process, process_rank
-from sparsecnn._fitting import FittingMixin
-from sparsecnn._prediction import PredictionMixin
-from sparsecnn._random import seeded_torch
-from sparsecnn._threads import shared_threads
-from sparsecnn._validation import all_or_nothing, warn_of_large_batch
+from sparsecnn._compute import naming_lost_process, process_rank, seeded_torch, shared_threads
+from sparsecnn._estimator.prediction import PredictionMixin
+from sparsecnn._estimator.training_data import FittingMixin
+from sparsecnn._estimator.validation import all_or_nothing, warn_of_large_batch
+from sparsecnn._training.build import SOLVERS, make_plan
 
 
 class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, BaseEstimator):

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sparsecnn._distributed import totals
-from sparsecnn._memory import keep_freed_memory
+from sparsecnn._compute import keep_freed_memory, totals
 
 # Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
 PREDICT_PIXELS_CPU = 2**18

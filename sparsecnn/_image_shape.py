@@ -1,11 +1,11 @@
 """How images lie in arrays: shapes shared by the classifier and the transformer."""
 
 import math
+import os
 from numbers import Integral
 
 import numpy as np
-
-from sparsecnn._pages import is_file_or_image
+from PIL import Image
 
 
 def flatten_images(X, image_shape=None, name="image_shape"):
@@ -86,3 +86,13 @@ def check_image_shape(image_shape, name="image_shape"):
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(f"{name} must be two positive integers (height, width), got {image_shape!r}.")
     return int(sides[0]), int(sides[1])
+
+
+def is_file(source):
+    """Return whether the source of an image is a path, the bytes of a file or an open file."""
+    return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
+
+
+def is_file_or_image(source):
+    """Return whether the source is a file (see `is_file`), or an image that Pillow has opened."""
+    return is_file(source) or isinstance(source, Image.Image)

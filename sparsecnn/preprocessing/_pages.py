@@ -1,24 +1,15 @@
 """Pages of any format, from files or memory, as brightness: black is 0, white is 1, or 255 in bytes."""
 
 import io
-import os
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 from scipy import ndimage
 
+from sparsecnn._image_shape import is_file
+
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images
 SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
-
-
-def is_file(source):
-    """Return whether the source of an image is a path, the bytes of a file or an open file."""
-    return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
-
-
-def is_file_or_image(source):
-    """Return whether the source is a file (see `is_file`), or an image that Pillow has opened."""
-    return is_file(source) or isinstance(source, Image.Image)
 
 
 def read_page(source, side):

@@ -19,13 +19,13 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sparsecnn._classifier import SparseCurveCNNClassifier
-from sparsecnn._distributed import gathered
-from sparsecnn._prediction import PredictionMixin
-from sparsecnn._validation import all_or_nothing
+from sparsecnn._compute import gathered
+from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator.prediction import PredictionMixin
+from sparsecnn._estimator.validation import all_or_nothing
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
-from sparsecnn.model_selection._path import path_start, reach_points, target_sparsities, walk_path
+from sparsecnn.model_selection._sparsity_path import path_start, reach_points, target_sparsities, walk_path
 
 _TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
 

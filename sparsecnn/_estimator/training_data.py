@@ -4,16 +4,10 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sparsecnn._batches import Images
-from sparsecnn._building import make_trainer
-from sparsecnn._device import resolve_device
-from sparsecnn._distributed import all_classes, gathered, n_processes
-from sparsecnn._images import check_image_shape, flatten_images
-from sparsecnn._network import penalized_weights
-from sparsecnn._prediction import PIXEL_TYPES
-from sparsecnn._reporting import count_zeros, warn_of_dead_layers
-from sparsecnn._splitting import train_validation_split
-from sparsecnn._validation import (
+from sparsecnn._compute import all_classes, gathered, n_processes, resolve_device
+from sparsecnn._estimator.fitted import count_zeros, warn_of_dead_layers
+from sparsecnn._estimator.prediction import PIXEL_TYPES
+from sparsecnn._estimator.validation import (
     check_group_labels,
     check_target,
     class_codes,
@@ -21,6 +15,11 @@ from sparsecnn._validation import (
     image_weight,
     network_shape,
 )
+from sparsecnn._image_shape import check_image_shape, flatten_images
+from sparsecnn._network import penalized_weights
+from sparsecnn._training.build import make_trainer
+from sparsecnn._training.images import Images
+from sparsecnn._training.validation_split import train_validation_split
 
 # Parameters of a trainer that stay as they are while it trains.
 TRAINER_PARAMS = {

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsecnn._batches import Images, best_class, predict
-from sparsecnn._device import autocast_for, resolve_device
-from sparsecnn._images import flatten_images
-from sparsecnn._threads import shared
-from sparsecnn._validation import warn_of_other_scale
+from sparsecnn._compute import autocast_for, resolve_device, shared
+from sparsecnn._estimator.validation import warn_of_other_scale
+from sparsecnn._image_shape import flatten_images
+from sparsecnn._training.images import Images, best_class, predict
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 

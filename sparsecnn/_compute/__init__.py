@@ -1,0 +1,36 @@
+"""Device, precision, threads, memory, random numbers and processes: knows no image and no network."""
+
+from sparsecnn._compute.device import autocast_for, resolve_device
+from sparsecnn._compute.distributed import (
+    all_classes,
+    average_norms,
+    gathered,
+    n_processes,
+    naming_lost_process,
+    parallel,
+    process_rank,
+    totals,
+)
+from sparsecnn._compute.memory import keep_freed_memory
+from sparsecnn._compute.random import drawing_first_weights, own_generator, seeded_torch
+from sparsecnn._compute.threads import shared, shared_threads, take_share
+
+__all__ = [
+    "all_classes",
+    "autocast_for",
+    "average_norms",
+    "drawing_first_weights",
+    "gathered",
+    "keep_freed_memory",
+    "n_processes",
+    "naming_lost_process",
+    "own_generator",
+    "parallel",
+    "process_rank",
+    "resolve_device",
+    "seeded_torch",
+    "shared",
+    "shared_threads",
+    "take_share",
+    "totals",
+]

@@ -1,0 +1,15 @@
+"""The curve CNN, its batch normalisation, and which weights of a network can be sparse."""
+
+from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
+from sparsecnn._network.curve_cnn import CurveCNN, max_pool
+from sparsecnn._network.weights import layer_weights, penalized_weights, zero_fraction
+
+__all__ = [
+    "CurveCNN",
+    "WeightedBatchNorm2d",
+    "layer_weights",
+    "max_pool",
+    "penalized_weights",
+    "set_image_weight",
+    "zero_fraction",
+]

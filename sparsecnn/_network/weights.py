@@ -1,0 +1,61 @@
+"""Which weights of a network can be made sparse, and how many of them are zero."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+def layer_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of all convolutions and fully connected layers, by layer name, as registered.
+
+    A weight that layers share is the first one's, and one that is computed from others is left out.
+    """
+    weights = {name: layer.weight for name, layer in _layers(module, LAYERS).items()}
+    return _distinct({name: w for name, w in weights.items() if isinstance(w, nn.Parameter)})
+
+
+def _layers(module, kinds):
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
+
+
+def _distinct(weights):
+    first = {id(w): name for name, w in reversed(weights.items())}
+    return {name: w for name, w in weights.items() if first[id(w)] == name}
+
+
+def zero_fraction(weights: Iterable[Tensor]) -> float:
+    """Return the fraction of all the weights that are exactly zero; 0 of none."""
+    sizes = [(int(torch.count_nonzero(w)), w.numel()) for w in weights]
+    n_nonzero, n_weights = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    return 1 - n_nonzero / n_weights if n_weights else 0.0
+
+
+def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
+    """Return the weights to make sparse, by layer name: of the last fully connected layer, or of all layers.
+
+    Raises
+    ------
+    ValueError
+        If the network has no such layer, or its weight is no parameter.
+    """
+    fc_only = penalized == "fc"
+    weights = {
+        name: layer.weight for name, layer in _layers(module, nn.Linear if fc_only else LAYERS).items()
+    }
+    if not weights:
+        kind = "Linear layer" if fc_only else "Linear or convolutional layer"
+        raise ValueError(
+            f"penalized={penalized!r} needs a module with a {kind}, but {type(module).__name__} has none."
+        )
+    if fc_only:
+        weights = dict(list(weights.items())[-1:])
+    for name, weight in weights.items():
+        if not isinstance(weight, nn.Parameter):
+            raise ValueError(
+                f"The weight of layer {name!r} is computed from other parameters, as by weight "
+                "normalisation, so it cannot be made sparse: remove the parametrization."
+            )
+    return _distinct(weights)

@@ -1,0 +1,1 @@
+"""Training a network by RVSM: from parameters and images to sparse weights."""
