@@ -1,67 +1,100 @@
 """How images lie in arrays: shapes shared by the classifier and the transformer."""
 
+from __future__ import annotations
+
 import math
 import os
+import re
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+_PIXEL_NAME = re.compile("pixel_(0|[1-9][0-9]*)_(0|[1-9][0-9]*)")
 
-def flatten_images(X, image_shape=None, name="image_shape"):
-    """Return X as rows of pixels, and the shape of one image where X or the caller gives it.
 
-    A 3-D array of images becomes 2-D; anything else is returned untouched, so that data
-    frames keep their column names.
+def flatten_images(
+    X: Any, image_shape: tuple[int, int] | None = None, name: str = "image_shape"
+) -> tuple[Any, tuple[int, int] | None]:
+    """Return X as rows of pixels, and the shape of one image if X or the caller gives it.
+
+    A 3-D array, or a list or tuple of 2-D arrays, becomes a 2-D array. Anything else is returned
+    unchanged, so that data frames keep their column names.
 
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
+        Images. The column names of a data frame may give their shape, see `shape_from_names`.
     image_shape : tuple of two ints, default=None
         (height, width), if the caller knows it.
     name : str, default="image_shape"
-        What errors call it.
+        Name of the argument `image_shape` in error messages.
 
     Returns
     -------
     X : array-like of shape (n, pixels)
-    image_shape : tuple of two ints, or None where neither X nor the caller gives it
+        The same images, one per row.
+    image_shape : tuple of two ints or None
+        None if neither X nor the caller gives it.
 
     Raises
     ------
     ValueError
-        If `image_shape` is no pair of positive integers, or not the shape of X's images, or X holds files or
-        has four axes.
+        If `image_shape` is not a pair of positive integers or not the shape of the images in X; if X is a
+        path, holds files, has four axes, or holds 2-D arrays of different shapes.
     """
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, name)
     _refuse_files(X)
-    if isinstance(X, list) and X and np.ndim(X[0]) == 2:
-        X = np.asarray(X)
-    if getattr(X, "ndim", 2) == 4:
+    if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+        X = _stack_images(X)
+    n_dim = getattr(X, "ndim", 2)
+    if n_dim == 4:
         raise ValueError(
-            f"X must be of shape (n, pixels) or (n, height, width), got {X.shape}: CurveImageTransformer "
-            "turns images with channels into ink."
+            f"X must be of shape (n, pixels) or (n, height, width), got {tuple(X.shape)}; "
+            "CurveImageTransformer converts images with channels to ink."
         )
-    if getattr(X, "ndim", 2) != 3:
-        return X, image_shape
-    X = np.asarray(X)
-    if image_shape is not None and X.shape[1:] != image_shape:
-        raise ValueError(f"X holds images of shape {X.shape[1:]}, but {name}={image_shape}.")
-    return X.reshape(len(X), math.prod(X.shape[1:])), X.shape[1:]
+    shape = tuple(X.shape[1:]) if n_dim == 3 else shape_from_names(X)
+    if None not in (shape, image_shape) and shape != image_shape:
+        raise ValueError(f"X holds images of shape {shape}, but {name}={image_shape}.")
+    if n_dim == 3:
+        X = np.asarray(X)
+        X = X.reshape(len(X), math.prod(X.shape[1:]))
+    return X, shape or image_shape
 
 
-def _refuse_files(X):
-    """Raise ValueError if X is a list of image files, or of opened ones, rather than of pixels."""
+def _refuse_files(X: Any) -> None:
+    """Raise ValueError if X is a path, or a list of files or opened images instead of pixels."""
+    if isinstance(X, (str, os.PathLike)):
+        raise ValueError(
+            f"X must hold pixels, got the path {os.fspath(X)!r}; sparsecnn.datasets.load_drawings lists the "
+            "images of a folder, and CurveImageTransformer reads them."
+        )
     first = next(iter(X), None) if isinstance(X, (list, tuple)) or getattr(X, "ndim", 0) == 1 else None
     if is_file_or_image(first):
         raise ValueError(
-            f"X must hold pixels, but holds a {type(first).__name__} for each image: CurveImageTransformer "
-            "turns files into pixels."
+            f"X must hold pixels, but its images are of type {type(first).__name__}; CurveImageTransformer "
+            "reads files into pixels."
         )
 
 
-def infer_image_shape(n_features, image_shape=None, name="image_shape"):
+def _stack_images(images: Sequence[Any]) -> np.ndarray:
+    """Return images of one shape as one array, or raise ValueError."""
+    shapes = [np.shape(image) for image in images]
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"X must hold images of one shape, but X[{index}] is of shape {shape} and X[0] of shape "
+                f"{shapes[0]}; CurveImageTransformer resizes images to one shape."
+            )
+    return np.asarray(images)
+
+
+def infer_image_shape(
+    n_features: int, image_shape: tuple[int, int] | None = None, name: str = "image_shape"
+) -> tuple[int, int]:
     """Return (height, width) of images of `n_features` pixels: as given, else a square, else one row.
 
     Raises
@@ -80,19 +113,86 @@ def infer_image_shape(n_features, image_shape=None, name="image_shape"):
     return image_shape
 
 
-def check_image_shape(image_shape, name="image_shape"):
-    """Return `image_shape` as a tuple of two ints, or raise ValueError."""
-    sides = tuple(image_shape) if np.ndim(image_shape) == 1 else ()
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+def pixel_names(image_shape: tuple[int, int]) -> list[str]:
+    """Return the column names of flat images: "pixel_0_0", "pixel_0_1", ..., by row and column."""
+    height, width = image_shape
+    return [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+
+
+def shape_from_names(X: Any) -> tuple[int, int] | None:
+    """Return the image shape that the columns of a data frame name, as `pixel_names` does.
+
+    Parameters
+    ----------
+    X : object
+        A data frame, or anything else.
+
+    Returns
+    -------
+    image_shape : tuple of two ints or None
+        (height, width). None if X has no such names, or lacks pixels of the image.
+
+    Raises
+    ------
+    ValueError
+        If all pixels of an image are there, but in another order.
+    """
+    names = list(getattr(X, "columns", ()))
+    pixels = [_PIXEL_NAME.fullmatch(name) for name in names if isinstance(name, str)]
+    indices = [(int(pixel[1]), int(pixel[2])) for pixel in pixels if pixel]
+    if not indices or len(indices) < len(names):
+        return None
+    height, width = (max(side) + 1 for side in zip(*indices, strict=True))
+    if height * width != len(names):
+        return None
+    if names != pixel_names((height, width)):
+        raise ValueError(
+            f"The columns of X name the pixels of images of shape {(height, width)}, but not in the order "
+            "pixel_0_0, pixel_0_1, ..., row by row."
+        )
+    return height, width
+
+
+def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int = 1) -> tuple[int, int]:
+    """Return `image_shape` as a tuple of two ints.
+
+    Parameters
+    ----------
+    image_shape : sequence of two ints
+        (height, width).
+    name : str, default="image_shape"
+        Name of the argument in error messages.
+    smallest : int, default=1
+        Least height and width.
+
+    Returns
+    -------
+    image_shape : tuple of two ints
+        (height, width).
+
+    Raises
+    ------
+    ValueError
+        If it is not a pair of integers, or one is below `smallest`.
+    """
+    pair = isinstance(image_shape, (Sequence, np.ndarray)) and len(image_shape) == 2
+    if not pair or not all(_is_integer(side) and side > 0 for side in image_shape):
         raise ValueError(f"{name} must be two positive integers (height, width), got {image_shape!r}.")
-    return int(sides[0]), int(sides[1])
+    height, width = (int(side) for side in image_shape)
+    if min(height, width) < smallest:
+        raise ValueError(f"{name} must be at least ({smallest}, {smallest}), got {(height, width)}.")
+    return height, width
 
 
-def is_file(source):
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_file(source: Any) -> bool:
     """Return whether the source of an image is a path, the bytes of a file or an open file."""
     return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
 
 
-def is_file_or_image(source):
+def is_file_or_image(source: Any) -> bool:
     """Return whether the source is a file (see `is_file`), or an image that Pillow has opened."""
     return is_file(source) or isinstance(source, Image.Image)
