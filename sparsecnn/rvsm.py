@@ -50,7 +50,7 @@ class RVSM(Optimizer):
 
     Attributes
     ----------
-    split : list of Tensor
+    split_params : list of Tensor
         The weights that are split.
     support_fixed : bool
         Whether zeros are held at zero (see `fix_support`).
@@ -114,8 +114,8 @@ class RVSM(Optimizer):
         super().__init__(base.param_groups, {})
         self.support_fixed = False
         self._n_steps = 0
-        self.split = list(params)
-        self.penalty = get_penalty(penalty) if self.split else penalty
+        self.split_params = list(params)
+        self.penalty = get_penalty(penalty) if self.split_params else penalty
         self._check_split()
         if (lam is None) == (target_sparsity is None):
             raise ValueError(
@@ -158,9 +158,9 @@ class RVSM(Optimizer):
         values = (lam,) if isinstance(lam, Real) else tuple(lam)
         if not all(0 <= value < math.inf for value in values):
             raise ValueError(f"lam must be finite and at least 0, got {lam!r}.")
-        if not isinstance(lam, Real) and len(values) != len(self.split):
+        if not isinstance(lam, Real) and len(values) != len(self.split_params):
             raise ValueError(
-                f"lam must be one number, or one for each of the {len(self.split)} tensors, got {lam!r}."
+                f"lam must be one number, or one for each of the {len(self.split_params)} tensors, got {lam!r}."
             )
         self._lam = float(lam) if isinstance(lam, Real) else tuple(float(value) for value in values)
 
@@ -189,7 +189,7 @@ class RVSM(Optimizer):
     @property
     def u(self) -> list[Tensor]:
         """The sparse copies, in the order of the split weights."""
-        return [self.state[w]["u"] for w in self.split]
+        return [self.state[w]["u"] for w in self.split_params]
 
     @torch.no_grad()
     def update_u(self) -> None:
@@ -254,13 +254,15 @@ class RVSM(Optimizer):
         -------
         distance : float
         """
-        return math.sqrt(sum(float((w - u).square().sum()) for w, u in zip(self.split, self.u, strict=True)))
+        return math.sqrt(
+            sum(float((w - u).square().sum()) for w, u in zip(self.split_params, self.u, strict=True))
+        )
 
     @torch.no_grad()
     def finalize(self) -> None:
         """Write the sparse weights u, those of the present w, into the network."""
         self.update_u()
-        for w, u in zip(self.split, self.u, strict=True):
+        for w, u in zip(self.split_params, self.u, strict=True):
             w.copy_(u)
 
     def fix_support(self) -> None:
@@ -274,13 +276,13 @@ class RVSM(Optimizer):
     @contextlib.contextmanager
     def sparse_weights(self) -> Iterator[None]:
         """Hold the sparse weights in the network within a ``with`` block, for instance to validate it."""
-        dense = [w.detach().clone() for w in self.split]
+        dense = [w.detach().clone() for w in self.split_params]
         self.finalize()
         try:
             yield
         finally:
             with torch.no_grad():
-                for w, kept in zip(self.split, dense, strict=True):
+                for w, kept in zip(self.split_params, dense, strict=True):
                     w.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
@@ -317,14 +319,14 @@ class RVSM(Optimizer):
 
     def __getstate__(self):
         # torch's own keeps only what every optimizer has.
-        own = ("base", "penalty", "split", "_lam", "_beta", "_target_sparsity", "_n_steps")
+        own = ("base", "penalty", "split_params", "_lam", "_beta", "_target_sparsity", "_n_steps")
         own += ("sparsity_scope", "support_fixed")
         return super().__getstate__() | {name: getattr(self, name) for name in own}
 
     def _update_lam(self):
-        if self.target_sparsity is None or self.support_fixed or not self.split:
+        if self.target_sparsity is None or self.support_fixed or not self.split_params:
             return
-        tensors = [w.detach().flatten() for w in self.split]
+        tensors = [w.detach().flatten() for w in self.split_params]
         if self.sparsity_scope == "global":
             self.lam = self._lam_for_target(torch.cat(tensors))
         else:
@@ -334,43 +336,45 @@ class RVSM(Optimizer):
         return lam_for_sparsity(self.penalty, w, self.beta, self.target_sparsity)
 
     def _lams(self):
-        return [self.lam] * len(self.split) if isinstance(self.lam, float) else self.lam
+        return [self.lam] * len(self.split_params) if isinstance(self.lam, float) else self.lam
 
     def _threshold(self):
-        for w, lam in zip(self.split, self._lams(), strict=True):
+        for w, lam in zip(self.split_params, self._lams(), strict=True):
             u = w.clone() if self.support_fixed else self.penalty.prox(w, lam / self.beta)
             self.state[w]["u"] = u
         self._kept = None
 
     def _penalty_value(self, u, lam):
-        shape = (lam / self.beta,) if getattr(self.penalty, "follows_step", False) else ()
+        shape = (lam / self.beta,) if getattr(self.penalty, "depends_on_step", False) else ()
         return float(self.penalty.value(u, *shape))
 
     def _step_on_support(self, closure):
         if self._kept is None:
             self._kept = [(u != 0).to(u.dtype) for u in self.u]
         loss = self.base.step(closure)
-        if self.split:
-            torch._foreach_mul_(self.split, self._kept)
-            torch._foreach_add_(self.split, 0.0)  # no zero is left negative
+        if self.split_params:
+            torch._foreach_mul_(self.split_params, self._kept)
+            torch._foreach_add_(self.split_params, 0.0)  # no zero is left negative
         return loss
 
     def _add_pull(self):
-        pulled = [(w.grad, w, u) for w, u in zip(self.split, self.u, strict=True) if w.grad is not None]
+        pulled = [
+            (w.grad, w, u) for w, u in zip(self.split_params, self.u, strict=True) if w.grad is not None
+        ]
         if pulled:
             gradients, weights, copies = zip(*pulled, strict=True)
             torch._foreach_add_(gradients, torch._foreach_sub(weights, copies), alpha=self.beta)
 
     def _pull(self):
-        squares = [(w.detach() - u).square().sum() for w, u in zip(self.split, self.u, strict=True)]
+        squares = [(w.detach() - u).square().sum() for w, u in zip(self.split_params, self.u, strict=True)]
         return self.beta / 2 * sum(squares)
 
     def _check_split(self):
         optimized = {id(w) for group in self.param_groups for w in group["params"]}
-        for i, w in enumerate(self.split):
+        for i, w in enumerate(self.split_params):
             if id(w) not in optimized:
                 raise ValueError(
                     f"params[{i}], of shape {tuple(w.shape)}, is not optimized by the base optimizer."
                 )
-        if len({id(w) for w in self.split}) < len(self.split):
+        if len({id(w) for w in self.split_params}) < len(self.split_params):
             raise ValueError("params holds the same tensor twice.")

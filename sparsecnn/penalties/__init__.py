@@ -1,18 +1,19 @@
 """Sparsity penalties P and their proximal maps, on torch tensors.
 
 A penalty has two methods: ``value(w)``, the sum of P over all weights, and ``prox(w, step)``, the
-minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it. Those with ``follows_step`` have
-a shape that depends on the step, which ``value(w, step)`` then takes too.
+minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it. Those with ``depends_on_step``
+have a shape that depends on the step, which ``value(w, step)`` then takes too.
 """
 
 from sparsecnn.penalties import _concave, _lookup, _norms
-from sparsecnn.penalties._base import PENALTIES, Penalty
+from sparsecnn.penalties._base import Penalty
 from sparsecnn.penalties._concave import *
 from sparsecnn.penalties._lam_for_sparsity import lam_for_sparsity
 from sparsecnn.penalties._lookup import *
 from sparsecnn.penalties._norms import *
+from sparsecnn.penalties._units import unit_magnitudes
 
-__all__ = ["PENALTIES", "Penalty", "lam_for_sparsity"]
+__all__ = ["Penalty", "lam_for_sparsity", "unit_magnitudes"]
 __all__ += _concave.__all__
 __all__ += _lookup.__all__
 __all__ += _norms.__all__

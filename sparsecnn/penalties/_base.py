@@ -1,4 +1,4 @@
-"""What all penalties share, and where they are found by name."""
+"""What all penalties share."""
 
 import abc
 import math
@@ -7,29 +7,21 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-PENALTIES: dict[str, type["Penalty"]] = {}
-
 
 class Penalty(BaseEstimator, abc.ABC):
     """A sparsity penalty P with its proximal map.
 
-    A subclass is found by name in `PENALTIES` as soon as it is defined:
-    ``class L0(Penalty, name="l0")``. It has `value` and either `prox` or ``_shrink(magnitude, step)``, the
+    A subclass has `value` and either `prox` or ``_shrink(magnitude, step)``, the
     proximal map of magnitudes: a tensor of at least single precision, which may be overwritten. Negative
-    values stand for zero. With ``step_to_zero(magnitude)`` as well, λ for a target sparsity is found at once.
+    values stand for zero. With ``critical_step(magnitude)`` as well, λ for a target sparsity is found at once.
 
     Attributes
     ----------
-    follows_step : bool
+    depends_on_step : bool
         Whether the shape of P depends on the step, so that `value` takes it as a second argument.
     """
 
-    follows_step = False
-
-    def __init_subclass__(cls, name: str | None = None, **kwargs):
-        super().__init_subclass__(**kwargs)
-        if name is not None:
-            PENALTIES[name] = cls
+    depends_on_step = False
 
     @abc.abstractmethod
     def value(self, w: Tensor) -> Tensor:
@@ -87,7 +79,7 @@ class ClosedFormPenalty(Penalty):
     """A penalty that tells which step zeroes a weight, so that λ for a target sparsity is found at once."""
 
     @abc.abstractmethod
-    def step_to_zero(self, magnitude: float) -> float:
+    def critical_step(self, magnitude: float) -> float:
         """Return the least step whose proximal map zeroes a weight.
 
         Parameters
@@ -104,7 +96,7 @@ class ClosedFormPenalty(Penalty):
 class StepPenalty(Penalty):
     """A penalty whose shape depends on the step."""
 
-    follows_step = True
+    depends_on_step = True
 
     @abc.abstractmethod
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:

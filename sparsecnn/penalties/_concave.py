@@ -6,10 +6,10 @@ from torch.nn.functional import softshrink
 
 from sparsecnn.penalties._base import Penalty, StepPenalty, keep_if_better
 
-__all__ = ["MCP", "SCAD", "CappedL1", "Log"]
+__all__ = ["MCP", "SCAD", "CappedL1", "LogSum"]
 
 
-class SCAD(StepPenalty, name="scad"):
+class SCAD(StepPenalty):
     """Smoothly clipped absolute deviation: ℓ1 near zero, constant for large weights.
 
     Parameters
@@ -52,7 +52,7 @@ class SCAD(StepPenalty, name="scad"):
         return torch.where(magnitude <= 2 * step, softshrink(magnitude, step), large)
 
 
-class MCP(StepPenalty, name="mcp"):
+class MCP(StepPenalty):
     """Minimax concave penalty: the least concave one that shrinks no weight over ``gamma·step``.
 
     Parameters
@@ -92,7 +92,7 @@ class MCP(StepPenalty, name="mcp"):
         return torch.where(magnitude <= gamma * step, small.clamp(max=gamma * step), magnitude)
 
 
-class Log(Penalty, name="log"):
+class LogSum(Penalty):
     """Logarithm of magnitudes: reweighted ℓ1.
 
     Parameters
@@ -113,8 +113,8 @@ class Log(Penalty, name="log"):
     Examples
     --------
     >>> import torch
-    >>> from sparsecnn.penalties import Log
-    >>> Log(epsilon=0.5).prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
+    >>> from sparsecnn.penalties import LogSum
+    >>> LogSum(epsilon=0.5).prox(torch.tensor([-2.0, 0.5, 1.5]), step=0.5)
     tensor([-1.7808,  0.0000,  1.2071])
     """
 
@@ -133,7 +133,7 @@ class Log(Penalty, name="log"):
         return keep_if_better(shrunk, magnitude, step * (shrunk / epsilon).log1p())
 
 
-class CappedL1(Penalty, name="capped_l1"):
+class CappedL1(Penalty):
     """Magnitudes, capped: ℓ1 up to `theta`, and no shrinkage beyond.
 
     Parameters

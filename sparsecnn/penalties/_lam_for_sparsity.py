@@ -29,7 +29,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     Notes
     -----
     λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``; for ℓ0 it is half the square of that
-    quantile. A penalty that has ``step_to_zero(magnitude)`` is asked, for others it is found by bisection.
+    quantile. A penalty that has ``critical_step(magnitude)`` is asked, for others it is found by bisection.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     largest_zero = np.partition(magnitude, n_zeros - 1)[n_zeros - 1]
     if largest_zero == 0:
         return 0.0
-    if hasattr(penalty, "step_to_zero"):
-        step = penalty.step_to_zero(float(largest_zero)) * (1 + 1e-12)  # safe from rounding
+    if hasattr(penalty, "critical_step"):
+        step = penalty.critical_step(float(largest_zero)) * (1 + 1e-12)  # safe from rounding
     else:
         # A survivor comes along for the sake of penalties that look at all weights at once.
         survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
@@ -75,7 +75,7 @@ def _bisect_step(penalty, weights):
     except (IndexError, RuntimeError) as error:
         raise ValueError(
             f"{penalty!r} needs to see whole layers, so λ cannot be found from their weights one by one: "
-            f"give lam, or the penalty a method step_to_zero(magnitude). ({error})"
+            f"give lam, or the penalty a method critical_step(magnitude). ({error})"
         ) from error
     while high / low > 1 + 1e-12:
         middle = math.sqrt(low * high)

@@ -1,11 +1,30 @@
 """From names to penalties."""
 
 import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from sparsecnn.penalties._base import PENALTIES
+from sparsecnn.penalties._base import Penalty
+from sparsecnn.penalties._concave import MCP, SCAD, CappedL1, LogSum
+from sparsecnn.penalties._norms import L0, L1, L1MinusL2, LHalf, TransformedL1
 
-__all__ = ["get_penalty"]
+__all__ = ["PENALTIES", "get_penalty"]
+
+# A new penalty is one class in one file of this package, plus one row here.
+PENALTIES: Mapping[str, type[Penalty]] = MappingProxyType(
+    {
+        "capped_l1": CappedL1,
+        "l0": L0,
+        "l1": L1,
+        "l1_minus_l2": L1MinusL2,
+        "l_half": LHalf,
+        "log_sum": LogSum,
+        "mcp": MCP,
+        "scad": SCAD,
+        "tl1": TransformedL1,
+    }
+)
 
 
 def get_penalty(penalty: Any) -> Any:

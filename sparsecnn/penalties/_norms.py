@@ -11,7 +11,7 @@ from sparsecnn.penalties._base import ClosedFormPenalty, Penalty, check_step
 __all__ = ["L0", "L1", "L1MinusL2", "LHalf", "TransformedL1"]
 
 
-class L0(ClosedFormPenalty, name="l0"):
+class L0(ClosedFormPenalty):
     """Number of non-zero weights: the penalty that does not shrink what survives.
 
     Notes
@@ -37,11 +37,11 @@ class L0(ClosedFormPenalty, name="l0"):
     def prox(self, w: Tensor, step: float) -> Tensor:
         return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
 
-    def step_to_zero(self, magnitude: float) -> float:
+    def critical_step(self, magnitude: float) -> float:
         return magnitude**2 / 2
 
 
-class L1(ClosedFormPenalty, name="l1"):
+class L1(ClosedFormPenalty):
     """Sum of magnitudes: the convex penalty, which shrinks every survivor by the same amount.
 
     Notes
@@ -63,11 +63,11 @@ class L1(ClosedFormPenalty, name="l1"):
         # Adding 0 leaves no zero negative.
         return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max)).add_(0.0)
 
-    def step_to_zero(self, magnitude: float) -> float:
+    def critical_step(self, magnitude: float) -> float:
         return magnitude
 
 
-class TransformedL1(ClosedFormPenalty, name="tl1"):
+class TransformedL1(ClosedFormPenalty):
     """Transformed ℓ1: between ℓ0 (small `a`) and ℓ1 (large `a`).
 
     Parameters
@@ -122,14 +122,14 @@ class TransformedL1(ClosedFormPenalty, name="tl1"):
             return step * (a + 1) / a
         return math.sqrt(2 * step * (a + 1)) - a / 2
 
-    def step_to_zero(self, magnitude: float) -> float:
+    def critical_step(self, magnitude: float) -> float:
         a = self._check_parameter("a", 0)
         if magnitude <= a / 2:
             return magnitude * a / (a + 1)
         return (magnitude + a / 2) ** 2 / (2 * (a + 1))
 
 
-class LHalf(ClosedFormPenalty, name="l_half"):
+class LHalf(ClosedFormPenalty):
     """Sum of the square roots of magnitudes: between ℓ0 and ℓ1, with nothing to choose.
 
     Notes
@@ -159,11 +159,11 @@ class LHalf(ClosedFormPenalty, name="l_half"):
         kept = hardshrink(magnitude, 1.5 * step ** (2 / 3))
         return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
 
-    def step_to_zero(self, magnitude: float) -> float:
+    def critical_step(self, magnitude: float) -> float:
         return (2 / 3 * magnitude) ** 1.5
 
 
-class L1MinusL2(Penalty, name="l1_minus_l2"):
+class L1MinusL2(Penalty):
     """Sum of magnitudes less `alpha` times the Euclidean norm: ℓ1 that shrinks the largest weights less.
 
     Of each tensor at least one weight survives where ``alpha=1``.

@@ -1,0 +1,34 @@
+"""What a penalty sets to zero together, and how large that is."""
+
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["unit_magnitudes"]
+
+
+def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
+    """Return the magnitude of each unit of a tensor: of each weight, or of each group of weights.
+
+    Parameters
+    ----------
+    penalty : object
+        Its ``magnitudes(w)`` is used if it has that method; otherwise the units are the single weights.
+    w : Tensor
+        Weights of one layer, of any shape.
+
+    Returns
+    -------
+    magnitudes : Tensor of shape (n_units,)
+        At least 0, and 0 exactly where all weights of the unit are zero. Detached from the graph.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.penalties import L0, unit_magnitudes
+    >>> unit_magnitudes(L0(), torch.tensor([[2.0, -1.0], [0.0, 3.0]]))
+    tensor([2., 1., 0., 3.])
+    """
+    w = w.detach()
+    magnitudes = getattr(penalty, "magnitudes", None)
+    return w.abs().flatten() if magnitudes is None else magnitudes(w)
