@@ -12,6 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+# What cameras, scanners and editors write. Other formats of Pillow start other programs (EPS) or hold no pages.
+RASTER_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO"),
+    *("PCX", "PNG", "PPM", "PSD", "TGA", "TIFF", "WEBP"),
+)
+
 _PIXEL_NAME = re.compile("pixel_(0|[1-9][0-9]*)_(0|[1-9][0-9]*)")
 
 
@@ -186,6 +192,12 @@ def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def raster_formats() -> list[str]:
+    """Return those of RASTER_FORMATS that Pillow reads as it is installed, for ``Image.open(formats=...)``."""
+    Image.init()
+    return [name for name in RASTER_FORMATS if name in Image.OPEN]
 
 
 def is_file(source: Any) -> bool:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsecnn.preprocessing import CurveImageTransformer, shape_of_pages
+from sparsecnn.preprocessing import CurveImageTransformer, suggest_image_shape
 
 CHECKS_LEFT_OUT = (
     "check_param_validation",
@@ -549,7 +549,7 @@ def test_pixels_must_be_finite(value):
 
 @pytest.mark.parametrize("times", [1.5, 3])
 def test_decompression_bomb_is_an_error(times, spiral, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(256 * 256 / times))
+    monkeypatch.setattr("sparsecnn.preprocessing._pages.MAX_PIXELS", int(256 * 256 / times))
     with pytest.raises(ValueError, match=r"\[0\] bytes: .*pixels"):
         transform_one(encode(spiral))
 
@@ -701,34 +701,34 @@ def test_unsteadiness_scale_must_be_a_part_of_the_side(scale):
 @pytest.mark.parametrize(
     ("size", "expected"), [((256, 256), (64, 64)), ((170, 512), (112, 40)), ((5000, 10), (24, 184))]
 )
-def test_shape_of_pages_keeps_aspect_and_area(tmp_path, size, expected):
+def test_suggest_image_shape_keeps_aspect_and_area(tmp_path, size, expected):
     for name, shape in (("a", size), ("b", size), ("odd", (300, 20))):
         Image.new("L", shape).save(tmp_path / f"{name}.png")
-    shape = shape_of_pages(sorted(tmp_path.glob("*.png")), 64)
+    shape = suggest_image_shape(sorted(tmp_path.glob("*.png")), 64)
     assert sorted(shape) == sorted(expected)
     assert (shape[1] > shape[0]) == (size[0] > size[1])
 
 
-def test_shape_of_pages_turns_photographs_upright(tmp_path):
+def test_suggest_image_shape_turns_photographs_upright(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     Image.new("L", (512, 170)).save(tmp_path / "photo.jpg", exif=exif)
-    assert shape_of_pages([tmp_path / "photo.jpg"], 64) == (112, 40)
+    assert suggest_image_shape([tmp_path / "photo.jpg"], 64) == (112, 40)
 
 
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
         ([], {"side": 64}, "files is empty"),
-        (["text.png"], {"side": 64}, r"'.*text.png' is no image"),
+        (["text.png"], {"side": 64}, r"'.*text.png' cannot be read: not an image"),
         ([], {"side": 0}, "side must be a positive integer, got 0"),
         ([], {"side": 64, "multiple": 2.5}, "multiple must be a positive integer, got 2.5"),
     ],
 )
-def test_shape_of_pages_refuses_what_it_cannot_use(tmp_path, files, options, message):
+def test_suggest_image_shape_refuses_what_it_cannot_use(tmp_path, files, options, message):
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ValueError, match=message):
-        shape_of_pages([tmp_path / name for name in files], **options)
+        suggest_image_shape([tmp_path / name for name in files], **options)
 
 
 # Tables and missing files

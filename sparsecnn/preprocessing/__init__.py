@@ -1,6 +1,6 @@
-"""Images of curves, from files or memory, made alike: bright ink on black, cropped, centred, one size."""
+"""Images of curves, from files or memory, as bright ink on black: cropped, centred, of one size."""
 
-from sparsecnn.preprocessing._page_shape import shape_of_pages
+from sparsecnn.preprocessing._suggest_image_shape import suggest_image_shape
 from sparsecnn.preprocessing._transformer import CurveImageTransformer
 
-__all__ = ["CurveImageTransformer", "shape_of_pages"]
+__all__ = ["CurveImageTransformer", "suggest_image_shape"]

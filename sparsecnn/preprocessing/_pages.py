@@ -1,21 +1,57 @@
-"""Pages of any format, from files or memory, as brightness: black is 0, white is 1, or 255 in bytes."""
+"""Pages of raster files or arrays as brightness: black is 0, white is 1, or 255 in bytes."""
+
+from __future__ import annotations
 
 import io
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, UnidentifiedImageError
 from scipy import ndimage
 
-from sparsecnn._image_shape import is_file
+from sparsecnn._image_shape import is_file, raster_formats
 
+MAX_PIXELS = 80_000_000  # of a file; A3 at 600 dpi has 70 million
+NUMBERS_AT_ONCE = 1 << 20  # pixels that are not bytes are converted in bands of about this many
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images
 SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def read_page(source, side):
-    """Return an image's brightness, upright: from 0 (black) to 1 (white) as float32, or to 255 as uint8.
+def read_page(source: Any, side: int) -> np.ndarray:
+    """Return the brightness of an image, upright.
 
-    An image larger than `side` may be reduced, but stays larger.
+    Parameters
+    ----------
+    source : path, bytes, open file, PIL image or array
+        The image.
+    side : int
+        A longer side of at least twice this length is reduced by the largest factor that leaves `side`.
+
+    Returns
+    -------
+    page : ndarray of shape (height, width)
+        From 0 (black) to 1 (white) as float32, or to 255 as uint8.
+
+    Raises
+    ------
+    ValueError
+        If the file is not regular, has more than `MAX_PIXELS` pixels, or `source` is not an image.
+    Exception
+        Whatever the decoder raises on a damaged file.
     """
     if isinstance(source, Image.Image):
         return _page_from_image(source, side)
@@ -23,84 +59,126 @@ def read_page(source, side):
         if np.ndim(source) == 0:
             raise ValueError(f"expected a path or an image, got {source!r}")
         return _page_from_array(np.asarray(source), side)
-    if isinstance(source, (bytes, bytearray)):
-        source = io.BytesIO(source)
-    with Image.open(source) as image:
-        if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise Image.DecompressionBombError(
-                f"{image.width} x {image.height} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows"
-            )
+    with open_image(source) as image:
         if image.format in ("JPEG", "MPO"):
             # Such a file keeps brightness by itself, and can be decoded at 1/2, 1/4 or 1/8 of its size.
             scale = min(1, side / max(image.size))
-            size = tuple(max(1, int(length * scale)) for length in image.size)
+            size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
             image.draft("L" if image.mode == "RGB" else image.mode, size)
         return _page_from_image(image, side)
 
 
-def _page_from_image(image, side):
-    image = _turn_upright(image)
+@contextmanager
+def open_image(source: Any) -> Iterator[Image.Image]:
+    """Open a file of a raster format for a ``with`` block; its pixels are not decoded yet."""
+    if isinstance(source, (bytes, bytearray)):
+        source = io.BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)) and not stat.S_ISREG(os.stat(source).st_mode):
+        raise ValueError("not a regular file")  # a pipe or a device may block for ever
+    with Image.open(source, formats=raster_formats()) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(
+                f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} that are read"
+            )
+        yield image
+
+
+def describe_error(error: Exception) -> str:
+    """Return why an image cannot be read."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"not an image of a format that is read ({', '.join(raster_formats())})"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the orientation in Exif numbers: 1 is upright, from 5 on the page lies on its side.
+
+    The Exif data of a PNG may follow its pixels, which are decoded first, so that their errors are raised.
+    """
+    if image.format == "PNG":
+        image.load()
+    try:
+        number = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return 1  # damaged Exif data leave the pixels intact
+    return number if number in UPRIGHT else 1
+
+
+def _page_from_image(image: Image.Image, side: int) -> np.ndarray:
+    image.load()
+    turned = orientation(image)
+    image = image.transpose(UPRIGHT[turned]) if turned in UPRIGHT else image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _brightness(_scale_to_white(np.asarray(image)))
+        return _page_from_numbers(np.asarray(image), side)
     if image.has_transparency_data:
         image = _reduce(image.convert("RGBA"), side)
         if image.getchannel("A").getextrema()[0] < 128:
-            return _brightness(_scale_to_white(np.asarray(image)))
+            return _page_from_numbers(np.asarray(image), side)
     image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
     return np.asarray(_reduce(image, side))
 
 
-def _reduce(image, side):
+def _reduce(image: Image.Image, side: int) -> Image.Image:
     return image.reduce(max(image.size) // side) if max(image.size) >= 2 * side else image
 
 
-def _turn_upright(image):
-    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
-
-
-def orientation(image):
-    """Return how the camera was held, as Exif numbers it: 1 is upright, from 5 on a page lies on its side."""
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # a broken note of the orientation does not break the image
-        return 1
-
-
-def _page_from_array(array, side):
+def _page_from_array(array: np.ndarray, side: int) -> np.ndarray:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
         raise ValueError(f"expected shape (height, width), (height, width, 3) or (..., 4), got {array.shape}")
     if array.dtype == np.uint8 and array.max() > 1:  # else a mask of 0 and 1
         return _page_from_image(Image.fromarray(array), side)
-    return _brightness(_scale_to_white(array))
+    return _page_from_numbers(array, side)
 
 
-def _scale_to_white(array):
-    """Return pixels scaled to 0 (black) to 1 (white)."""
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"expected numbers as pixels, got {array.dtype}")
-    array = array.astype(np.float64)
-    low, high = array.min(), array.max()
-    if not np.isfinite([low, high]).all():
-        raise ValueError("pixels are NaN or infinite")
-    # A page's brightest pixel is not far below white; 12 bits in a 16-bit file are, and get stretched.
-    white = next((white for white in WHITES if low >= 0 and white / 16 < high <= white), None)
-    if white is None:
-        array -= low
-        white = high - low
-    return (array / (white or 1)).astype(np.float32)
-
-
-def _brightness(pixels):
-    """Return the brightness of gray, RGB or RGBA pixels, all from 0 to 1."""
+def _page_from_numbers(array: np.ndarray, side: int) -> np.ndarray:
+    """Return the brightness of gray, RGB or RGBA pixels of any type, from 0 to 1."""
+    black, white = _find_range(array)
+    factor = max(1, max(array.shape[:2]) // side) if array.shape[2:] != (4,) else 1  # alpha has no mean
+    height = factor * max(1, NUMBERS_AT_ONCE // (factor * array[0].size))
+    bands = []
+    for top in range(0, len(array), height):
+        band = _average_blocks(array[top : top + height], factor)
+        band -= black
+        band /= white - black
+        bands.append(np.clip(band, 0, 1, out=band).astype(np.float32))
+    pixels = np.concatenate(bands)
     if pixels.ndim == 2:
         return pixels
     gray = pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])
     return gray if pixels.shape[2] == 3 else _lay_on_paper(gray, pixels[..., 3])
 
 
-def _lay_on_paper(gray, alpha):
+def _find_range(array: np.ndarray) -> tuple[float, float]:
+    """Return the numbers that stand for black and white."""
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"expected numbers as pixels, got {array.dtype}")
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise ValueError("pixels are NaN or infinite")
+    if max(-low, high) > np.finfo(np.float32).max:
+        raise ValueError(f"expected pixels in the range of float32, got {low:g} to {high:g}")
+    # A page's brightest pixel is not far below white; 12 bits in a 16-bit file are, and get stretched.
+    white = next((white for white in WHITES if low >= 0 and white / 16 < high <= white), None)
+    if white is not None:
+        return 0.0, float(white)
+    return low, high if high > low else low + 1
+
+
+def _average_blocks(array: np.ndarray, factor: int) -> np.ndarray:
+    """Return the means of blocks of factor * factor pixels, as float64; the last ones may be smaller."""
+    sums = array.astype(np.float64) if factor == 1 else array
+    if factor > 1:
+        for axis in (0, 1):
+            starts = np.arange(0, array.shape[axis], factor)
+            sums = np.add.reduceat(sums, starts, axis=axis, dtype=np.float64)
+            sizes = np.diff(starts, append=array.shape[axis]).reshape((-1, 1) if axis == 0 else -1)
+            sums /= sizes.reshape(sizes.shape + (1,) * (array.ndim - 2))
+    return sums
+
+
+def _lay_on_paper(gray: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Return opaque pixels as they are and transparent ones as the paper that fits them."""
     is_opaque = alpha > 0.5
     opaque = gray[is_opaque]

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike
-from PIL import UnidentifiedImageError
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -26,7 +25,7 @@ from sparsecnn._image_shape import (
     is_file_or_image,
 )
 from sparsecnn.preprocessing._ink import draw_ink
-from sparsecnn.preprocessing._pages import read_page
+from sparsecnn.preprocessing._pages import describe_error, read_page
 from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
 
 __all__ = ["CurveImageTransformer"]
@@ -284,7 +283,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             try:
                 page = read_page(image, SIDES_READ * max(image_shape))
             except Exception as error:  # decoders raise nearly anything on broken files
-                unreadable.append(f"{name}: {_reason(error)}")
+                unreadable.append(f"{name}: {describe_error(error)}")
                 continue
             ink = draw_ink(page, fine_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
             if ink is None:
@@ -313,12 +312,6 @@ def _name(source):
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
-
-
-def _reason(error):
-    if isinstance(error, UnidentifiedImageError):
-        return "no image that Pillow can read"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _raise_unreadable(lines, n_images):
