@@ -1,4 +1,4 @@
-"""Learn tremor from generated drawings first, then go on with few real ones."""
+"""Pretrain on generated drawings, to fine-tune on few real ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn.datasets import make_shaky_drawings
-from sparsecnn.datasets._shaky_drawings import DRAWING_KINDS
+from sparsecnn._image_shape import check_image_shape
+from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings
 
 __all__ = ["pretrain_on_drawings"]
 
@@ -18,7 +18,7 @@ def pretrain_on_drawings(
     reader: Pipeline,
     *,
     n_samples: int = 3000,
-    kinds: str | Sequence[str] = DRAWING_KINDS,
+    drawings: str | Sequence[str] = DRAWING_KINDS,
     persons: int | Iterable[int] = 1000,
     severity: float | tuple[float, float] = (0.15, 1.0),
     page_shape: tuple[int, int] = (256, 256),
@@ -26,38 +26,46 @@ def pretrain_on_drawings(
     random_state: int | np.random.RandomState | None = None,
     **params: Any,
 ) -> Pipeline:
-    """Train a reader of drawings on generated ones, as a start for training on real ones.
+    """Train a pipeline on generated drawings, as a start for training on real ones.
 
     Parameters
     ----------
     reader : Pipeline
-        Ends in a `SparseCurveCNNClassifier`; its other steps, such as `CurveImageTransformer`, turn pages
-        into the classifier's images. It stays as it is.
+        Ends in a `SparseCurveCNNClassifier`; its other steps, such as `CurveImageTransformer`, convert pages
+        to the classifier's images. It is not modified.
     n_samples : int, default=3000
         Number of generated drawings.
-    kinds, persons, severity
-        What is drawn, by whom and how shakily: see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+    drawings : str or list of str, default=("spiral", "meander", "wave", "loops", "word")
+        Kinds of drawing, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+    persons : int or iterable of int, default=1000
+        Numbers of the persons who draw, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+    severity : float or (low, high), default=(0.15, 1.0)
+        Severity of the tremor, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
     page_shape : tuple (height, width), default=(256, 256)
-        Size of the generated pages; the kind of the scans that are to be read.
+        Size of the generated pages in pixels, each at least 32; similar to that of the real pages.
     classes : pair of labels, default=(0, 1)
-        What to call regular and shaky drawings. Real labels that are to come later must sort the same way.
+        Labels of regular and of shaky drawings, in this order. Real labels must sort in the same order.
     random_state : int, RandomState instance or None, default=None
-        Seed of the drawings. That of the training is the classifier's own.
+        Seed of the drawings; the training uses the `random_state` of the classifier.
     **params : dict
         Parameters of the classifier for this training only, such as ``max_iter=16``.
 
     Returns
     -------
-    pretrained : Pipeline
-        A fitted copy of `reader`. It predicts tremor from what it learnt of the generated drawings alone. Its
-        classifier has the trained network as its parameter `module`, so that `fit` goes on from there, on
-        this pipeline and on every clone of it: in a cross-validation each fold starts from the generated
-        drawings only.
+    Pipeline
+        A copy of `reader`, fitted to the generated drawings only. The trained network is the parameter
+        `module` of its classifier: `fit` of this pipeline and of its clones starts from these weights, so
+        that each fold of a cross-validation starts from the generated drawings only.
 
     Raises
     ------
-    ValueError
-        If `reader` does not end in a `SparseCurveCNNClassifier`, or `classes` are not two.
+    TypeError, ValueError
+        If `reader` does not end in a `SparseCurveCNNClassifier`, `classes` are not two different labels, or
+        an argument of the drawings is of the wrong type or out of its range.
+
+    See Also
+    --------
+    sparsecnn.datasets.make_shaky_drawings : Generate the drawings.
 
     Examples
     --------
@@ -66,31 +74,43 @@ def pretrain_on_drawings(
     >>> from sparsecnn.pretraining import pretrain_on_drawings
     >>> reader = make_pipeline(
     ...     CurveImageTransformer((32, 32), unsteadiness=0.8),
-    ...     SparseCurveCNNClassifier(max_iter=2, refine_iter=1, random_state=0),
+    ...     SparseCurveCNNClassifier(max_iter=2, finetune_iter=1, random_state=0),
     ... )
     >>> pretrained = pretrain_on_drawings(reader, n_samples=40, page_shape=(64, 64), random_state=0)
     >>> type(pretrained[-1].module).__name__
     'CurveCNN'
     """
-    last = reader[-1] if isinstance(reader, Pipeline) else reader
-    if not isinstance(reader, Pipeline) or not isinstance(last, SparseCurveCNNClassifier):
+    last = reader.steps[-1][1] if isinstance(reader, Pipeline) and reader.steps else None
+    if not isinstance(last, SparseCurveCNNClassifier):
         raise ValueError(
             f"reader must be a Pipeline that ends in a SparseCurveCNNClassifier, got {reader!r}."
         )
-    if len(set(classes)) != 2:
-        raise ValueError(f"classes must be two labels, for regular and shaky drawings, got {classes!r}.")
+    labels = _check_classes(classes)
+    shape = check_image_shape(page_shape, "page_shape", smallest=32)
     pages, shaky = make_shaky_drawings(
         n_samples,
-        kinds=kinds,
+        drawings=drawings,
         persons=persons,
         severity=severity,
-        image_shape=page_shape,
+        image_shape=shape,
         return_X_y=True,
         random_state=random_state,
     )
     pretrained = clone(reader)
     pretrained[-1].set_params(**params)
-    pretrained.fit(pages.reshape(n_samples, *page_shape), np.asarray(classes)[shaky])
+    pretrained.fit(pages.reshape(n_samples, *shape), labels[shaky])
     after = clone(last).get_params(deep=False) | {"module": pretrained[-1].module_}
     pretrained[-1].set_params(**after)
     return pretrained
+
+
+def _check_classes(classes: Any) -> np.ndarray:
+    """Return two different labels as an array that keeps them as they are."""
+    listed = list(classes) if np.iterable(classes) and not isinstance(classes, (str, bytes)) else []
+    scalars = len(listed) == 2 and not any(np.ndim(label) for label in listed)
+    if not scalars or listed[0] == listed[1] or np.asarray(listed).tolist() != listed:
+        raise ValueError(
+            "classes must be two different labels of one type, of regular and of shaky drawings, "
+            f"got {classes!r}."
+        )
+    return np.asarray(listed)

@@ -17,7 +17,9 @@ CHANNELS = (4, 8, 8)
 
 @pytest.fixture(scope="module")
 def reader():
-    classifier = SparseCurveCNNClassifier(L0(), channels=CHANNELS, max_iter=1, refine_iter=0, random_state=0)
+    classifier = SparseCurveCNNClassifier(
+        L0(), channels=CHANNELS, max_iter=1, finetune_iter=0, random_state=0
+    )
     return make_pipeline(CurveImageTransformer((32, 32), unsteadiness=0.8), classifier)
 
 
@@ -26,19 +28,19 @@ def pretrained(reader):
     return pretrain_on_drawings(
         reader,
         n_samples=240,
-        kinds=["spiral", "wave"],
+        drawings=["spiral", "wave"],
         page_shape=(96, 96),
         severity=1.0,
         classes=("calm", "shaky"),
         random_state=0,
         max_iter=12,
-        refine_iter=4,
+        finetune_iter=4,
     )
 
 
 def test_pretrained_reader_reads_strangers_of_another_kind(pretrained):
     loops = make_shaky_drawings(
-        80, kinds="loops", image_shape=(96, 96), persons=range(2000, 2020), severity=1.0, random_state=1
+        80, drawings="loops", image_shape=(96, 96), persons=range(2000, 2020), severity=1.0, random_state=1
     )
     predicted = pretrained.predict(loops.images)
     assert np.mean((predicted == "shaky") == loops.target) > 0.75
@@ -60,7 +62,7 @@ def test_clone_of_a_pretrained_reader_starts_from_its_network(pretrained):
 
 def test_pretrained_reader_goes_on_in_cross_validation(pretrained):
     drawings = make_shaky_drawings(
-        40, kinds="spiral", image_shape=(96, 96), persons=range(3000, 3010), severity=1.0, random_state=2
+        40, drawings="spiral", image_shape=(96, 96), persons=range(3000, 3010), severity=1.0, random_state=2
     )
     careful = clone(pretrained).set_params(sparsecurvecnnclassifier__learning_rate_init=1e-5)
     before = {name: w.clone() for name, w in careful[-1].module.state_dict().items()}
@@ -74,7 +76,15 @@ def test_pretrained_reader_goes_on_in_cross_validation(pretrained):
     [
         (lambda reader: reader[-1], {}, "reader must be a Pipeline that ends in a SparseCurveCNNClassifier"),
         (lambda reader: reader[:1], {}, "reader must be a Pipeline that ends in a SparseCurveCNNClassifier"),
-        (lambda reader: reader, {"classes": ["shaky"]}, "classes must be two labels"),
+        (lambda reader: reader, {"classes": ["shaky"]}, "classes must be two different labels"),
+        (lambda reader: reader, {"classes": [1, 1]}, "classes must be two different labels"),
+        (lambda reader: reader, {"classes": "ab"}, "classes must be two different labels"),
+        (
+            lambda reader: reader,
+            {"classes": [0, "shaky"]},
+            "classes must be .* of one type",
+        ),
+        (lambda reader: reader, {"page_shape": (16, 64)}, r"page_shape must be at least \(32, 32\)"),
     ],
 )
 def test_pretraining_refuses_what_it_cannot_use(reader, make, options, message):

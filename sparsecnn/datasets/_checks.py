@@ -2,45 +2,62 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, TypeGuard
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 
-def check_count(name: str, value: int, smallest: int = 1) -> None:
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Return whether `value` is an integer and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_count(name: str, value: Any, smallest: int = 1) -> None:
     """Raise unless `value` is an integer of at least `smallest`."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if not is_integer(value):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if value < smallest:
         raise ValueError(f"{name} must be at least {smallest}, got {value}.")
 
 
-def check_image_shape(image_shape: tuple[int, int], smallest: int) -> tuple[int, int]:
-    """`image_shape` as a pair of integers, each of at least `smallest`."""
-    pair = isinstance(image_shape, (Sequence, np.ndarray)) and len(image_shape) == 2
-    if not pair or not all(isinstance(side, Integral) for side in image_shape):
-        raise ValueError(f"image_shape must be two integers (height, width), got {image_shape!r}.")
-    if min(image_shape) < smallest:
-        raise ValueError(f"image_shape must be at least ({smallest}, {smallest}), got {tuple(image_shape)}.")
-    return int(image_shape[0]), int(image_shape[1])
+def check_flag(name: str, value: Any) -> None:
+    """Raise unless `value` is a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
 def check_range(
     name: str, value: float | tuple[float, float], *, open_low: bool = False
 ) -> tuple[float, float]:
-    """`value` as (low, high): one number stands for both ends; neither is negative, nor 0 with `open_low`."""
+    """Return `value` as (low, high), a number for both; raise if negative, or if 0 with `open_low`."""
     ends = [value, value] if isinstance(value, Real) else list(value) if np.iterable(value) else []
-    finite = len(ends) == 2 and all(isinstance(end, Real) and np.isfinite(float(end)) for end in ends)
-    if not finite or ends[0] > ends[1]:
+    if len(ends) != 2 or not all(_is_finite(end) for end in ends) or ends[0] > ends[1]:
         raise ValueError(f"{name} must be a number or a pair (low, high) of finite numbers, got {value!r}.")
     if ends[0] < 0 or (open_low and ends[0] == 0):
         raise ValueError(f"{name} must be {'positive' if open_low else 'non-negative'}, got {value!r}.")
     return float(ends[0]), float(ends[1])
 
 
-def check_kinds(kinds: Sequence[str], known: Sequence[str]) -> np.ndarray:
-    """Indices of `kinds` in `known`."""
-    chosen = [kinds] if isinstance(kinds, str) else list(kinds)
-    unknown = [kind for kind in chosen if kind not in known]
-    if unknown or not chosen:
-        raise ValueError(f"kinds must be chosen from {list(known)}, got {kinds!r}.")
-    return np.array([known.index(kind) for kind in chosen])
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
+
+
+def check_choice(name: str, chosen: str | Sequence[str], known: Sequence[str]) -> np.ndarray:
+    """Return the indices into `known` of the names in `chosen`."""
+    names = [chosen] if isinstance(chosen, str) else list(chosen) if np.iterable(chosen) else []
+    if not names or not all(isinstance(each, str) and each in known for each in names):
+        raise ValueError(f"{name} must be one or several of {list(known)}, got {chosen!r}.")
+    return np.array([known.index(each) for each in names])
+
+
+def make_generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
+    """Return a generator seeded by `random_state`."""
+    try:
+        state = check_random_state(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "random_state must be an integer from 0 to 2**32 - 1, a RandomState instance or None, "
+            f"got {random_state!r}."
+        ) from error
+    return np.random.default_rng(state.randint(2**31, size=4))

@@ -1,34 +1,37 @@
-"""Load a folder of drawings, one sub-folder a class."""
+"""Load a folder of drawings with one sub-folder per class."""
 
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 from sklearn.utils import Bunch
+
+from sparsecnn._image_shape import raster_formats
 
 
 def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern | None = None) -> Bunch:
-    r"""List the images of a folder with one sub-folder a class, with the person who drew each.
+    r"""List the images in a folder with one sub-folder per class, and the person who drew each.
 
-    The class of an image is the name of the folder in which the file itself lies. Folders above that one do
-    not matter: the images of ``training/healthy`` and ``testing/healthy`` are one class, ``healthy``, and a
-    split made in folders has to be made anew, by `groups`. Files that are no images (by their extension)
-    and everything whose name begins with a dot are left aside.
+    The class of an image is the name of the folder that contains the file. Folders above have no meaning: the
+    images of ``training/healthy`` and ``testing/healthy`` are one class, ``healthy``; split them again by
+    `groups`. Files without the extension of an image format that `CurveImageTransformer` reads are skipped,
+    as are files and folders whose name begins with a dot.
 
     Parameters
     ----------
     folder : str or path-like
-        The folder. It holds the class folders, directly or further down.
+        Folder that holds the class folders, at any depth.
     group_pattern : str or re.Pattern, default=None
-        Regular expression, searched in the name of every file; its first group, or the whole match where it
-        has none, is the person. ``r"^(V\d+)"`` finds the person V01 in ``V01HE02.png``. Persons of the same
-        name in two classes are taken for different ones: the groups are named ``class/person``.
+        Regular expression, searched in the name of each file. Its first group, or the whole match if it has
+        no group, is the person: ``r"^(V\d+)"`` finds the person V01 in ``V01HE02.png``. Persons of the same
+        name in two classes are different persons: the groups are named ``class/person``.
 
     Returns
     -------
-    drawings : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch`
         With the attributes
 
         filenames : ndarray of str, shape (n_samples,)
@@ -38,22 +41,27 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
         target_names : ndarray of str, shape (n_classes,)
             Names of the class folders, sorted.
         groups : ndarray of str, shape (n_samples,), or None
-            ``class/person`` of each image; None without `group_pattern`.
+            ``class/person`` of each image, for a splitter such as
+            :class:`~sklearn.model_selection.StratifiedGroupKFold`, which keeps a person in one fold and
+            balances the classes of the folds; None without `group_pattern`.
         DESCR : str
-            Description of the data; it tells how many files were left aside.
+            Description of the data, with the number of skipped files.
 
     Raises
     ------
+    TypeError
+        If `folder` is not a path.
     FileNotFoundError, NotADirectoryError
-        If there is no such folder.
+        If `folder` does not exist or is a file.
     ValueError
-        If there are no images, less than two classes, a folder with no images anywhere below it, or images
-        outside any class folder; if `group_pattern` is no regular expression or is not found in a file's
-        name.
+        If there are no images, fewer than two classes, a folder without images below it, an image that cannot
+        be read (such as a dangling link), or an image outside the class folders; if `group_pattern` is not a
+        regular expression for str, or does not match a file name.
 
     See Also
     --------
-    make_shaky_spirals : Generated drawings of the same kind.
+    make_shaky_drawings : Generate drawings.
+    sparsecnn.CurveImageTransformer : Convert the files to arrays of pixels.
 
     Examples
     --------
@@ -71,13 +79,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
     >>> drawings.groups.tolist()
     ['healthy/V01', 'healthy/V02', 'shaky/V01']
     """
-    root = Path(folder)
-    if not root.exists():
-        raise FileNotFoundError(f"folder {str(folder)!r} does not exist.")
-    if not root.is_dir():
-        raise NotADirectoryError(
-            f"folder {str(folder)!r} is a file; expected a folder with one folder a class."
-        )
+    root = _check_folder(folder)
     pattern = _compile(group_pattern)
     paths, n_others = _list_images(root)
     classes = np.array([path.parent.name for path in paths])
@@ -96,42 +98,69 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
     )
 
 
-def _compile(pattern):
+def _check_folder(folder: Any) -> Path:
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f"folder must be a str or path-like, got {folder!r}.")
+    root = Path(folder)
+    if not root.exists():
+        raise FileNotFoundError(f"folder {str(folder)!r} does not exist.")
+    if not root.is_dir():
+        raise NotADirectoryError(f"folder {str(folder)!r} is a file; expected one with a folder per class.")
+    return root
+
+
+def _compile(pattern: Any) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    if not isinstance(getattr(pattern, "pattern", pattern), str):
+        raise ValueError(f"group_pattern must be a regular expression for str, got {pattern!r}.")
     try:
-        return None if pattern is None else re.compile(pattern)
-    except (re.error, TypeError) as error:
+        return re.compile(pattern)
+    except re.error as error:
         raise ValueError(f"group_pattern must be a regular expression, got {pattern!r} ({error}).") from error
 
 
 def _list_images(root: Path) -> tuple[list[Path], int]:
-    """Return the images below the folder, sorted, and how many other files there are."""
-    extensions = _readable_extensions()
+    """Return the images below the folder, sorted, and the number of other files."""
+    extensions = _image_extensions()
     visible = [path for path in root.rglob("*") if not _hidden(path.relative_to(root))]
-    paths = [path for path in visible if path.is_file() and path.suffix.lower() in extensions]
+    files = [path for path in visible if not path.is_dir()]
+    paths = [path for path in files if path.suffix.lower() in extensions]
     paths.sort(key=lambda path: path.relative_to(root).as_posix())
     if not paths:
         raise ValueError(f"folder {str(root)!r} holds no images.")
+    _check_images(root, paths)
+    _check_folders(root, [path for path in visible if path.is_dir()], paths)
+    return paths, len(files) - len(paths)
+
+
+def _check_images(root: Path, paths: list[Path]) -> None:
+    """Raise if an image cannot be read, or is in no class folder."""
+    unreadable = [str(path) for path in paths if not (path.is_file() and os.access(path, os.R_OK))]
+    if unreadable:
+        raise ValueError(
+            f"folder {str(root)!r}: {unreadable[0]!r} cannot be read (dangling link or no permission)."
+        )
     stray = [path.name for path in paths if path.parent == root]
     if stray:
         raise ValueError(
-            f"{stray[0]!r} lies directly in {str(root)!r}; expected every image in a class folder."
+            f"folder {str(root)!r}: {stray[0]!r} lies directly in it; expected every image in a class folder."
         )
+
+
+def _check_folders(root: Path, folders: list[Path], paths: list[Path]) -> None:
+    """Raise if one of `folders` has no images below it."""
     filled = {parent for path in paths for parent in path.parents}
-    empty = sorted(str(path.relative_to(root)) for path in visible if path.is_dir() and path not in filled)
+    empty = sorted(folder for folder in folders if folder not in filled)
     if empty:
-        raise ValueError(f"folder {str(root)!r}: the class folder {empty[0]!r} holds no images.")
-    return paths, sum(path.is_file() for path in visible) - len(paths)
+        name = str(empty[0].relative_to(root))
+        link = " (links to folders are not followed)" if empty[0].is_symlink() else ""
+        raise ValueError(f"folder {str(root)!r}: the class folder {name!r} holds no images{link}.")
 
 
-def _readable_extensions():
-    """Return the extensions of the formats that Pillow reads; some it only writes or recognises."""
-    extensions = Image.registered_extensions()  # loads the formats
-    stubs = {name for name, (reader, _) in Image.OPEN.items() if _is_stub(reader)} | {"MPEG"}
-    return {extension for extension, name in extensions.items() if name in Image.OPEN and name not in stubs}
-
-
-def _is_stub(reader):
-    return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
+def _image_extensions() -> set[str]:
+    formats = raster_formats()
+    return {extension for extension, name in Image.registered_extensions().items() if name in formats}
 
 
 def _hidden(path: Path) -> bool:
@@ -146,8 +175,10 @@ def _person(path: Path, pattern: re.Pattern) -> str:
     return person
 
 
-def _describe(root, names, target, groups, n_others) -> str:
+def _describe(
+    root: Path, names: np.ndarray, target: np.ndarray, groups: np.ndarray | None, n_others: int
+) -> str:
     counts = ", ".join(f"{n} {name}" for name, n in zip(names, np.bincount(target), strict=True))
     persons = "" if groups is None else f", by {len(set(groups))} persons"
-    others = f" Left aside: {n_others} files that are no images." if n_others else ""
-    return f"Drawings of the folder {root.name}: {counts}{persons}.{others}\n"
+    others = f" Skipped: {n_others} files that are not images." if n_others else ""
+    return f"Drawings in the folder {root.name}: {counts}{persons}.{others}\n"

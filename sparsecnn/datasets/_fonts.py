@@ -1,12 +1,16 @@
 """Fonts and words that the handwriting generator draws with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _DATA = Path(__file__).parent
 _FONTS = _DATA / "fonts"
@@ -17,22 +21,26 @@ _SIZES = np.array([8, 12, 17, 24, 34, 48, 68, 96, 136, 192, 272])
 _ABSENT = "\U0010ffff"
 
 
-def load_fonts() -> list[str]:
-    """Names of the shipped fonts.
+def list_fonts() -> list[str]:
+    """List the names of the shipped fonts.
 
-    A hundred open typefaces, two thirds of them handwriting or script, the others print (serif, sans, slab,
-    mono). Their licences lie beside them in the package, in ``datasets/fonts``.
+    The package ships a hundred open typefaces: two thirds are handwriting or script, the others print (serif,
+    sans serif, slab serif, monospace). Their licences are in ``datasets/fonts/licences``.
 
     Returns
     -------
-    names : list of str
-        In alphabetical order. Every name is accepted by the parameter `fonts` of :func:`make_shaky_words`.
+    list of str
+        In alphabetical order, for the parameter `fonts` of :func:`make_shaky_words`.
+
+    See Also
+    --------
+    list_words : List the words written by default.
 
     Examples
     --------
     >>> from sklearn.model_selection import train_test_split
-    >>> from sparsecnn.datasets import load_fonts
-    >>> train, test = train_test_split(load_fonts(), test_size=10, random_state=0)
+    >>> from sparsecnn.datasets import list_fonts
+    >>> train, test = train_test_split(list_fonts(), test_size=10, random_state=0)
     >>> len(train), len(test), set(train) & set(test)
     (90, 10, set())
     """
@@ -44,21 +52,25 @@ def _shipped() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FONTS.glob("*.woff")))
 
 
-def load_words() -> list[str]:
-    """Words that :func:`make_shaky_words` writes by default.
+def list_words() -> list[str]:
+    """List the words that :func:`make_shaky_words` writes by default.
 
     Common English words and names of one to eight characters, most of them in lower case, some capitalised or
-    in capitals, a few numbers.
+    in capitals, and a few numbers.
 
     Returns
     -------
-    words : list of str
-        All different.
+    list of str
+        All different, for the parameter `words` of :func:`make_shaky_words`.
+
+    See Also
+    --------
+    list_fonts : List the names of the shipped fonts.
 
     Examples
     --------
-    >>> from sparsecnn.datasets import load_words
-    >>> words = load_words()
+    >>> from sparsecnn.datasets import list_words
+    >>> words = list_words()
     >>> len(words) > 300, max(len(word) for word in words)
     (True, 8)
     """
@@ -66,30 +78,35 @@ def load_words() -> list[str]:
 
 
 def find_fonts(fonts: Sequence[str | Path] | None) -> tuple[list[str], list[str]]:
-    """Labels and paths of `fonts`, shipped names or paths of font files; None stands for all shipped."""
+    """Return labels and paths of `fonts`, shipped names or font files; None stands for all shipped."""
     if fonts is None:
-        fonts = load_fonts()
+        fonts = list_fonts()
     fonts = _as_list(fonts, "fonts", "names of shipped fonts or paths of font files")
     return [str(font) for font in fonts], [_font_path(font) for font in fonts]
 
 
 def find_words(words: Sequence[str] | None, paths: Sequence[str]) -> list[str]:
-    """`words`, checked to be drawable with every font of `paths`; None stands for the shipped list."""
+    """Return `words`, which every font of `paths` must be able to draw; None stands for all shipped."""
     if words is None:
-        words = load_words()
+        words = list_words()
     words = _as_list(words, "words", "strings")
     for word in words:
         if not isinstance(word, str) or not word.strip():
-            raise ValueError(f"words must be non-empty strings, got {word!r}.")
-    characters = sorted(set("".join(words)) - {" "})
+            raise ValueError(f"words must be strings of at least one visible character, got {word!r}.")
     for path in paths:
-        missing = [c for c in characters if not _has_glyph(path, c)]
-        if missing:
-            raise ValueError(f"The font {Path(path).stem!r} cannot draw {missing} of the given words.")
+        _check_glyphs(words, path)
     return words
 
 
-def _as_list(values: Iterable, name: str, expected: str) -> list:
+def _check_glyphs(words: Sequence[str], path: str) -> None:
+    """Raise unless the font leaves ink for each character of `words` but the space."""
+    missing = [c for c in sorted(set("".join(words)) - {" "}) if not _has_glyph(path, c)]
+    if missing:
+        word = next(word for word in words if missing[0] in word)
+        raise ValueError(f"words: the font {Path(path).stem!r} cannot draw {missing}, as in {word!r}.")
+
+
+def _as_list(values: Any, name: str, expected: str) -> list:
     if isinstance(values, (str, bytes, Path)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {expected}, got {values!r}.")
     values = list(values)
@@ -98,7 +115,7 @@ def _as_list(values: Iterable, name: str, expected: str) -> list:
     return values
 
 
-def _font_path(font: str | Path) -> str:
+def _font_path(font: Any) -> str:
     if not isinstance(font, (str, Path)):
         raise TypeError(f"fonts must hold names of shipped fonts or paths of font files, got {font!r}.")
     shipped = _shipped()
@@ -106,17 +123,28 @@ def _font_path(font: str | Path) -> str:
     if not path.is_file():
         close = get_close_matches(str(font).lower().replace(" ", "-"), shipped, n=3)
         hint = (
-            f" Did you mean {' or '.join(map(repr, close))}?" if close else " See load_fonts() for the names."
+            f" Did you mean {' or '.join(map(repr, close))}?" if close else " See list_fonts() for the names."
         )
         raise ValueError(f"fonts: {str(font)!r} is neither a shipped font nor a file.{hint}")
-    try:
-        _face(str(path), _REFERENCE_SIZE)
-    except OSError as error:
-        raise ValueError(f"fonts: {str(path)!r} cannot be read as a font ({error}).") from error
+    _face(str(path), _REFERENCE_SIZE)
     return str(path)
 
 
+def _names_font(draw: Callable[Concatenate[str, _P], _T]) -> Callable[Concatenate[str, _P], _T]:
+    """Wrap a function whose first argument is the path of a font: its errors name the font."""
+
+    @wraps(draw)
+    def named(path: str, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return draw(path, *args, **kwargs)
+        except OSError as error:
+            raise ValueError(f"fonts: {path!r} cannot be read as a font ({error}).") from error
+
+    return named
+
+
 @lru_cache(maxsize=2048)  # every shipped font in every size
+@_names_font
 def _face(path: str, size: int) -> ImageFont.FreeTypeFont:
     # Basic layout: the drawing must not depend on whether libraqm is installed.
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
@@ -124,28 +152,32 @@ def _face(path: str, size: int) -> ImageFont.FreeTypeFont:
 
 @cache
 def _has_glyph(path: str, character: str) -> bool:
-    return _glyph(path, character) not in (_glyph(path, _ABSENT), _glyph(path, " "))
+    glyph = _glyph(path, character)
+    return glyph != _glyph(path, _ABSENT) and any(glyph[1])
 
 
-def _glyph(path, character):
+@_names_font
+def _glyph(path: str, character: str) -> tuple[tuple[int, int], bytes]:
     mask = _face(path, 24).getmask(character)
     return mask.size, bytes(mask)
 
 
 @cache
+@_names_font
 def _letter_height(path: str, character: str) -> float:
     _, top, _, bottom = _face(path, _REFERENCE_SIZE).getbbox(character)
     return (bottom - top) / _REFERENCE_SIZE
 
 
 @lru_cache(maxsize=1 << 15)
+@_names_font
 def _ink_box(path: str, word: str) -> np.ndarray:
-    """Left, top, right and bottom of a word's ink, for a font of size 1."""
+    """Return left, top, right and bottom of a word's ink, for a font of size 1."""
     return np.array(_face(path, _REFERENCE_SIZE).getbbox(word)) / _REFERENCE_SIZE
 
 
 def measure(path: str, word: str) -> tuple[float, float, float]:
-    """Width and height of a word's ink and the mean height of its letters, for a font of size 1."""
+    """Return width and height of a word's ink and the mean height of its letters, at font size 1."""
     left, top, right, bottom = _ink_box(path, word)
     letters = [_letter_height(path, c) for c in word if c != " "]
     return right - left, bottom - top, sum(letters) / len(letters)
@@ -163,7 +195,7 @@ def draw_words(
     sizes : ndarray of shape (n,)
         Font sizes wanted, in pixels.
     strokes : ndarray of shape (n,)
-        Width added on both sides of every stroke, in parts of the font size.
+        Width added on both sides of every stroke, as a fraction of the font size.
 
     Returns
     -------
@@ -182,10 +214,19 @@ def draw_words(
     width, height = (np.ceil(ink[:, 2:] - ink[:, :2]).astype(int) + 2 * borders[:, None]).T
     top = np.cumsum(height) - height
     sheet = Image.new("L", (int(width.max()), int(height.sum())))
-    words = zip(texts, drawn.tolist(), added.tolist(), width.tolist(), height.tolist(), strict=True)
     starts = (borders[:, None] - ink[:, :2]).tolist()
-    for ((path, word), size, stroke, *shape), start, row in zip(words, starts, top.tolist(), strict=True):
-        mask = Image.new("L", shape)
-        ImageDraw.Draw(mask).text(start, word, font=_face(path, size), fill=255, stroke_width=stroke)
-        sheet.paste(mask, (0, row))
-    return np.asarray(sheet), np.stack([top, height, width], axis=1), drawn
+    boxes = np.stack([top, height, width], axis=1)
+    for i, (row, rows, columns) in enumerate(boxes.tolist()):
+        image = _draw_word(*texts[i], int(drawn[i]), int(added[i]), (columns, rows), starts[i])
+        sheet.paste(image, (0, row))
+    return np.asarray(sheet), boxes, drawn
+
+
+@_names_font
+def _draw_word(
+    path: str, word: str, size: int, stroke: int, box: tuple[int, int], start: tuple[float, float]
+) -> Image.Image:
+    """Draw a word at `start` (x, y) in an image of size `box` (width, height)."""
+    image = Image.new("L", box)
+    ImageDraw.Draw(image).text(start, word, font=_face(path, size), fill=255, stroke_width=stroke)
+    return image

@@ -4,19 +4,19 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import gen_batches
 
-# Images worked on at once: what they need fits into a processor's cache.
+# Images processed at once: their arrays fit into a processor's cache.
 PART = 16
 
 
 def blur(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
-    """Gaussian blur of `images` (n, H, W), each with its own standard deviation in pixels."""
+    """Blur `images` (n, H, W), each by a Gaussian of its own standard deviation in pixels."""
     height, width = images.shape[1:]
     kernels = _kernels(sigmas, max(height, width))
     return kernels[:, :height, :height] @ images @ kernels[:, :width, :width]
 
 
-def _kernels(sigmas, size):
-    """Blur of a line of `size` pixels, dark beyond its ends, as a matrix for each of `sigmas`."""
+def _kernels(sigmas: np.ndarray, size: int) -> np.ndarray:
+    """Return, for each of `sigmas`, the matrix that blurs a line of `size` pixels with dark surroundings."""
     bells = np.exp(-(np.arange(size) ** 2) / (2 * np.square(sigmas)[:, None]))
     bells /= 2 * bells.sum(axis=1, keepdims=True) - 1
     bells[bells < 1e-6] = 0  # Subnormal tails would slow the products down tenfold.
@@ -39,7 +39,7 @@ def deposit(points: np.ndarray, amounts: np.ndarray, shape: tuple[int, int]) -> 
 
 
 def photograph(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey values of pages.
+    """Return the grey values of pages with ink on them.
 
     Parameters
     ----------

@@ -5,21 +5,21 @@ from sklearn.utils import gen_batches
 
 from sparsecnn.datasets._paper import PART
 
-KINDS = ("sinusoidal", "noise", "jerky")
+TREMORS = ("sinusoidal", "noise", "jerky")
 # On average the pen travels about three letter heights to write one letter.
 PATH_PER_LETTER = 3.0
-# In pixels, for the slowest scale and for the finest: shorter waves drown in the roughness of the pixel grid.
+# In pixels, for the slowest scale and for the finest: the pixel grid hides shorter waves.
 SHORTEST_WAVE = 7.0
 _FINEST_WAVE = 3.0
-# In pixels: less cannot be seen.
+# In pixels: a smaller amplitude is invisible.
 SMALLEST_AMPLITUDE = 1.1
-# Largest amplitude in parts of the wavelength: beyond, a field folds over and tears strokes apart.
+# Largest amplitude as a fraction of the wavelength: with more, a field folds over and tears strokes apart.
 STEEPEST = 0.16
 _WAVES = 8
 
 
 def log_uniform(rng: np.random.Generator, bounds: tuple[float, float], size: int) -> np.ndarray:
-    """Draw values whose logarithm is uniform between `bounds`; uniform values where the lower one is 0."""
+    """Draw values log-uniformly between `bounds`, or uniformly if the lower bound is 0."""
     low, high = bounds
     return rng.uniform(low, high, size) if low <= 0 else np.exp(rng.uniform(np.log(low), np.log(high), size))
 
@@ -27,7 +27,7 @@ def log_uniform(rng: np.random.Generator, bounds: tuple[float, float], size: int
 def wave_field(
     vectors: np.ndarray, weights: np.ndarray, phases: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Sum of plane waves on a pixel grid.
+    """Return a sum of plane waves on a pixel grid.
 
     Parameters
     ----------
@@ -56,7 +56,9 @@ def wave_field(
     return field
 
 
-def _wave_field(vectors, weights, phases, shape):
+def _wave_field(
+    vectors: np.ndarray, weights: np.ndarray, phases: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     height, width = shape
     across = (vectors[:, :, 0, None] * np.arange(width) + phases[:, :, None]).astype(np.float32)
     down = (vectors[:, :, 1, None] * np.arange(height)).astype(np.float32)
@@ -69,12 +71,12 @@ def _wave_field(vectors, weights, phases, shape):
 def slow_field(
     rng: np.random.Generator, heights: np.ndarray, centres: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Waviness of an unsteady but regular hand, less than one cycle a letter; no displacement at the centre.
+    """Return the slow waviness of every hand, less than one cycle per letter; it is 0 at the centre.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        The source of chance.
+        Random number generator.
     heights : ndarray of shape (n,)
         Letter heights in pixels.
     centres : ndarray of shape (n, 2)
@@ -107,12 +109,12 @@ def tremor_field(
     kinds: np.ndarray,
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """Tremor, one field an image.
+    """Return the tremor, one field per image.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        The draws do not depend on `amplitudes`.
+        Random number generator; its draws do not depend on `amplitudes`.
     amplitudes : ndarray of shape (n,)
         In pixels: each component of the displacement has the power of a sine of this amplitude.
     lengths : ndarray of shape (n,)
@@ -120,7 +122,7 @@ def tremor_field(
     scales : int
         Number of octaves; each has twice the frequency of the one before and half its amplitude.
     kinds : ndarray of int, shape (n,)
-        Indices into `KINDS`.
+        Kinds of tremor, indices into `TREMORS`.
     shape : tuple (height, width)
         The grid.
 
@@ -131,7 +133,7 @@ def tremor_field(
     """
     n = len(amplitudes)
     octave = np.repeat(np.arange(scales), _WAVES)
-    sinusoidal = (kinds == KINDS.index("sinusoidal"))[:, None]
+    sinusoidal = (kinds == TREMORS.index("sinusoidal"))[:, None]
     detune = np.where(sinusoidal, 1.0, np.exp2(rng.uniform(-0.5, 0.5, (n, octave.size))))
     waves = lengths[:, None] / (np.exp2(octave) * detune)
     gains = np.where((waves >= _FINEST_WAVE) | (octave == 0), np.exp2(-octave), 0.0)
@@ -142,16 +144,18 @@ def tremor_field(
     # Every component of the displacement gets the variance amplitude**2 / 2.
     weights /= np.sqrt((weights**2).sum(axis=1, keepdims=True))
     field = wave_field(vectors, weights, _phases(rng, n, octave.size), shape)
-    jerky = kinds == KINDS.index("jerky")
+    jerky = kinds == TREMORS.index("jerky")
     field[jerky] = np.tanh(3 * field[jerky]) * 0.82
     field *= _envelope(rng, lengths, shape)
     field *= amplitudes[:, None, None, None].astype(np.float32)
     return field
 
 
-def _wave_angles(rng, n, waves, sinusoidal):
-    """Directions in which the waves run and in which they displace."""
-    # Half of the hands tremble alike in all directions, the others mostly along one axis.
+def _wave_angles(
+    rng: np.random.Generator, n: int, waves: int, sinusoidal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the directions in which the waves run and in which they displace."""
+    # Half of the hands tremble equally in all directions, the others mostly along one axis.
     squeeze = np.where(rng.random((n, 1)) < 0.5, 1.0, rng.uniform(0.3, 1.0, (n, 1)))
     free = rng.uniform(0, 2 * np.pi, (n, waves))
     axis = rng.uniform(0, np.pi, (n, 1))
@@ -162,8 +166,8 @@ def _wave_angles(rng, n, waves, sinusoidal):
     return np.where(sinusoidal, pair, along), np.where(sinusoidal, pair + np.pi / 2, across)
 
 
-def _envelope(rng, lengths, shape):
-    """Waxing and waning of the tremor over some of its cycles, of mean square 1."""
+def _envelope(rng: np.random.Generator, lengths: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Draw the waxing and waning of the tremor over some of its cycles, of mean square 1."""
     n, waves = len(lengths), 3
     angles = rng.uniform(0, 2 * np.pi, (n, waves))
     vectors = 2 * np.pi / (4 * lengths[:, None, None]) * _direction(angles)
@@ -173,9 +177,9 @@ def _envelope(rng, lengths, shape):
     return envelope
 
 
-def _direction(angles):
+def _direction(angles: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
-def _phases(rng, n, waves):
+def _phases(rng: np.random.Generator, n: int, waves: int) -> np.ndarray:
     return rng.uniform(0, 2 * np.pi, (n, waves))
