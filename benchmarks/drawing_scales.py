@@ -1,7 +1,7 @@
 """Which view shows a tremor in generated drawings, and which ones cross-validation chooses.
 
-For each kind of drawing two sets of 28 persons to train on, about 100 drawings each, and 240 drawings of 120
-strangers to test on. Views are chosen as in ``real_drawings.py``, by the log loss on persons held back.
+For each kind of drawing there are two training sets of 100 drawings by 28 persons each, and a test set of 240
+drawings by 120 strangers. Views are chosen as in ``real_drawings.py``, by the log loss on persons held back.
 """
 
 import argparse
@@ -11,10 +11,9 @@ import numpy as np
 from real_drawings import draw_views, make_network, make_recipe, shapes_of_views, split_views
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from sparsecnn.datasets import make_shaky_drawings
-from sparsecnn.datasets._shaky_drawings import DRAWING_KINDS
+from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings
 
-# Pages, and images of as many pixels as 32 x 32 in their aspect; those of ink have twice the side.
+# Drawings, shape of the pages, shape of the images (about 32 x 32 pixels); images of ink have twice the side.
 SETS = {
     "spiral": ("spiral", (256, 256), (32, 32)),
     "wave": ("wave", (148, 444), (16, 56)),
@@ -31,7 +30,7 @@ def measure(y, probability):
 
 
 def compare(images, shapes, seed):
-    """Return the figures on strangers of each view, of their mean and of the recipe, and its views."""
+    """Return the figures on strangers of each view, of their mean and of the recipe, and the views chosen."""
     (train, X), (test, X_test) = images
     views, views_test = split_views(X, shapes), split_views(X_test, shapes)
     probabilities = {}
@@ -44,12 +43,12 @@ def compare(images, shapes, seed):
     return {name: measure(test.target, p) for name, p in probabilities.items()}, recipe.chosen_
 
 
-def draw_set(transformer, kinds, page_shape, n_samples, persons, random_state):
+def draw_set(transformer, drawings, page_shape, n_samples, persons, random_state):
     """Return generated drawings, and their images in all views."""
-    drawings = make_shaky_drawings(
-        n_samples, kinds=kinds, image_shape=page_shape, persons=persons, random_state=random_state
+    drawn = make_shaky_drawings(
+        n_samples, drawings=drawings, image_shape=page_shape, persons=persons, random_state=random_state
     )
-    return drawings, transformer.fit_transform(drawings.images)
+    return drawn, transformer.fit_transform(drawn.images)
 
 
 def main():
@@ -58,12 +57,12 @@ def main():
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     arguments = parser.parse_args()
     for name in arguments.sets:
-        kinds, page_shape, image_shape = SETS[name]
+        drawings, page_shape, image_shape = SETS[name]
         shapes = shapes_of_views(image_shape, tuple(2 * side for side in image_shape))
         transformer, results, chosen = draw_views(shapes), [], Counter()
-        strangers = draw_set(transformer, kinds, page_shape, 240, STRANGERS, 3)
+        strangers = draw_set(transformer, drawings, page_shape, 240, STRANGERS, 3)
         for i, persons in enumerate(TRAINING, start=1):
-            train = draw_set(transformer, kinds, page_shape, 100, persons, i)
+            train = draw_set(transformer, drawings, page_shape, 100, persons, i)
             figures, choice = compare((train, strangers), shapes, arguments.seed)
             results.append(figures)
             chosen.update(choice)

@@ -1,10 +1,10 @@
-"""Accuracy against sparsity: one RVSM path, and what a user would otherwise do.
+"""Accuracy against sparsity: one RVSM path, pruning by magnitude, and separate fits.
 
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
-write it and once with the augmentation and the falling learning rate of sparsecnn. All train the same network
-on the same images, for at most the same number of epochs behind every point. The last contender has a fit of
-its own for every point, which a path is there to save.
+write it and once with the augmentation and the decreasing learning rate of sparsecnn. All train the same
+network on the same images, for at most the same number of epochs per point. The last contender is a separate
+fit for every point.
 """
 
 import argparse
@@ -23,28 +23,29 @@ from skorch.callbacks import LRScheduler
 from torch.nn.utils import prune
 from words import split_words
 
-from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
 from sparsecnn._compute import autocast_for
 from sparsecnn._network import CurveCNN
-from sparsecnn._training.augment import augment
+from sparsecnn._training import augment
 from sparsecnn.inspection import SparsityPathDisplay
 from sparsecnn.model_selection import sparsity_path
 
 SPARSITIES = [0.0, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995]
 PICTURE = "frontier.png"
 CHANNELS = (16, 32, 32)
-DENSE_EPOCHS, FINE_EPOCHS = 24, 8
+DENSE_EPOCHS, FINETUNE_EPOCHS = 24, 8
 LEARNING_RATE, BATCH = 0.003, 64
 
 
 class PlainNet(NeuralNetClassifier):
-    """A skorch classifier that computes in bf16 where the processor does, as the path does."""
+    """A skorch classifier that computes in bf16 where the processor has it natively, as the path does."""
 
     augmented = False
 
     def train_step_single(self, batch, **fit_params):
         x, y = batch
-        return super().train_step_single((augment(x) if self.augmented else x, y), **fit_params)
+        x = augment(x, CurveAugmentation()) if self.augmented else x
+        return super().train_step_single((x, y), **fit_params)
 
     def infer(self, x, **fit_params):
         with autocast_for("auto", torch.device("cpu"))():
@@ -52,15 +53,15 @@ class PlainNet(NeuralNetClassifier):
 
 
 class EqualNet(PlainNet):
-    """The same with the augmentation of sparsecnn."""
+    """A `PlainNet` with the augmentation of sparsecnn."""
 
     augmented = True
 
 
 def fit_rival(kind, module, lr, epochs, X, y, seed):
-    """Return a skorch classifier that has trained `module` for so many epochs."""
+    """Return a skorch classifier that has trained `module` for `epochs` epochs."""
     torch.manual_seed(seed)
-    # The rate falls for the kind that is given what sparsecnn has.
+    # Only the rival with the settings of sparsecnn has a decreasing rate.
     rate = LRScheduler("CosineAnnealingLR", T_max=epochs) if kind is EqualNet else None
     net = kind(
         module,
@@ -80,9 +81,9 @@ def prune_rival(net, sparsity, X, y, seed):
     """Return a copy of the dense network, pruned by magnitude and fine-tuned."""
     module = copy.deepcopy(net.module_)
     prune.l1_unstructured(module.fc, "weight", amount=sparsity)
-    # A tenth of the rate, as fine-tuning is customary; a rate that falls may start higher.
+    # Fine-tuning customarily has a tenth of the rate; a decreasing rate starts higher.
     lr = LEARNING_RATE / (3 if isinstance(net, EqualNet) else 10)
-    return fit_rival(type(net), module, lr, FINE_EPOCHS, X, y, seed)
+    return fit_rival(type(net), module, lr, FINETUNE_EPOCHS, X, y, seed)
 
 
 def score_rivals(kind, train, test, sparsities, seed):
@@ -96,13 +97,13 @@ def score_rivals(kind, train, test, sparsities, seed):
 
 
 def sparse_classifier(seed):
-    """Return the classifier with what it has in common with the rivals."""
+    """Return the classifier with the network and epochs of the rivals."""
     return SparseCurveCNNClassifier(
         channels=CHANNELS,
         learning_rate_init=LEARNING_RATE,
         batch_size=BATCH,
         max_iter=DENSE_EPOCHS,
-        refine_iter=FINE_EPOCHS,
+        finetune_iter=FINETUNE_EPOCHS,
         precision="auto",
         random_state=seed,
     )
@@ -115,7 +116,7 @@ def score_path(train, test, sparsities, seed):
 
 
 def score_fits(train, test, sparsities, seed):
-    """Return the accuracy of a network of its own for every sparsity."""
+    """Return the accuracy of a separate fit for every sparsity."""
     fits = (sparse_classifier(seed).set_params(target_sparsity=sparsity) for sparsity in sparsities)
     return [fit.fit(train.data, train.target).score(test.data, test.target) for fit in fits]
 
@@ -129,11 +130,11 @@ def print_table(scores, sparsities):
 
 
 def draw(scores, sparsities):
-    """Save the picture of accuracy against the weights left."""
+    """Save the picture of accuracy against the fraction of weights kept."""
     figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for name, runs in scores.items():
         SparsityPathDisplay(np.array(sparsities), np.mean(runs, 0), np.std(runs, 0)).plot(ax, label=name)
-    ax.set(xlabel="fully connected weights left (%)", ylabel="test accuracy")
+    ax.set(xlabel="fully connected weights kept (%)", ylabel="test accuracy")
     ax.legend()
     figure.savefig(PICTURE, dpi=150)
 
@@ -151,7 +152,9 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument(
-        "--points", type=int, help="weights left in a geometric series, 50 to 0.5 %%, after 100 %%"
+        "--points",
+        type=int,
+        help="points of the path: 100 %% of the weights, then 50 to 0.5 %% in geometric progression",
     )
     parser.add_argument(
         "--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS), metavar="NAME"

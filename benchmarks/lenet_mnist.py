@@ -1,9 +1,9 @@
-"""LeNet-300-100 and LeNet-5 on MNIST: how few weights, at what error?
+"""LeNet-300-100 and LeNet-5 on MNIST: error against the fraction of weights kept.
 
 Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``, the training set as arrays X and y.
-The first 55,000 images train; the last 5,000 are held out, and every choice was made on them. With
-``--test FILE``, an .npz of the same kind or one with x_test and y_test, the saved networks are measured on
-other images, such as the test set, of which nothing here has seen any.
+The first 55,000 images are for training; the last 5,000 are held out, and settings were chosen on them. With
+``--test FILE``, an .npz with X and y or with x_test and y_test, the saved networks are measured on other
+images, such as the test set, which no run here has used.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import torch
 from sklearn.metrics import zero_one_loss
 from torch import nn
 
-from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
 from sparsecnn._network import max_pool
 
 NETWORKS = Path(__file__).parent / "networks"
@@ -73,9 +73,9 @@ class LeNet5(nn.Module):
 
 
 MODULES = {"LeNet-300-100": LeNet300, "LeNet-5": LeNet5}
-# Chosen on the held-out images: longer than by default, and half the augmentation.
-TUNED = {"max_iter": 36, "refine_iter": 12, "augment": 0.5}
-# By the name of the saved file: the network, the percentage of weights kept, what differs from the defaults.
+# Chosen on the held-out images.
+TUNED = {"max_iter": 36, "finetune_iter": 12, "augment": CurveAugmentation(strength=0.5)}
+# By name of the saved file: network, percentage of weights kept, parameters other than the defaults.
 RUNS = {
     "lenet-300-100-1.5": ("LeNet-300-100", 1.5, TUNED),
     "lenet-5-1.0": ("LeNet-5", 1.0, TUNED),
@@ -111,7 +111,7 @@ def save(classifier, path):
 
 
 def measure(name, path, X, y):
-    """Return percentage of weights kept, and of errors, of a saved network."""
+    """Return the percentage of weights kept and the error in percent of a saved network."""
     module = MODULES[name]()
     with np.load(path) as weights:
         module.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights})
@@ -128,7 +128,7 @@ def print_row(name, method, kept, error, note=""):
 
 
 def print_published():
-    """Print the table's head and the rows from the literature."""
+    """Print the header of the table and the published rows."""
     print(f"{'network':14} {'method':28} {'kept %':>7} {'error %':>8}")
     for name, rows in PUBLISHED.items():
         for method, figures in rows.items():

@@ -1,4 +1,4 @@
-"""Curve images that the package's generators never made: do the defaults carry over?
+"""Curve images from another source than the generators of the package, with the default settings.
 
 Data: words from the vector outlines of the fonts that matplotlib ships, filled or traced, small and large,
 on or off centre, on clean or grainy paper. A tremor shifts the outline along its normal: a modulated sine,

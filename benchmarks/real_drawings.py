@@ -1,11 +1,10 @@
-"""Real drawings, judged by person: no person is ever in training and in testing.
+"""Real drawings, evaluated by person: no person is in both training and test set.
 
 Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by default ``spirals``; the
 first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
-Every drawing is predicted by a network (or baseline) that saw no drawing of that person, on the same folds
-for all. Whether networks look at the ink or at its unsteadiness, and at which scale, is chosen anew in every
-fold, by cross-validation over the persons it trains on. docs/drawings.md tells what was looked at when the
-recipe was made.
+Every drawing is predicted by a network (or baseline) trained without drawings of that person; all have the
+same folds. In every fold, cross-validation over its training persons chooses whether networks see the ink or
+its unsteadiness, and at which scale. docs/drawings.md lists what was tried on these drawings before.
 """
 
 import argparse
@@ -35,15 +34,15 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings
-from sparsecnn.inspection import evidence_map
-from sparsecnn.model_selection import average_by_group, bootstrap_groups, check_groups
-from sparsecnn.preprocessing import shape_of_pages
+from sparsecnn.inspection import integrated_gradients
+from sparsecnn.model_selection import average_by_group, bootstrap_interval, validate_groups
+from sparsecnn.preprocessing import suggest_image_shape
 from sparsecnn.pretraining import pretrain_on_drawings
 
 NETWORKS = 8  # whose probabilities are averaged
-# From the finest that a scan of 256 pixels shows, each twice the one before.
+# The first is the finest that a scan of 256 pixels shows; each is twice the previous one.
 SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
 SCALE_NAMES = tuple(f"1/{1 / scale:g}" for scale in SCALES)
 INK = "ink"
@@ -55,7 +54,7 @@ def shapes_of_views(image_shape, ink_shape):
 
 
 def draw_views(shapes):
-    """Return what draws each page in every view, side by side."""
+    """Return a transformer that draws each page in every view, side by side."""
     return FeatureUnion([(name, _draw_view(name, shape)) for name, shape in shapes.items()])
 
 
@@ -73,20 +72,20 @@ def split_views(X, shapes):
 
 
 class ViewEnsemble(ClassifierMixin, BaseEstimator):
-    """The mean of networks that each look at one view of a drawing; cross-validation chooses the views.
+    """The mean of networks that each see one view of a drawing; cross-validation chooses the views.
 
-    Network after network is given the view with which the mean of all so far has the least log loss on
-    persons held back (Caruana et al., "Ensemble selection from libraries of models", ICML 2004).
+    Each network in turn gets the view that minimises the log loss of the mean so far on persons held back
+    (Caruana et al., "Ensemble selection from libraries of models", ICML 2004).
 
     Parameters
     ----------
     shapes : dict of str to tuple of two ints
-        The shape of the images of each view, in the order in which they lie side by side in X.
+        Shape of the images of each view, in the order of the columns of X.
     network : SparseCurveCNNClassifier
     chooser : SparseCurveCNNClassifier
         Trained on each view in the cross-validation.
     seed : int
-        Each network has a random state of its own.
+        The random state of network i is ``1000 * seed + i``.
     """
 
     def __init__(self, shapes, network, chooser, seed=0):
@@ -123,7 +122,7 @@ class ViewEnsemble(ClassifierMixin, BaseEstimator):
 
 
 def choose_views(held_back, y, n_networks):
-    """Return the names of the views for so many networks, from the probabilities on persons held back."""
+    """Return the views of `n_networks` networks, from the probabilities on persons held back."""
     chosen, total = [], np.zeros(len(y))
     for n in range(1, n_networks + 1):
         losses = {name: log_loss(y, (total + p) / n, labels=[0, 1]) for name, p in held_back.items()}
@@ -134,11 +133,11 @@ def choose_views(held_back, y, n_networks):
 
 
 def make_network(image_shape, seed, precision="auto", **params):
-    """Return the network of all recipes, with fewer filters than by default: there are a hundred drawings."""
+    """Return the network of all recipes, with fewer filters than by default, for a hundred drawings."""
     return SparseCurveCNNClassifier(
         channels=(16, 32, 32),
         image_shape=image_shape,
-        augment="flip",
+        augment=CurveAugmentation(flip=True),
         class_weight="balanced",
         precision=precision,
         random_state=seed,
@@ -147,9 +146,9 @@ def make_network(image_shape, seed, precision="auto", **params):
 
 
 def make_recipe(shapes, seed, precision="auto"):
-    """Return networks whose views are chosen by networks of half as many epochs."""
+    """Return an ensemble whose views are chosen by networks trained for half as many epochs."""
     shape = next(iter(shapes.values()))
-    quick = make_network(shape, seed, precision, max_iter=12, refine_iter=4)
+    quick = make_network(shape, seed, precision, max_iter=12, finetune_iter=4)
     return ViewEnsemble(shapes, make_network(shape, seed, precision), quick, seed)
 
 
@@ -161,8 +160,8 @@ def hog(images):
 
 
 def recipes(files, seed, precision, pretrained=False):
-    """Return, by name, what turns files into images, which learns nothing, and what learns from them."""
-    shapes = {side: shape_of_pages(files, side, multiple=8) for side in (32, 64, 128)}
+    """Return, by name, a transformer of files, which learns nothing, and a classifier of its images."""
+    shapes = {side: suggest_image_shape(files, side, multiple=8) for side in (32, 64, 128)}
     features = make_pipeline(
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
@@ -187,9 +186,13 @@ def recipes(files, seed, precision, pretrained=False):
         unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
         reader = make_pipeline(unsteady, make_network(shapes[32], seed, precision))
         start = pretrain_on_drawings(
-            reader, page_shape=shape_of_pages(files, 256), random_state=seed, max_iter=12, refine_iter=4
+            reader,
+            page_shape=suggest_image_shape(files, 256),
+            random_state=seed,
+            max_iter=12,
+            finetune_iter=4,
         )
-        tuned = clone(start[-1]).set_params(learning_rate_init=0.001, max_iter=12, refine_iter=4)
+        tuned = clone(start[-1]).set_params(learning_rate_init=0.001, max_iter=12, finetune_iter=4)
         found["generated drawings only"] = (unsteady, FrozenEstimator(start[-1]))
         found["generated drawings, then fine-tuned"] = (unsteady, tuned)
         found["the same network, real drawings only"] = (unsteady, reader[-1])
@@ -197,7 +200,7 @@ def recipes(files, seed, precision, pretrained=False):
 
 
 def predict_by_person(learner, X, drawings, jobs):
-    """Return the probability of the second class of each drawing, its evidence, zeros and views chosen."""
+    """Return the probability of the second class and the evidence of each drawing, zeros and views."""
     folds = list(LeaveOneGroupOut().split(X, drawings.target, drawings.groups))
     rows = Parallel(n_jobs=jobs)(delayed(_predict_fold)(learner, X, drawings, *fold) for fold in folds)
     probability, evidence = np.empty(len(X)), [None] * len(X)
@@ -226,14 +229,14 @@ def _predict_fold(learner, X, drawings, train, test):
 
 
 def mean_evidence(pairs):
-    """Return the mean evidence of networks, each with its images, in the resolution of the finest."""
-    maps = [evidence_map(net, images) for net, images in pairs]
+    """Return the mean evidence of networks, each with its images, at the finest of their resolutions."""
+    maps = [integrated_gradients(net, images) for net, images in pairs]
     height, width = max(found.shape[1:] for found in maps)
     return np.mean([_enlarge(found, height, width) for found in maps], axis=0)
 
 
 def _enlarge(maps, height, width):
-    """Return maps of more pixels, and the same sum."""
+    """Return maps of more pixels and the same sum."""
     n_rows, n_columns = maps.shape[1:]
     rows, columns = np.arange(height) * n_rows // height, np.arange(width) * n_columns // width
     return maps[:, rows][:, :, columns] * (n_rows * n_columns / (height * width))
@@ -244,7 +247,7 @@ def figures(drawings, probability):
     persons = average_by_group(probability, drawings.groups, drawings.target)
 
     def interval(metric, y=drawings.target, p=probability, groups=drawings.groups):
-        return bootstrap_groups(metric, y, p, groups, n_resamples=1000, random_state=0)
+        return bootstrap_interval(metric, y, p, groups=groups, n_resamples=1000, random_state=0)
 
     return {
         "accuracy": interval(lambda y, p: accuracy_score(y, p > 0.5)),
@@ -271,14 +274,14 @@ def describe(name, seed, found, n_persons, zeros):
 
 
 def draw_evidence(path, drawings, probability, evidence, n=5):
-    """Save a picture of the drawings that the networks are most and least sure about."""
+    """Save a picture of the drawings with the most and the least certain predictions."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     order = np.argsort(np.abs(probability - 0.5))
-    shape = shape_of_pages(drawings.filenames, 256, multiple=8)
+    shape = suggest_image_shape(drawings.filenames, 256, multiple=8)
     height = 2.6 * shape[0] / shape[1] + 0.4
     figure, axes = plt.subplots(2, n, figsize=(2.6 * n, 2 * height), layout="constrained")
     for row, chosen in zip(axes, (order[::-1][:n], order[:n]), strict=True):
@@ -293,7 +296,7 @@ def draw_evidence(path, drawings, probability, evidence, n=5):
             ax.set(xticks=[], yticks=[])
     second = drawings.target_names[1]
     figure.suptitle(
-        f"Probability of {second}; above the surest, below the least sure; red speaks for {second}"
+        f"Probability of {second}; top: most certain, bottom: least certain; red: evidence for {second}"
     )
     figure.savefig(path, dpi=100)
     plt.close(figure)
@@ -305,12 +308,14 @@ def main():
     parser.add_argument(
         "--group-pattern", default=r"V\d+", help="regular expression of the person in a file name"
     )
-    parser.add_argument("--min-images", type=int, default=2, help="that every person must have")
+    parser.add_argument("--min-images", type=int, default=2, help="smallest number of drawings of a person")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--recipes", default="", help="only those with this in their names")
-    parser.add_argument("--pretrained", action="store_true", help="also networks that saw generated drawings")
+    parser.add_argument("--recipes", default="", help="run only recipes whose names contain this")
+    parser.add_argument(
+        "--pretrained", action="store_true", help="add networks pretrained on generated drawings"
+    )
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--jobs", type=int, default=1, help="folds at a time")
+    parser.add_argument("--jobs", type=int, default=1, help="folds to run at a time")
     parser.add_argument("--picture", default="real_drawings.png")
     arguments = parser.parse_args()
     if "SPARSECNN_DATA" not in os.environ:
@@ -319,9 +324,9 @@ def main():
     drawings = load_drawings(folder, group_pattern=arguments.group_pattern)
     if len(drawings.target_names) != 2:
         sys.exit(f"{folder} must hold two classes, but it holds {drawings.target_names.tolist()}.")
-    people = check_groups(drawings.target, drawings.groups, min_images=arguments.min_images)
+    people = validate_groups(drawings.target, drawings.groups, min_images=arguments.min_images)
     print(f"{len(drawings.target)} drawings of {len(people)} people, leave one person out")
-    print("with 95 % intervals over people; people are judged by their mean probability")
+    print("with 95 % intervals over people; a person's probability is the mean over the drawings")
     print(f"{'':42} seed  {'accuracy':16}  {'balanced':16}  {'AUC':17}  {'Brier':17}  {'people':16}  zeros")
     images = {}
     for seed in arguments.seeds:

@@ -1,7 +1,7 @@
-"""Cost against size: time an image from 1,000 to 100,000 images and from 2 to 100 classes, memory, files.
+"""Cost against size: time per image for 1,000 to 100,000 images and 2 to 100 classes, memory, image files.
 
-The file behind the largest prediction is a hole: it has its size, but takes no room on the disk. What the
-system keeps of a mapped file in spare memory, and drops when it needs it, is not counted.
+The largest prediction reads a sparse file, which takes no space on the disk. Pages of mapped files, which the
+system can drop at any time, do not count as memory.
 """
 
 import argparse
@@ -35,13 +35,13 @@ def make_images(n_images, n_classes=2, side=SIDE):
 
 
 def make_classifier(**params):
-    return SparseCurveCNNClassifier(**{"max_iter": 1, "refine_iter": 0, "random_state": 0} | params)
+    return SparseCurveCNNClassifier(**{"max_iter": 1, "finetune_iter": 0, "random_state": 0} | params)
 
 
 def measure_curve(name, cases, rounds):
-    """Print what an image takes in fit (one epoch) and predict for each case, the best of the rounds."""
+    """Print the time per image of fit (one epoch) and predict in each case, the least of the rounds."""
     print(f"\n{name:>9} {'fit, µs/image':>14} {'ratio':>6} {'predict, µs/image':>18} {'ratio':>6}")
-    _costs(*make_images(500))  # what only the first fit does
+    _costs(*make_images(500))  # warm up
     first = None
     for value, (X, y) in cases:
         costs = np.min([_costs(X, y) for _ in range(rounds)], axis=0)
@@ -59,7 +59,7 @@ def _costs(X, y):
 
 
 class Growth:
-    """By how many megabytes a process grows within a ``with`` block, without pages of mapped files."""
+    """Megabytes by which the process grows within a ``with`` block, without pages of mapped files."""
 
     def __enter__(self):
         self.start, self.peak, self.done = self._memory(), 0, threading.Event()
@@ -82,7 +82,7 @@ class Growth:
 
 
 def fit_memory():
-    """Print what a fit on 60,000 images takes over its data."""
+    """Print the memory of a fit on 60,000 images, besides its data."""
     X, y = make_images(60_000, 10)
     classifier = make_classifier(early_stopping=True)
     with Growth() as growth:
@@ -91,7 +91,7 @@ def fit_memory():
 
 
 def predict_memory(gigabytes):
-    """Print what predicting a memory-mapped X takes."""
+    """Print the memory of predicting a memory-mapped X."""
     side = 64
     n_images = int(gigabytes * 1e9) // side**2
     module = nn.Sequential(nn.Flatten(), nn.Linear(side * side, 2))  # so that reading is most of the work
@@ -107,7 +107,7 @@ def predict_memory(gigabytes):
 
 
 def measure_transformer(rounds, n_images=256, side=512):
-    """Print how many JPEG files a second the transformer reads, beside Pillow alone."""
+    """Print the JPEG files per second of the transformer and of Pillow alone."""
     drawings = make_shaky_drawings(16, image_shape=(side, side), random_state=0).images
     files = [_jpeg(255 - drawings[i % 16]) for i in range(n_images)]
 
@@ -153,7 +153,7 @@ def _read(file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--largest", type=int, default=IMAGES[-1], help="most images of the curve")
+    parser.add_argument("--largest", type=int, default=IMAGES[-1], help="largest number of images")
     parser.add_argument("--gigabytes", type=float, default=4, help="size of the mapped X")
     parser.add_argument("--parts", nargs="+", default=["images", "classes", "transformer", "memory"])
     parser.add_argument("--in-process", choices=["fit", "predict"], help=argparse.SUPPRESS)

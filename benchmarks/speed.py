@@ -1,9 +1,9 @@
-"""Speed beside what users have today: skorch, and PyTorch loops written by hand.
+"""Speed compared with skorch and with PyTorch loops written by hand.
 
-The same network, images, epochs and batch size for all, one after the other in every round; the figures are
-medians over the rounds. skorch and the plain loop rectify and then pool, as textbooks do, in torch's default
-layout; the best loop pools before it rectifies, keeps channels last and fuses Adam. Peak memory is that of a
-process of its own, over what its imports take. Runs of one thread are the steadiest:
+All have the same network, images, epochs and batch size, and take turns in every round; the figures are
+medians over the rounds. skorch and the plain loop apply ReLU before pooling, as textbooks do, in torch's
+default layout; the best loop pools before ReLU, has channels last and a fused Adam. Peak memory is that of a
+separate process, without its imports. Runs with one thread vary least:
 ``OMP_NUM_THREADS=1 python benchmarks/speed.py``.
 """
 
@@ -35,7 +35,7 @@ BACKENDS = ("loky", "threading", "multiprocessing", "dask")
 
 
 class PlainCNN(nn.Module):
-    """The (8, 16, 32) network as a textbook has it."""
+    """The (8, 16, 32) network in its textbook form: ReLU, then pooling."""
 
     def __init__(self):
         super().__init__()
@@ -50,7 +50,7 @@ class PlainCNN(nn.Module):
 
 
 class PlainLeNet5(LeNet5):
-    """LeNet-5 as a textbook has it."""
+    """LeNet-5 in its textbook form: ReLU, then pooling."""
 
     def forward(self, x):
         x = max_pool2d(relu(self.conv1(x)), 2)
@@ -59,11 +59,11 @@ class PlainLeNet5(LeNet5):
 
 
 def make_curve_cnn():
-    """Return the same network, pooled first."""
+    """Return the same network with pooling before ReLU."""
     return CurveCNN((64, 64), CLASSES, (8, 16, 32), 3, batch_norm=False)
 
 
-# By name: side of the images, how many, the module, the same in its best form, parameters of sparsecnn.
+# By name: side and number of the images, textbook module, fast module, parameters of sparsecnn.
 NETWORKS = {
     "plain (8, 16, 32), 64x64": (
         64,
@@ -77,7 +77,7 @@ NETWORKS = {
 
 
 class Skorch:
-    """A skorch classifier as its tutorial has it."""
+    """A skorch classifier as in the tutorial of skorch."""
 
     def __init__(self, network):
         self.module = NETWORKS[network][2]
@@ -101,7 +101,7 @@ class Skorch:
 
 
 class Loop:
-    """A loop written by hand: plain, or the best that we can write."""
+    """A training loop written by hand: plain, or as fast as we can write it."""
 
     def __init__(self, network, best=False, bf16=False):
         self.module, self.best, self.bf16 = NETWORKS[network][3 if best else 2], best, bf16
@@ -132,14 +132,14 @@ class Loop:
 
 
 class Ours:
-    """sparsecnn, without augmentation, which the others do not have."""
+    """sparsecnn without augmentation, since the others have none."""
 
     def __init__(self, network, **params):
         self.params = {"augment": False, "batch_size": BATCH, "learning_rate_init": LEARNING_RATE}
         self.params |= NETWORKS[network][4] | params
 
     def fit(self, X, y, epochs):
-        split = {"max_iter": epochs - 1, "refine_iter": 1}
+        split = {"max_iter": epochs - 1, "finetune_iter": 1}
         self.net = SparseCurveCNNClassifier(**self.params, **split, random_state=0).fit(X, y)
 
     def predict(self, X):
@@ -158,13 +158,13 @@ CONTENDERS = {
 
 
 def make_images(n_images, side):
-    """Return uint8 noise and labels: speed does not depend on what is drawn."""
+    """Return uint8 noise and labels: speed does not depend on the content."""
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (n_images, side, side), dtype=np.uint8), rng.integers(0, CLASSES, n_images)
 
 
 def clock(function, *arguments):
-    """Return how many seconds a call takes."""
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
@@ -195,7 +195,7 @@ def compare(network, rounds, epochs, with_memory):
 
 
 def peak_memory(network, name):
-    """Return by how many megabytes a fit and a prediction grow a process of their own."""
+    """Return the megabytes by which a fit and a prediction make a separate process grow."""
     run = [sys.executable, __file__, "--memory-of", network, name]
     return float(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
 
@@ -211,9 +211,9 @@ def print_memory(network, name):
 
 
 def measure_latency(repeats=200):
-    """Print what one image takes, by the network alone and through predict_proba."""
+    """Print the time for one image, by the network alone and through predict_proba."""
     X, y = make_images(128, 64)
-    classifier = SparseCurveCNNClassifier(max_iter=1, refine_iter=0, random_state=0).fit(X, y)
+    classifier = SparseCurveCNNClassifier(max_iter=1, finetune_iter=0, random_state=0).fit(X, y)
     x = torch.from_numpy(X[:1, None]).float() / 255
     module, alone, whole = classifier.module_, [], []
     with torch.no_grad():
@@ -226,20 +226,20 @@ def measure_latency(repeats=200):
 
 
 def measure_rvsm():
-    """Print the share of RVSM's own work in an iteration: a step less that of the base optimizer."""
+    """Print the share of RVSM in the time of an iteration: its step without that of the base optimizer."""
     print(f"\n{'RVSM':28} {'penalty':8} {'share of an iteration':>22} {'on a fixed support':>19}")
     cases = {"default network, 64x64": (64, {}), "LeNet-5, all weights": (28, NETWORKS["LeNet-5, 28x28"][4])}
     for name, (side, params) in cases.items():
         X, y = make_images(640, side)
         for penalty in ("l0", "tl1"):
-            shares = [_rvsm_share(X, y, penalty, params, refine) for refine in (False, True)]
+            shares = [_rvsm_share(X, y, penalty, params, finetune) for finetune in (False, True)]
             print(f"{name:28} {penalty:8} {shares[0]:>22.1%} {shares[1]:>19.1%}", flush=True)
 
 
-def _rvsm_share(X, y, penalty, params, refine):
-    """Return the share from one profiled fit: one phase with splitting, or both."""
+def _rvsm_share(X, y, penalty, params, finetune):
+    """Return the share in one profiled fit: splitting alone, or with fine-tuning."""
     classifier = SparseCurveCNNClassifier(
-        penalty, max_iter=4, refine_iter=4 if refine else 0, random_state=0, **params
+        penalty, max_iter=4, finetune_iter=4 if finetune else 0, random_state=0, **params
     )
     classifier.fit(X[:64], y[:64])
     with torch.profiler.profile() as profile:
@@ -251,15 +251,14 @@ def _rvsm_share(X, y, penalty, params, refine):
 
 
 def measure_search(n_images=400):
-    """Print the time of a search of 8 candidates and 3 folds, alone and on every backend.
+    """Print the time of a search of 8 candidates and 3 folds, in one process and on every backend.
 
-    loky keeps its processes from one search to the next; they import torch before the clock starts, and so do
-    Dask's.
+    The processes of loky and Dask have imported torch before the clock starts.
     """
     X, y = make_images(n_images, 64)
     n_threads = torch.get_num_threads()
     estimator = SparseCurveCNNClassifier(
-        channels=(8, 16, 32), max_iter=4, refine_iter=1, augment=False, random_state=0
+        channels=(8, 16, 32), max_iter=4, finetune_iter=1, augment=False, random_state=0
     )
     grid = {"lam": list(np.geomspace(1e-7, 1e-5, 8))}
     folds = list(StratifiedKFold(3).split(X, y))
@@ -296,7 +295,7 @@ def on_backend(backend, shared):
 
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with cluster, Client(cluster) as client:
-        client.amm.stop()  # which would drop all copies of what is scattered but one
+        client.amm.stop()  # the memory manager would drop all copies of scattered data but one
         with parallel_config(backend="dask", scatter=shared):
             yield
 

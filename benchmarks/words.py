@@ -1,7 +1,7 @@
-"""Shaky against regular words, in fonts and words that training never saw: the defaults, seed by seed.
+"""Shaky against regular words, tested on unseen fonts and words: the default settings, for several seeds.
 
 Data: ``make_shaky_words`` with its defaults; 8,000 images to train on and 2,000 to test on, which share
-neither font nor word. The random forest's row shows that the pixels alone do not give the answer away.
+neither font nor word. The row of the random forest shows how little single pixels reveal.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn.datasets import load_fonts, load_words, make_shaky_words
+from sparsecnn.datasets import list_fonts, list_words, make_shaky_words
 
 NETWORKS = {
     "dense": {"penalty": None},
@@ -25,8 +25,8 @@ NETWORKS = {
 def split_words(seed, n_train=8000, n_test=2000):
     """Return training and test images that share neither font nor word."""
     first = 100 * seed  # the defaults were chosen on the split of seed 0
-    fonts = train_test_split(load_fonts(), test_size=0.3, random_state=first)
-    words = train_test_split(load_words(), test_size=0.3, random_state=first)
+    fonts = train_test_split(list_fonts(), test_size=0.3, random_state=first)
+    words = train_test_split(list_words(), test_size=0.3, random_state=first)
     return [
         make_shaky_words(n, fonts=some_fonts, words=some_words, random_state=first + part)
         for part, (n, some_fonts, some_words) in enumerate(zip((n_train, n_test), fonts, words, strict=True))
@@ -40,7 +40,7 @@ def weights_kept(module):
 
 
 def print_table(train, test, seed, networks, **params):
-    """Train each network with the defaults but for its penalty and target, and print a row each."""
+    """Train each network, with defaults other than penalty and target, and print its row."""
     for name in networks:
         start = time.perf_counter()
         classifier = SparseCurveCNNClassifier(**NETWORKS[name], random_state=seed, **params)
@@ -55,7 +55,7 @@ def print_table(train, test, seed, networks, **params):
 
 
 def compare(make_split, description):
-    """Print the tables of several seeds, with options from the command line."""
+    """Print the tables of several seeds, given on the command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
