@@ -238,11 +238,15 @@ def test_lam_for_sparsity_refuses_a_penalty_without_zeros():
     "penalty", [penalty for penalty in CASES if hasattr(penalty, "critical_step")], ids=str
 )
 @pytest.mark.parametrize("magnitude", [1e-4, 0.004, 0.3, 2.0])
-def test_step_to_zero_is_where_the_weight_vanishes(penalty, magnitude):
-    w = torch.tensor([magnitude], dtype=torch.float64)
-    step = penalty.critical_step(magnitude)
-    assert penalty.prox(w, step * (1 + 1e-9)) == 0
-    assert penalty.prox(w, step * (1 - 1e-9)) > 0
+def test_critical_step_is_where_the_unit_vanishes(penalty, magnitude):
+    for w in ([magnitude], [magnitude, 3.0]):
+        w = torch.tensor(w, dtype=torch.float64)
+        step = penalty.critical_step(float(penalty.magnitudes(w)[0]))
+        if step < float("inf"):
+            assert penalty.prox(w, step * (1 + 1e-9))[0] == 0
+            assert penalty.prox(w, step * (1 - 1e-9))[0] > 0
+        else:
+            assert penalty.prox(w, 1e9)[0] > 0
 
 
 def test_prox_leaves_no_zero_negative():

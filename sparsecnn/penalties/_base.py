@@ -1,39 +1,57 @@
-"""What all penalties share."""
+"""The classes that penalties derive from."""
 
 import abc
 import math
+from typing import ClassVar, Literal
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from sparsecnn.penalties._checks import check_step, check_weights, is_number
+
+# Steps within which the formulas keep their digits in single precision.
+_SINGLE_PRECISION_STEPS = (1e-12, 1e12)
+
 
 class Penalty(BaseEstimator, abc.ABC):
     """A sparsity penalty P with its proximal map.
 
-    A subclass has `value` and either `prox` or ``_shrink(magnitude, step)``, the
-    proximal map of magnitudes: a tensor of at least single precision, which may be overwritten. Negative
-    values stand for zero. With ``critical_step(magnitude)`` as well, λ for a target sparsity is found at once.
+    A subclass defines `value` and one of two: `prox`, or ``_shrink(magnitude, step)``, the proximal map of
+    magnitudes. The latter gets a tensor of single or double precision, which it may overwrite; `prox` turns
+    negative results into zeros. A subclass with a closed form for the step that zeroes a unit derives from
+    `ClosedFormPenalty`.
 
     Attributes
     ----------
-    depends_on_step : bool
-        Whether the shape of P depends on the step, so that `value` takes it as a second argument.
+    unit : {"weight", "group", "tensor"}, default="weight"
+        What the proximal map treats as one. Targets, quantiles and counts go by units.
+
+        * "weight": each weight is mapped by itself, whatever the others are.
+        * "group": all weights of a group, such as a filter, are scaled by one factor, and become zero
+          together.
+        * "tensor": the map of a weight depends on all weights of its tensor. Weights still become zero one by
+          one, so each counts as a unit, but the map must always be given whole tensors.
+    depends_on_step : bool, default=False
+        Whether the shape of P depends on the step, which `value` then takes as its second argument.
     """
 
-    depends_on_step = False
+    unit: ClassVar[Literal["weight", "group", "tensor"]] = "weight"
+    depends_on_step: ClassVar[bool] = False
 
     @abc.abstractmethod
     def value(self, w: Tensor) -> Tensor:
-        """Return the sum of P over all weights, as a scalar tensor of w's dtype.
+        """Return the sum of P over all weights.
 
         Parameters
         ----------
-        w : Tensor of any shape, device and floating dtype
+        w : Tensor
+            Weights of any shape, device and floating dtype.
 
         Returns
         -------
-        value : Tensor of no dimension
+        value : Tensor of shape ()
+            In the dtype of `w`.
         """
 
     def prox(self, w: Tensor, step: float) -> Tensor:
@@ -41,51 +59,68 @@ class Penalty(BaseEstimator, abc.ABC):
 
         Parameters
         ----------
-        w : Tensor of any shape, device and floating dtype
+        w : Tensor
+            Weights of any shape, device and floating dtype.
         step : float
             λ/β, at least 0.
 
         Returns
         -------
-        x : Tensor like w
+        x : Tensor
+            Like `w`.
 
         Raises
         ------
         ValueError
-            If `step` or a parameter of the penalty is out of range.
+            If `w` is no tensor of floating dtype, or `step` or a parameter of the penalty is out of range.
         """
         step = check_step(step)
+        magnitude = check_weights(w).abs()
         if step == 0:
             return w.clone()
-        # Half precision has too few digits for the formulas.
-        magnitude = w.abs().to(torch.promote_types(w.dtype, torch.float32))
+        magnitude = magnitude.to(_working_dtype(w, step))
         shrunk = self._shrink(magnitude, step).clamp_(min=0).to(w.dtype)
-        # Added to 0, no zero is left negative; copysign and torch.where take several times as long.
+        # Adding 0 leaves no zero negative; copysign and torch.where take several times as long.
         return w.sign().mul_(shrunk).add_(0.0)
+
+    def magnitudes(self, w: Tensor) -> Tensor:
+        """Return how large each unit is: the smaller, the smaller the step that zeroes it.
+
+        Parameters
+        ----------
+        w : Tensor
+            Weights of any shape, device and floating dtype.
+
+        Returns
+        -------
+        magnitudes : Tensor of shape (n_units,)
+            By default ``|w|``. At least 0, and 0 exactly where all weights of the unit are zero.
+        """
+        return w.abs().flatten()
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has neither prox nor _shrink.")
 
-    def _check_parameter(self, name, low, high=math.inf, closed=False):
+    def _check_parameter(self, name: str, low: float, high: float = math.inf, closed: bool = False) -> float:
         """Return the parameter `name`, between `low` and `high`: both excluded, or both included."""
         value = getattr(self, name)
-        if (low <= value <= high) if closed else (low < value < high):
-            return value
+        if is_number(value) and (low <= value <= high if closed else low < value < high):
+            return float(value)
         wanted = f"{low} <= {name} <= {high}" if closed else f"{name} > {low}"
         raise ValueError(f"{type(self).__name__} needs a finite {wanted}, got {name}={value!r}.")
 
 
 class ClosedFormPenalty(Penalty):
-    """A penalty that tells which step zeroes a weight, so that λ for a target sparsity is found at once."""
+    """A penalty with a closed form for the step that zeroes a unit, by which λ for a target is found."""
 
     @abc.abstractmethod
     def critical_step(self, magnitude: float) -> float:
-        """Return the least step whose proximal map zeroes a weight.
+        """Return the least step whose proximal map zeroes a unit.
 
         Parameters
         ----------
         magnitude : float
-            Of the weight.
+            Of the unit, as `magnitudes` returns it.
 
         Returns
         -------
@@ -100,29 +135,25 @@ class StepPenalty(Penalty):
 
     @abc.abstractmethod
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
-        """Return the sum of P over all weights, as a scalar tensor of w's dtype.
+        """Return the sum of P over all weights.
 
         Parameters
         ----------
-        w : Tensor of any shape, device and floating dtype
+        w : Tensor
+            Weights of any shape, device and floating dtype.
         step : float, default=1.0
             λ/β.
 
         Returns
         -------
-        value : Tensor of no dimension
+        value : Tensor of shape ()
+            In the dtype of `w`.
         """
 
 
-def check_step(step):
-    """Return `step` as a float, or raise ValueError unless it is finite and at least 0."""
-    step = float(step)
-    if not 0 <= step < math.inf:
-        raise ValueError(f"step (lam / beta) must be finite and at least 0, got {step!r}.")
-    return step
-
-
-def keep_if_better(shrunk, magnitude, penalty_value):
-    """Return `shrunk` where its objective, with ``step·P = penalty_value``, is below that of 0; else 0."""
-    better = (shrunk - magnitude).square() / 2 + penalty_value < magnitude.square() / 2
-    return shrunk * better
+def _working_dtype(w: Tensor, step: float) -> torch.dtype:
+    """Return the dtype to compute a proximal map in: double where single precision has too small a range."""
+    low, high = _SINGLE_PRECISION_STEPS
+    if low <= step <= high or w.device.type == "mps":  # which has no double precision
+        return torch.promote_types(w.dtype, torch.float32)
+    return torch.float64

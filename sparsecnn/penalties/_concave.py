@@ -1,10 +1,14 @@
-"""Concave penalties of regression: SCAD, MCP, log and capped ℓ1, which leave large weights (nearly) alone."""
+"""Concave penalties of regression: SCAD, MCP, log-sum and capped ℓ1, which hardly shrink large weights."""
+
+import functools
+import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, hardshrink
 from torch.nn.functional import softshrink
 
-from sparsecnn.penalties._base import Penalty, StepPenalty, keep_if_better
+from sparsecnn.penalties._base import Penalty, StepPenalty
+from sparsecnn.penalties._checks import round_down
 
 __all__ = ["MCP", "SCAD", "CappedL1", "LogSum"]
 
@@ -20,8 +24,9 @@ class SCAD(StepPenalty):
     Notes
     -----
     With ``t = step``, ``t·P(x)`` is ``t|x|`` up to t, ``(2at|x| - x² - t²)/(2(a - 1))`` up to at, and
-    ``t²(a + 1)/2`` beyond [1]_: the shape follows the step. The proximal map is soft thresholding by t up to
-    2t, ``((a - 1)w - sign(w)·at)/(a - 2)`` up to at, and w beyond.
+    ``t²(a + 1)/2`` beyond [1]_: the shape depends on the step. The proximal map is soft thresholding by t up
+    to 2t, ``((a - 1)w - sign(w)·at)/(a - 2)`` up to at, and w beyond. With ``S(c) = max(|w| - c, 0)``, all
+    three are ``sign(w)·min(|w|, S(t) + S(2t)/(a - 2))``.
 
     References
     ----------
@@ -41,15 +46,14 @@ class SCAD(StepPenalty):
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
         a, x = self._check_parameter("a", 2), w.abs()
-        middle = (2 * a * x - x.square() / step - step) / (2 * (a - 1))
+        middle = (2 * a * x - x * (x / step) - step) / (2 * (a - 1))
         flat = step * (a + 1) / 2
         return torch.where(x <= step, x, torch.where(x <= a * step, middle, flat)).sum()
 
-    def _shrink(self, magnitude, step):
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         a = self._check_parameter("a", 2)
-        middle = ((a - 1) * magnitude - a * step) / (a - 2)
-        large = torch.where(magnitude <= a * step, middle, magnitude)
-        return torch.where(magnitude <= 2 * step, softshrink(magnitude, step), large)
+        beyond = softshrink(magnitude, round_down(2 * step, magnitude.dtype)).div_(a - 2)
+        return torch.minimum(magnitude, softshrink(magnitude, step).add_(beyond))
 
 
 class MCP(StepPenalty):
@@ -63,7 +67,7 @@ class MCP(StepPenalty):
     Notes
     -----
     With ``t = step``, ``t·P(x)`` is ``t|x| - x²/(2γ)`` up to γt, and ``γt²/2`` beyond [1]_: the shape
-    follows the step. The proximal map is ``sign(w)·max(|w| - t, 0)/(1 - 1/γ)`` up to γt, and w beyond.
+    depends on the step. The proximal map is ``sign(w)·min(|w|, max(|w| - t, 0)·γ/(γ - 1))``.
 
     References
     ----------
@@ -83,17 +87,16 @@ class MCP(StepPenalty):
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
         gamma, x = self._check_parameter("gamma", 1), w.abs()
-        curved = x - x.square() / (2 * gamma * step)
+        curved = x - x * (x / (2 * gamma * step))
         return torch.where(x < gamma * step, curved, gamma * step / 2).sum()
 
-    def _shrink(self, magnitude, step):
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         gamma = self._check_parameter("gamma", 1)
-        small = softshrink(magnitude, step) / (1 - 1 / gamma)
-        return torch.where(magnitude <= gamma * step, small.clamp(max=gamma * step), magnitude)
+        return torch.minimum(magnitude, softshrink(magnitude, step).mul_(gamma / (gamma - 1)))
 
 
 class LogSum(Penalty):
-    """Logarithm of magnitudes: reweighted ℓ1.
+    """Sum of the logarithms of shifted magnitudes: reweighted ℓ1.
 
     Parameters
     ----------
@@ -103,7 +106,8 @@ class LogSum(Penalty):
     Notes
     -----
     ``P(x) = log(1 + |x|/ε)`` [1]_. Its proximal map is the better of 0 and
-    ``(|w| - ε + √((|w| + ε)² - 4·step))/2``, with the sign of w.
+    ``(|w| - ε + √((|w| + ε)² - 4·step))/2``, with the sign of w. Up to ``step = ε²``, 0 is the better one
+    exactly for ``|w| ≤ step/ε``; for larger steps, up to a threshold that is found by Newton's method.
 
     References
     ----------
@@ -122,15 +126,48 @@ class LogSum(Penalty):
         self.epsilon = epsilon
 
     def value(self, w: Tensor) -> Tensor:
-        return (w.abs() / self._check_parameter("epsilon", 0)).log1p().sum()
+        epsilon, x = self._check_parameter("epsilon", 0), w.abs()
+        return torch.where(x > epsilon, (x + epsilon).log() - math.log(epsilon), (x / epsilon).log1p()).sum()
 
-    def _shrink(self, magnitude, step):
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         epsilon = self._check_parameter("epsilon", 0)
-        shifted = magnitude + epsilon
-        root = (shifted.square() - 4 * step).clamp(min=0).sqrt()
-        # (|w| - ε + root)/2 without the cancellation of small weights.
-        shrunk = (magnitude - 2 * step / (shifted + root)).clamp(min=0)
-        return keep_if_better(shrunk, magnitude, step * (shrunk / epsilon).log1p())
+        threshold = _log_sum_threshold(step, epsilon)
+        kept = hardshrink(magnitude, round_down(threshold, magnitude.dtype))
+        # (|w| - ε + root)/2 without cancellation for small weights or overflow for large ones.
+        half, root_of_step = magnitude.add_(epsilon).mul_(0.5), math.sqrt(step)
+        half_root = (half - root_of_step).clamp_(min=0).sqrt_().mul_((half + root_of_step).sqrt_())
+        return kept.sub_(half_root.add_(half).reciprocal_(), alpha=step)
+
+
+@functools.lru_cache(maxsize=1024)
+def _log_sum_threshold(step: float, epsilon: float) -> float:
+    """Return the largest magnitude that the proximal map of `LogSum` sets to zero.
+
+    There, the objective at the survivor x equals that at 0: ``x²/2 - x·m + step·P(x) = 0``. The left side is
+    decreasing and concave in the magnitude m, with derivative -x, so Newton's method from above decreases
+    monotonically to its zero.
+    """
+    if step <= epsilon * epsilon:
+        return step / epsilon
+    root_of_step, smaller = math.sqrt(step), math.inf
+    # At least the magnitude at which keeping the weight as it is equals setting it to zero.
+    m = min(
+        step / epsilon, root_of_step * math.sqrt(2 * (math.log(2) + math.log(step) - 2 * math.log(epsilon)))
+    )
+    while True:
+        half = (m + epsilon) / 2
+        half_root = math.sqrt(max(half - root_of_step, 0.0)) * math.sqrt(half + root_of_step)
+        x = m - step / (half + half_root)
+        if x > 0:
+            smaller = x / 2 + step / x * _log1p_ratio(x, epsilon)
+        if not 0 < smaller < m:
+            return m
+        m = smaller
+
+
+def _log1p_ratio(x: float, epsilon: float) -> float:
+    """Return ``log(1 + x/ε)``, also where x/ε overflows."""
+    return math.log1p(x / epsilon) if x < epsilon else math.log(x + epsilon) - math.log(epsilon)
 
 
 class CappedL1(Penalty):
@@ -143,8 +180,8 @@ class CappedL1(Penalty):
 
     Notes
     -----
-    ``P(x) = min(|x|, θ)`` [1]_. Its proximal map is the better of ``min(θ, max(|w| - step, 0))`` and
-    ``max(θ, |w|)``, with the sign of w.
+    ``P(x) = min(|x|, θ)`` [1]_. Its proximal map is, for ``step < 2θ``, soft thresholding by `step` up to
+    ``θ + step/2`` and w beyond; for larger steps, hard thresholding: w where ``|w| > √(2θ·step)``, else 0.
 
     References
     ----------
@@ -165,9 +202,10 @@ class CappedL1(Penalty):
     def value(self, w: Tensor) -> Tensor:
         return w.abs().clamp(max=self._check_parameter("theta", 0)).sum()
 
-    def _shrink(self, magnitude, step):
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         theta = self._check_parameter("theta", 0)
-        low = softshrink(magnitude, step).clamp(max=theta)
-        high = magnitude.clamp(min=theta)
-        excess = step * (theta - low) + (high - magnitude).square() / 2 - (low - magnitude).square() / 2
-        return torch.where(excess < 0, high, low)
+        if step >= 2 * theta:
+            threshold = math.sqrt(2 * theta) * math.sqrt(step)
+            return hardshrink(magnitude, round_down(threshold, magnitude.dtype))
+        large = hardshrink(magnitude, round_down(theta + step / 2, magnitude.dtype))
+        return torch.maximum(softshrink(magnitude, step), large)

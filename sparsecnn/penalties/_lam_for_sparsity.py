@@ -1,40 +1,48 @@
-"""From a wanted sparsity to λ, for whatever has a proximal map."""
+"""From a target sparsity to λ, for every penalty."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sparsecnn.penalties._checks import is_number
+from sparsecnn.penalties._units import unit_magnitudes
 
-def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> float:
-    """Return the λ at which the proximal map of `penalty` zeroes a wanted fraction of the weights.
+
+def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sparsity: float) -> float:
+    """Return the λ at which the proximal map of `penalty` sets a given fraction of the units to zero.
 
     Parameters
     ----------
     penalty : object
-        With ``prox(w, step)``.
-    w : Tensor
-        Weights of any shape.
+        With ``prox(w, step)``, and ``critical_step(magnitude)`` unless its units are single weights.
+    w : Tensor or sequence of Tensors
+        Weights of any shape, of one layer or of several that share one λ.
     beta : float
+        β, above 0.
     sparsity : float
-        Wanted fraction of zeros, from 0 to 1.
+        Fraction of the units that become zero, from 0 to 1. Units are single weights, or groups of them for
+        penalties of groups (see `unit_magnitudes`).
 
     Returns
     -------
     lam : float
         0 where no λ is needed.
 
-    Notes
-    -----
-    λ/β is the step that just zeroes the `sparsity`-quantile of ``|w|``; for ℓ0 it is half the square of that
-    quantile. A penalty that has ``critical_step(magnitude)`` is asked, for others it is found by bisection.
-
     Raises
     ------
     ValueError
-        If `sparsity` or `beta` is out of range, or no λ makes `penalty` zero the weights.
+        If `sparsity` or `beta` is out of range, no finite λ makes `penalty` zero the units, or `penalty` has
+        units other than single weights and no ``critical_step(magnitude)``.
+
+    Notes
+    -----
+    λ/β is the step that just zeroes the `sparsity`-quantile of the magnitudes; for ℓ0 it is half the square
+    of that quantile. It is ``critical_step(magnitude)`` of a penalty with that method, and is found by
+    bisection for others.
 
     Examples
     --------
@@ -43,28 +51,49 @@ def lam_for_sparsity(penalty: Any, w: Tensor, beta: float, sparsity: float) -> f
     >>> round(lam_for_sparsity(L0(), torch.tensor([4.0, -1.0, 3.0, 2.0]), beta=1.0, sparsity=0.5), 6)
     2.0
     """
-    if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparsity must be from 0 to 1, got {sparsity!r}.")
-    if not 0 < beta < math.inf:
-        raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
-    # numpy selects ten times as fast as torch does.
-    magnitude = w.detach().abs().flatten().to("cpu", torch.promote_types(w.dtype, torch.float32)).numpy()
-    n_zeros = round(sparsity * len(magnitude))
+    if not is_number(sparsity) or not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity must be a number from 0 to 1, got {sparsity!r}.")
+    if not is_number(beta) or beta <= 0:
+        raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
+    magnitudes = np.concatenate([_as_numpy(penalty, wi) for wi in ([w] if isinstance(w, Tensor) else w)])
+    n_zeros = round(sparsity * len(magnitudes))
     if n_zeros == 0:
         return 0.0
-    largest_zero = np.partition(magnitude, n_zeros - 1)[n_zeros - 1]
+    largest_zero = np.partition(magnitudes, n_zeros - 1)[n_zeros - 1]  # ten times as fast as in torch
     if largest_zero == 0:
         return 0.0
     if hasattr(penalty, "critical_step"):
         step = penalty.critical_step(float(largest_zero)) * (1 + 1e-12)  # safe from rounding
     else:
-        # A survivor comes along for the sake of penalties that look at all weights at once.
-        survivor = [magnitude.max()] if n_zeros < len(magnitude) else []
+        _check_single_weights(penalty)
+        # The largest comes along for penalties of the user that look at all weights at once.
+        survivor = [magnitudes.max()] if n_zeros < len(magnitudes) else []
         step = _bisect_step(penalty, torch.tensor(np.array([*survivor, largest_zero])))
+    if not beta * step < math.inf:
+        raise ValueError(
+            f"{penalty!r} does not set {n_zeros} of {len(magnitudes)} units to zero, whatever finite lam is: "
+            "sparsity must be smaller."
+        )
     return beta * step
 
 
-def _bisect_step(penalty, weights):
+def _as_numpy(penalty: Any, w: Tensor) -> np.ndarray:
+    """Return the magnitudes of the units of `w` as an array of at least single precision."""
+    magnitudes = unit_magnitudes(penalty, w)
+    return magnitudes.to("cpu", torch.promote_types(magnitudes.dtype, torch.float32)).numpy()
+
+
+def _check_single_weights(penalty: Any) -> None:
+    """Raise ValueError unless the units of `penalty` are single weights."""
+    unit = getattr(penalty, "unit", "weight")
+    if unit != "weight":
+        raise ValueError(
+            f"{penalty!r} of unit {unit!r} needs to see whole layers, so λ cannot be found without them: "
+            "give lam, or the penalty a method critical_step(magnitude)."
+        )
+
+
+def _bisect_step(penalty: Any, weights: Tensor) -> float:
     """Return the least step whose proximal map zeroes the last of `weights`."""
     low, high = 1e-60, 1.0
     try:

@@ -33,11 +33,13 @@ def get_penalty(penalty: Any) -> Any:
     Parameters
     ----------
     penalty : str or object
-        A name in `PENALTIES`, or any object with the methods ``value(w)`` and ``prox(w, step)``.
+        A name in `PENALTIES`, or any object with the methods ``value(w)`` and ``prox(w, step)``. Its units
+        are single weights unless it has the attribute ``unit`` and the method ``magnitudes(w)`` of `Penalty`.
 
     Returns
     -------
     penalty : object
+        A new one of default parameters for a name, otherwise `penalty` itself.
 
     Raises
     ------
@@ -56,15 +58,21 @@ def get_penalty(penalty: Any) -> Any:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"penalty must be one of {sorted(PENALTIES)}, got {penalty!r}.{hint}")
         return PENALTIES[penalty]()
+    needed = f"penalty must be one of {sorted(PENALTIES)} or an object with value(w) and prox(w, step), got "
     if isinstance(penalty, type):
-        raise ValueError(
-            f"penalty must be a name or an object with value(w) and prox(w, step), got the class "
-            f"{penalty.__name__}: call it."
-        )
-    for method in ("value", "prox"):
-        if not callable(getattr(penalty, method, None)):
-            raise ValueError(
-                f"penalty must be one of {sorted(PENALTIES)} or an object with value(w) and prox(w, step), "
-                f"got {penalty!r}."
-            )
+        raise ValueError(f"{needed}the class {penalty.__name__}: call it.")
+    if not all(callable(getattr(penalty, method, None)) for method in ("value", "prox")):
+        raise ValueError(f"{needed}{penalty!r}.")
+    _check_unit(penalty)
     return penalty
+
+
+def _check_unit(penalty: Any) -> None:
+    """Raise ValueError if the units of `penalty` are other than single weights, but not defined."""
+    unit = getattr(penalty, "unit", "weight")
+    if unit not in ("weight", "group", "tensor"):
+        raise ValueError(
+            f"unit of penalty must be 'weight', 'group' or 'tensor', got {unit!r} of {penalty!r}."
+        )
+    if hasattr(penalty, "unit") != hasattr(penalty, "magnitudes"):
+        raise ValueError(f"penalty must have both unit and magnitudes(w), or neither, got {penalty!r}.")

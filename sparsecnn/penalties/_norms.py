@@ -3,10 +3,11 @@
 import math
 
 import torch
-from torch import Tensor
-from torch.nn.functional import hardshrink, softshrink
+from torch import Tensor, hardshrink
+from torch.nn.functional import softshrink
 
-from sparsecnn.penalties._base import ClosedFormPenalty, Penalty, check_step
+from sparsecnn.penalties._base import ClosedFormPenalty
+from sparsecnn.penalties._checks import check_step, check_weights, round_down
 
 __all__ = ["L0", "L1", "L1MinusL2", "LHalf", "TransformedL1"]
 
@@ -35,10 +36,11 @@ class L0(ClosedFormPenalty):
         return torch.count_nonzero(w).to(w.dtype)
 
     def prox(self, w: Tensor, step: float) -> Tensor:
-        return hardshrink(w, min(math.sqrt(2 * check_step(step)), torch.finfo(w.dtype).max))
+        threshold = math.sqrt(2 * check_step(step))
+        return hardshrink(w, round_down(threshold, check_weights(w).dtype))
 
     def critical_step(self, magnitude: float) -> float:
-        return magnitude**2 / 2
+        return magnitude * magnitude / 2
 
 
 class L1(ClosedFormPenalty):
@@ -60,8 +62,13 @@ class L1(ClosedFormPenalty):
         return w.abs().sum()
 
     def prox(self, w: Tensor, step: float) -> Tensor:
+        if check_weights(w).dtype in (torch.float16, torch.bfloat16):  # which would round the step
+            return super().prox(w, step)
         # Adding 0 leaves no zero negative.
         return softshrink(w, min(check_step(step), torch.finfo(w.dtype).max)).add_(0.0)
+
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
+        return softshrink(magnitude, step)
 
     def critical_step(self, magnitude: float) -> float:
         return magnitude
@@ -105,28 +112,34 @@ class TransformedL1(ClosedFormPenalty):
     def value(self, w: Tensor) -> Tensor:
         a = self._check_parameter("a", 0)
         magnitude = w.abs()
-        return ((a + 1) * magnitude / (a + magnitude)).sum()
+        return (magnitude / (a + magnitude) * (a + 1)).sum()
 
-    def _shrink(self, magnitude, step):
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         a = self._check_parameter("a", 0)
-        kept = hardshrink(magnitude, self._threshold(step))
-        # y = 1/∛s, which overflows for no a, and is at least 1 above the threshold.
-        root = (27 / 4 * step * (a + 1)) ** (1 / 3) * a ** (1 / 3)
-        y = magnitude.mul_(1 / root).add_(a / root).clamp_(min=1)
+        if a > 1e17 * step:  # ℓ1, to rounding
+            return softshrink(magnitude, round_down(self._threshold(step), magnitude.dtype))
+        threshold = self._threshold(step)
+        kept = hardshrink(magnitude, round_down(threshold, magnitude.dtype))
+        # y = 1/∛s is at least 1 above the threshold.
+        root = math.cbrt(27 / 4 * step) * math.cbrt(a + 1) * math.cbrt(a)
+        if root < 1e-6 * threshold:  # ℓ0, to rounding
+            return kept
+        y = magnitude.mul_(1 / root).add_(a / root).clamp_(1, 1e12)
         angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
         return kept.addcmul_(y, angle.sin_().square_(), value=-4 / 3 * root)
 
-    def _threshold(self, step):
+    def _threshold(self, step: float) -> float:
         a = self.a
-        if step <= a**2 / (2 * (a + 1)):
-            return step * (a + 1) / a
+        if step <= a / 2 * (a / (a + 1)):
+            return step * ((a + 1) / a)
         return math.sqrt(2 * step * (a + 1)) - a / 2
 
     def critical_step(self, magnitude: float) -> float:
         a = self._check_parameter("a", 0)
         if magnitude <= a / 2:
             return magnitude * a / (a + 1)
-        return (magnitude + a / 2) ** 2 / (2 * (a + 1))
+        shifted = magnitude + a / 2
+        return shifted * shifted / (2 * (a + 1))
 
 
 class LHalf(ClosedFormPenalty):
@@ -136,7 +149,9 @@ class LHalf(ClosedFormPenalty):
     -----
     ``P(x) = |x|^½``. Its proximal map is half thresholding [1]_: zero up to ``(3/2)·step^(2/3)``; above it
 
-        ``⅔·w·[1 + cos(⅔(π - φ))]``, ``φ = arccos((step/4)·(|w|/3)^(-3/2))``.
+        ``⅔·w·[1 + cos(⅔(π - φ))]``, ``φ = arccos(σ)``, ``σ = (step/4)·(|w|/3)^(-3/2)``,
+
+    which is computed in the equal form ``w·[1 - (4/3)·sin(π/3 + θ)·sin(θ)]``, ``θ = arcsin(σ)/3``.
 
     References
     ----------
@@ -154,16 +169,18 @@ class LHalf(ClosedFormPenalty):
     def value(self, w: Tensor) -> Tensor:
         return w.abs().sqrt().sum()
 
-    def _shrink(self, magnitude, step):
-        phi = (step / 4 * (magnitude / 3).pow(-1.5)).clamp(max=1).acos()
-        kept = hardshrink(magnitude, 1.5 * step ** (2 / 3))
-        return 2 / 3 * kept * (1 + (2 / 3 * (math.pi - phi)).cos_())
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
+        kept = hardshrink(magnitude, round_down(1.5 * step ** (2 / 3), magnitude.dtype))
+        sine = magnitude.mul_((step / 4) ** (-2 / 3) / 3).clamp_(min=1).pow_(-1.5)
+        angle = sine.asin_().mul_(1 / 3)
+        factor = (angle + math.pi / 3).sin_().mul_(angle.sin_())
+        return kept.addcmul_(kept, factor, value=-4 / 3)
 
     def critical_step(self, magnitude: float) -> float:
         return (2 / 3 * magnitude) ** 1.5
 
 
-class L1MinusL2(Penalty):
+class L1MinusL2(ClosedFormPenalty):
     """Sum of magnitudes less `alpha` times the Euclidean norm: ℓ1 that shrinks the largest weights less.
 
     Of each tensor at least one weight survives where ``alpha=1``.
@@ -179,6 +196,9 @@ class L1MinusL2(Penalty):
     map [1]_ is ``z·(‖z‖₂ + α·step)/‖z‖₂`` where ``‖w‖∞ > step``; where
     ``(1 - α)·step < ‖w‖∞ ≤ step`` only the largest weight survives, moved by ``(1 - α)·step``; else 0.
 
+    Hence a weight becomes zero at the step ``|w|``, except for the largest of a tensor (the first, if several
+    are equal), which becomes zero at ``|w|/(1 - α)``: `magnitudes` returns these steps.
+
     References
     ----------
     .. [1] Y. Lou and M. Yan, "Fast L1-L2 minimization via a proximal operator", J. Sci. Comput. 74, 2018.
@@ -191,19 +211,37 @@ class L1MinusL2(Penalty):
     tensor([-1.9160,  0.0000,  1.2774])
     """
 
+    unit = "tensor"
+
     def __init__(self, alpha: float = 1.0):
         self.alpha = alpha
 
     def value(self, w: Tensor) -> Tensor:
-        return w.abs().sum() - self._check_parameter("alpha", 0, 1, closed=True) * w.norm()
+        return w.abs().sum() - self._check_alpha() * w.norm()
 
-    def _shrink(self, magnitude, step):
-        alpha = self._check_parameter("alpha", 0, 1, closed=True)
+    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
+        alpha = self._check_alpha()
         shrunk = softshrink(magnitude, step)
-        if shrunk.any():
-            return torch.minimum(magnitude, shrunk * (1 + alpha * step / shrunk.norm()))
         if magnitude.numel() == 0:
             return shrunk
+        top = float(shrunk.max())
+        if top > 0:
+            norm = top * float((shrunk / top).norm())  # the squares could underflow
+            return torch.minimum(magnitude, shrunk.mul_(1 + alpha * (step / norm)))
         flat, largest = shrunk.flatten(), magnitude.flatten().argmax()
-        flat[largest] = (magnitude.flatten()[largest] - (1 - alpha) * step).clamp(min=0)
+        flat[largest] = magnitude.flatten()[largest] - (1 - alpha) * step
         return flat.view(magnitude.shape)
+
+    def magnitudes(self, w: Tensor) -> Tensor:
+        alpha = self._check_alpha()
+        magnitudes = w.abs().flatten().to(torch.promote_types(w.dtype, torch.float32))
+        if magnitudes.any():
+            largest = magnitudes.argmax()
+            magnitudes[largest] = magnitudes[largest] / (1 - alpha)
+        return magnitudes
+
+    def critical_step(self, magnitude: float) -> float:
+        return magnitude
+
+    def _check_alpha(self) -> float:
+        return self._check_parameter("alpha", 0, 1, closed=True)
