@@ -32,7 +32,7 @@ def flatten_images(
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
-        Images. The column names of a data frame may give their shape, see `shape_from_names`.
+        Images. `PixelRows` and the column names of a data frame (see `shape_from_names`) give their shape.
     image_shape : tuple of two ints, default=None
         (height, width), if the caller knows it.
     name : str, default="image_shape"
@@ -62,13 +62,44 @@ def flatten_images(
             f"X must be of shape (n, pixels) or (n, height, width), got {tuple(X.shape)}; "
             "CurveImageTransformer converts images with channels to ink."
         )
-    shape = tuple(X.shape[1:]) if n_dim == 3 else shape_from_names(X)
+    shape = tuple(X.shape[1:]) if n_dim == 3 else _shape_of_rows(X)
     if None not in (shape, image_shape) and shape != image_shape:
         raise ValueError(f"X holds images of shape {shape}, but {name}={image_shape}.")
     if n_dim == 3:
         X = np.asarray(X)
         X = X.reshape(len(X), math.prod(X.shape[1:]))
     return X, shape or image_shape
+
+
+class PixelRows(np.ndarray):
+    """Flat images that keep the shape of an image, so that a pipeline is given it once."""
+
+    image_shape: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> PixelRows:
+        """Return images of shape (n, height, width) as rows of pixels."""
+        rows = images.reshape(len(images), -1).view(cls)
+        rows.image_shape = images.shape[1], images.shape[2]
+        return rows
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.image_shape = getattr(source, "image_shape", None)
+
+    def __reduce__(self) -> Any:
+        rebuild, arguments, state = super().__reduce__()
+        return rebuild, arguments, (*state, self.image_shape)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state[:-1])
+        self.image_shape = state[-1]
+
+
+def _shape_of_rows(X: Any) -> tuple[int, int] | None:
+    """Return the image shape that flat X has with it, if any."""
+    shape = getattr(X, "image_shape", None) if isinstance(X, PixelRows) else shape_from_names(X)
+    # Selected columns or a single row are no images any more.
+    return shape if shape is None or X.ndim == 2 and math.prod(shape) == X.shape[1] else None
 
 
 def _refuse_files(X: Any) -> None:

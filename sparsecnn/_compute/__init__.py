@@ -13,12 +13,14 @@ from sparsecnn._compute.distributed import (
 )
 from sparsecnn._compute.memory import keep_freed_memory
 from sparsecnn._compute.random import drawing_first_weights, own_generator, seeded_torch
+from sparsecnn._compute.surroundings import clean_torch_state
 from sparsecnn._compute.threads import shared, shared_threads, take_share
 
 __all__ = [
     "all_classes",
     "autocast_for",
     "average_norms",
+    "clean_torch_state",
     "drawing_first_weights",
     "gathered",
     "keep_freed_memory",

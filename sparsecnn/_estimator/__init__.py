@@ -1,5 +1,22 @@
-"""The scikit-learn classifier."""
+"""The scikit-learn classifier, and the steps of its `fit` that a path takes too."""
 
 from sparsecnn._estimator.classifier import SparseCurveCNNClassifier
+from sparsecnn._estimator.fitted import describe_dead_layers, keep_fitted, warn_of_dead_layers
+from sparsecnn._estimator.prediction import PredictionMixin
+from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
+from sparsecnn._estimator.training_data import TrainingData, check_training_data
+from sparsecnn._estimator.validation import warn_of_large_batch
 
-__all__ = ["SparseCurveCNNClassifier"]
+__all__ = [
+    "PredictionMixin",
+    "SparseCurveCNNClassifier",
+    "TrainingData",
+    "all_or_nothing",
+    "called_repeatedly",
+    "check_training_data",
+    "describe_dead_layers",
+    "keep_fitted",
+    "progress",
+    "warn_of_dead_layers",
+    "warn_of_large_batch",
+]

@@ -3,139 +3,177 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from tqdm.auto import tqdm
+from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._compute import naming_lost_process, process_rank, seeded_torch, shared_threads
+from sparsecnn._compute import process_rank, seeded_torch
+from sparsecnn._estimator.fitted import (
+    describe_dead_layers,
+    keep_fitted,
+    warn_of_dead_layers,
+    warn_of_lost_accuracy,
+)
+from sparsecnn._estimator.parameters import ClassifierParameters
 from sparsecnn._estimator.prediction import PredictionMixin
-from sparsecnn._estimator.training_data import FittingMixin
-from sparsecnn._estimator.validation import all_or_nothing, warn_of_large_batch
-from sparsecnn._training.build import SOLVERS, make_plan
+from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
+from sparsecnn._estimator.training_data import TrainingData, check_training_data
+from sparsecnn._estimator.validation import warn_of_large_batch
+from sparsecnn._network import layer_weights, select_weights, zero_fraction
+from sparsecnn._training import (
+    NetworkSpec,
+    Trainer,
+    TrainerSpec,
+    check_augmentation,
+    check_finite,
+    checked_ramp,
+    make_plan,
+    make_trainer,
+)
+from sparsecnn._warn import warn_user
+from sparsecnn.exceptions import TrainingInterruptedWarning
 
 
-class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, BaseEstimator):
-    """Classify curve images with a convolutional network that is trained to be sparse.
+class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParameters):
+    """Classify curve images with a convolutional network trained to be sparse.
+
+    There are two ways to set how sparse the network becomes:
+
+    * by λ, as the paper does: give `lam` a number, together with `penalty` and `beta`;
+    * by sparsity: leave ``lam="auto"`` and give `target_sparsity`, the fraction of zero weights.
 
     The network has three convolutions, each with max pooling, and one fully connected layer. Training by
-    relaxed variable splitting (RVSM) sets most weights to exactly zero; `predict` uses that sparse network.
+    relaxed variable splitting (RVSM) sets weights to exactly zero; `predict` uses that sparse network.
 
     Parameters
     ----------
     penalty : str, penalty object or None, default="l0"
-        What draws weights to zero: "l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log" or
+        Penalty P on the weights: "l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log_sum" or
         "capped_l1". An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``,
         has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
     lam : float or "auto", default="auto"
-        λ, the weight of the penalty, at least 0: larger gives more zeros. Under ℓ0, weights of magnitude up
-        to ``√(2·lam/beta)`` become zero. It is brought in over the first half of `max_iter`. "auto" follows
-        the weights to `target_sparsity`; `lam_` tells what it came to.
+        λ, the weight of the penalty, at least 0. A larger λ gives more zeros: under ℓ0, weights of magnitude
+        up to ``√(2·lam/beta)`` become zero. λ grows from 0 to this value over the first half of `max_iter`.
+        With "auto", λ is recomputed from the weights so that `target_sparsity` is met; the final value is
+        `lam_`.
     beta : float, default=1.0
-        β, the strength of the pull of the weights towards their sparse copy, above 0.
-    target_sparsity : float, default=None
-        Fraction of the penalised weights that shall be zero, from 0 (dense) to below 1; at least as many
-        weights as classes must survive. It is reached along a cubic curve over the first half of `max_iter`
-        and then held. None is 0.9. Only with ``lam="auto"``.
+        β, the strength of the pull of the weights towards their sparse copy, above 0. With a given `lam`, β
+        also sets the threshold, through λ/β. With ``lam="auto"`` it is the strength of the pull only: the
+        sparsity stays `target_sparsity`.
+    target_sparsity : float, default=0.9
+        Fraction of the penalised weights to set to zero, from 0 (dense) to below 1; used only while
+        ``lam="auto"``. At least as many weights as classes must survive. The fraction grows along a cubic
+        curve over the first half of `max_iter` and then stays constant.
     sparsity_scope : {"global", "layer"}, default="global"
-        Whether `target_sparsity` holds for all penalised weights together, or for every layer of them.
+        Whether `target_sparsity` holds for all penalised weights together, by one λ, or for each layer.
     penalized : {"fc", "all"}, default="fc"
-        Which weights become sparse: those of the last fully connected layer that the network registers, or of
-        every layer.
+        Weights to make sparse: those of the last fully connected layer that the network registers, or those
+        of every convolution and fully connected layer.
     channels : tuple of three ints, default=(16, 64, 64)
-        Filters of each convolution.
+        Number of filters of each convolution.
     kernel_size : int, default=3
-        Odd side of the filters, in pixels.
+        Side of the filters, in pixels; odd.
     batch_norm : bool, default=True
         Whether to normalise the output of each convolution over the batch.
     module : torch.nn.Module or callable returning one, default=None
         A network of your own, from images of shape (n, 1, height, width) to scores of shape (n, n_classes).
-        A module is copied, and its weights are where training starts; a class or function without
-        arguments is called anew at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
+        A module is copied, and training starts from its weights; a class or function is called without
+        arguments at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
     solver : {"adam", "sgd"}, default="adam"
-        The optimizer inside RVSM; "sgd" has a Nesterov momentum of 0.9.
-    alpha : float, default=0.0001
-        Strength of the L2 term ``(alpha/2)·‖w‖²`` of all layer weights in the loss. It shrinks weights that
-        the loss does not need, such as those into a unit whose way out is zero, until they are zero too.
+        Base optimizer of RVSM. "sgd" has a Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0001
+        Strength of the L2 term ``(weight_decay/2)·‖w‖²`` of all layer weights in the loss.
     learning_rate_init : float, default=0.003
-        First learning rate; it falls to 0 along half a cosine.
+        Initial learning rate. It falls to 0 along half a cosine.
     batch_size : int or "auto", default="auto"
-        Images in a batch, or all where there are fewer. "auto" is 64.
+        Images in a batch, at most all of them. "auto" is ``n_images / 15`` rounded down to a power of 2, at
+        least 8 and at most 64; for curves in one row it is 64.
     max_iter : int, default=24
-        Epochs of splitting.
-    refine_iter : int or "auto", default="auto"
-        Epochs that then fine-tune the survivors, with every zero held at zero. "auto" is 8 for every power
-        of ten by which the target makes all weights of the network fewer, and at least 8: with 0.36 % of
-        them left 20.
-    augment : bool, float, "flip" or "auto", default="auto"
-        Whether to turn (up to 10°), shift, scale, thicken or thin and brighten training images at random;
-        a number from 0 to 1 does less of it, "flip" mirrors images too, for classes that a mirror image
-        shares. "auto" is 1 divided by the same powers of ten, at most 1: a network of few weights has none to
-        spare for what images rarely show. Curves in one row stay as they are.
+        Number of epochs of splitting.
+    finetune_iter : int or "auto", default="auto"
+        Number of epochs of fine-tuning after splitting, with all zeros held at zero. "auto" is
+        ``8 * max(1, -log10(fraction of all weights kept))``, rounded.
+    augment : bool, CurveAugmentation or "auto", default="auto"
+        Whether to change training images at random, and how much. True is ``CurveAugmentation()``. "auto" is
+        ``CurveAugmentation(strength=1 / max(1, -log10(fraction of all weights kept)))``. Curves in one row
+        are never changed.
     early_stopping : bool, default=False
-        Whether to hold back `validation_fraction` of the training images and keep the network that is best on
-        them, among those since λ reached its final value. Each phase ends after `n_iter_no_change` epochs
-        without improvement.
+        Whether to hold back `validation_fraction` of the training images and keep the network with the best
+        accuracy on them, among those since λ reached its final value. Each phase ends after
+        `n_iter_no_change` epochs without improvement.
     validation_fraction : float, default=0.1
-        Share of the training images to hold back for early stopping, between 0 and 1. Stratified; groups
-        that are passed to `fit` stay on one side.
+        Fraction of the training images to hold back for early stopping, between 0 and 1. The split is
+        stratified; groups passed to `fit` stay on one side.
     n_iter_no_change : int, default=10
-        Epochs without improvement by `tol` after which early stopping ends a phase.
+        Number of epochs without improvement by `tol` after which early stopping ends a phase.
     tol : float, default=1e-4
-        Improvement of the validation accuracy that counts.
+        Smallest improvement of the validation accuracy that counts.
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class in the loss.
+        Weight of each class in the loss. "balanced" is ``n_images / (n_classes * images of the class)``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the fitted network, with λ from its last value on.
+        Whether `fit` continues from the fitted network, with λ starting at `lam_`.
     image_shape : tuple of two ints, default=None
-        (height, width) of the images in flat X, to be given where they are no squares. None takes it from a
-        3-D X, else a square of at least 8×8, else one row.
+        (height, width) of the images in flat X. None takes it from 3-D X, from column names "pixel_{row}_
+        {column}", else from a square of at least 8×8, else takes curves in one row.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is CUDA where there is one, else the processor.
+        Device of the computation. "auto" is CUDA if available, else the CPU.
     precision : {"float32", "bf16", "auto"}, default="float32"
-        Precision of the network's arithmetic. "auto" is bf16 where the device computes it natively. Curves in
+        Precision of the network's arithmetic. "auto" is bf16 if the device computes it natively. Curves in
         one row that come as float64 are computed in float64 under "float32".
     random_state : int, RandomState instance or None, default=None
-        Covers the first weights, shuffling, the inner split and augmentation. The same seed gives the same
-        weights on one machine.
-    verbose : bool, default=False
-        Whether to show a progress bar.
+        Seed of the initial weights, shuffling, the inner split and augmentation. The same seed gives the same
+        weights on one machine with as many threads.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line for every epoch.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Class labels.
     n_features_in_ : int
-        Pixels of an image.
+        Number of pixels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Defined only where X had column names.
+        Column names; defined only if X had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
     module_ : torch.nn.Module
         The sparse network, with exact zeros. It maps pixels divided by `pixel_scale_` to scores.
     pixel_scale_ : float
-        255 for ``uint8``, else the largest magnitude in the training X.
+        255 for ``uint8``, else the largest magnitude in the images trained on.
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
     loss_curve_ : list of float
         Training loss of each epoch, without the L2 term.
-    history_ : dict of str to list
-        For each epoch: "loss", "validation_score" (None without early stopping), "sparsity", "lagrangian",
+    validation_scores_ : list of float or None
+        Validation accuracy of each epoch; None without early stopping.
+    best_validation_score_ : float or None
+        Validation accuracy of the network kept; None without early stopping.
+    history_ : dict of str to list of float
+        For each epoch: "loss" of the weights w that train, "sparse_loss" of the sparse network u on the last
+        batches of the epoch, "validation_score" (NaN without early stopping), "sparsity", "lagrangian",
         "distance" (‖w - u‖) and "lam".
-    lam_ : float or dict of str to float
-        The last λ; with ``sparsity_scope="layer"`` that of every penalised layer.
+    lam_ : float
+        Final λ; with ``sparsity_scope="layer"`` the largest of all layers.
+    layer_lam_ : dict of str to float
+        Final λ of every penalised layer.
     sparsity_ : float
         Fraction of the `penalized` weights that are exactly zero.
     layer_sparsity_ : dict of str to float
-        The same for the weights of every convolution and fully connected layer.
+        Fraction of zeros of every convolution and fully connected layer.
     n_nonzero_ : int
         Number of `penalized` weights that are not zero.
+    batch_size_ : int
+        Images in a batch.
+    finetune_iter_ : int
+        Planned epochs of fine-tuning.
+    augment_ : CurveAugmentation or None
+        Augmentation of the training images.
 
     See Also
     --------
@@ -144,8 +182,8 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
 
     Notes
     -----
-    RVSM [1]_ minimises ``f(w) + λ P(u) + (β/2)‖w - u‖²`` over the weights w and a sparse copy u of those to
-    be penalised. The sparse network is u, so everything that is predicted or reported is u's.
+    RVSM [1]_ minimises ``f(w) + λ P(u) + (β/2)‖w - u‖²`` over the weights w and a sparse copy u of the
+    penalised ones. The sparse network is u: all predictions and reports are those of u.
 
     References
     ----------
@@ -157,104 +195,30 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
     >>> from sparsecnn import SparseCurveCNNClassifier
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
-    >>> classifier = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=5, random_state=0).fit(X, y)
-    >>> classifier.predict(X[:3]).shape
-    (3,)
-    >>> 0 < classifier.sparsity_ < 1
-    True
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, random_state=0)
+    >>> by_sparsity = quick.set_params(target_sparsity=0.8).fit(X, y)
+    >>> round(by_sparsity.sparsity_, 2)
+    0.8
+    >>> by_lam = quick.set_params(penalty="tl1", lam=1e-4, beta=1.0).fit(X, y)
+    >>> by_lam.predict(X[:3]).shape, 0 < by_lam.sparsity_ < 1
+    ((3,), True)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "penalty": [str, HasMethods(["value", "prox"]), None],
-        "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "beta": [Interval(Real, 0, None, closed="neither")],
-        "target_sparsity": [Interval(Real, 0, 1, closed="left"), None],
-        "sparsity_scope": [StrOptions({"global", "layer"})],
-        "penalized": [StrOptions({"fc", "all"})],
-        "channels": ["array-like"],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "batch_norm": ["boolean"],
-        "module": [HasMethods(["forward", "parameters"]), callable, None],
-        "solver": [StrOptions(set(SOLVERS))],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "refine_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "augment": ["boolean", Interval(Real, 0, 1, closed="both"), StrOptions({"auto", "flip"})],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "warm_start": ["boolean"],
-        "image_shape": "no_validation",  # has a check of its own
-        "device": [str, torch.device],
-        "precision": [StrOptions({"float32", "bf16", "auto"})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    @property
+    def sparsity_(self) -> float:
+        """Fraction of the `penalized` weights that are exactly zero."""
+        return zero_fraction(self._penalized_weights())
 
-    def __init__(
-        self,
-        penalty: Any = "l0",
-        *,
-        lam: float | str = "auto",
-        beta: float = 1.0,
-        target_sparsity: float | None = None,
-        sparsity_scope: str = "global",
-        penalized: str = "fc",
-        channels: tuple[int, int, int] = (16, 64, 64),
-        kernel_size: int = 3,
-        batch_norm: bool = True,
-        module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        learning_rate_init: float = 0.003,
-        batch_size: int | str = "auto",
-        max_iter: int = 24,
-        refine_iter: int | str = "auto",
-        augment: bool | float | str = "auto",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        class_weight: dict[Any, float] | str | None = None,
-        warm_start: bool = False,
-        image_shape: tuple[int, int] | None = None,
-        device: str | torch.device = "auto",
-        precision: str = "float32",
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool = False,
-    ):
-        self.penalty = penalty
-        self.lam = lam
-        self.beta = beta
-        self.target_sparsity = target_sparsity
-        self.sparsity_scope = sparsity_scope
-        self.penalized = penalized
-        self.channels = channels
-        self.kernel_size = kernel_size
-        self.batch_norm = batch_norm
-        self.module = module
-        self.solver = solver
-        self.alpha = alpha
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.refine_iter = refine_iter
-        self.augment = augment
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.image_shape = image_shape
-        self.device = device
-        self.precision = precision
-        self.random_state = random_state
-        self.verbose = verbose
+    @property
+    def n_nonzero_(self) -> int:
+        """Number of `penalized` weights that are not zero."""
+        return sum(int(torch.count_nonzero(w)) for w in self._penalized_weights())
+
+    @property
+    def layer_sparsity_(self) -> dict[str, float]:
+        """Fraction of zeros of every convolution and fully connected layer."""
+        check_is_fitted(self)
+        return {name: zero_fraction([w]) for name, w in layer_weights(self.module_).items()}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -273,10 +237,10 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         y : array-like of shape (n,)
             Labels of any type.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each image in the loss and in batch normalisation; images of weight 0 are left out.
+            Weight of each image in the loss and in batch normalisation. Images of weight 0 are left out.
         groups : array-like of shape (n,), default=None
-            The person, font or other source of each image. With `early_stopping`, no group is on both
-            sides of the inner split.
+            Person, font or other source of each image. With `early_stopping`, no group is on both sides of
+            the inner split.
 
         Returns
         -------
@@ -291,23 +255,45 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         -----
         DeadLayerWarning
             If all penalised weights of a layer became zero.
+        ConvergenceWarning
+            If the sparse network fits the training images much worse than the weights before the cut.
         TrainingInterruptedWarning
-            If training was interrupted from the keyboard; the last finished epoch's network is kept.
+            If training was interrupted from the keyboard; the last finished epoch's network is kept. Within
+            a search or an ensemble the interrupt is raised instead.
         """
-        with all_or_nothing(self), naming_lost_process(), shared_threads():
+        keep_interrupted = not called_repeatedly()
+        with all_or_nothing(self) as draft:
             continues = self.warm_start and hasattr(self, "module_")
-            images, groups = self._check_training_data(X, y, sample_weight, groups, reset=not continues)
             rng = check_random_state(self.random_state)
-            images, validation = self._split_validation(images.with_mean_weight_one(), groups, rng)
-            warn_of_large_batch(self.batch_size, len(images), stacklevel=4)
-            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
-                trainer = self._make_trainer(images, rng, continues)
-                plan = make_plan(self, self.image_shape_, trainer.module)
-                with tqdm(total=plan.n_epochs, desc="epochs", disable=not self.verbose) as progress:
-                    trainer.train(images, plan, validation, progress)
-            for name in ("_trainer", "_trainer_params"):
-                self.__dict__.pop(name, None)
-            self._keep(trainer, trainer.module)
+            data = check_training_data(
+                draft,
+                X,
+                y,
+                sample_weight,
+                groups,
+                continues=continues,
+                validation_rng=rng if self.early_stopping else None,
+            )
+            warn_of_large_batch(self.batch_size, len(data.images))
+            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
+                trainer = self._make_trainer(data, rng, continues)
+                ramp = checked_ramp(self, trainer, len(data.classes))
+                shape = data.images.image_shape
+                plan = make_plan(self, shape, len(data.images), trainer.module, ramp)
+                with progress(self.verbose, plan.n_epochs) as hooks:
+                    interrupted = trainer.train(data.images, plan, data.validation, hooks, keep_interrupted)
+            vars(draft).pop("_trainer", None)
+            keep_fitted(draft, data, trainer, trainer.module, plan)
+        dead = describe_dead_layers(trainer, trainer.module, self.penalized)
+        warn_of_dead_layers(dead)
+        if interrupted:
+            warn_user(
+                f"Training was interrupted after {self.n_iter_} of {plan.n_epochs} epochs; the network kept "
+                f"has {self.sparsity_:.1%} zeros.",
+                TrainingInterruptedWarning,
+            )
+        elif not dead:
+            warn_of_lost_accuracy(trainer, len(self.classes_))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -317,22 +303,28 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        n_total: int | None = None,
     ) -> Self:
-        """Train for one epoch on X, for data that arrives in parts.
+        """Train once on every image of X, for data that arrives in chunks.
 
-        Each call counts as the next of the `max_iter` epochs over which λ is brought in; the learning rate
-        is constant and the survivors are not fine-tuned. Parameters may change between two calls; where those
-        of the penalty or the solver do, training goes on from the sparse network.
+        An epoch, of which λ takes half of `max_iter` to grow, is `n_total` images: each call advances by
+        ``len(X) / n_total`` epochs. The learning rate is constant and there is no fine-tuning. Parameters may
+        change between two calls; if the penalty or the solver does, training continues from the sparse
+        network.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, ink bright on black.
         y : array-like of shape (n,)
+            Labels of any type.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come. Needed at the first call only, where None means those of y.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each image in the loss, as it is. λ means what it means to `fit` where they are 1 on
+            Weight of each image in the loss, not scaled. λ means what it means to `fit` if they are 1 on
             average.
+        n_total : int, default=None
+            Number of images in one pass over all data. None takes each call as a whole pass.
 
         Returns
         -------
@@ -348,25 +340,70 @@ class SparseCurveCNNClassifier(FittingMixin, PredictionMixin, ClassifierMixin, B
             raise ValueError("partial_fit holds no images back: set early_stopping=False.")
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
-        with all_or_nothing(self), naming_lost_process(), shared_threads():
-            first = not hasattr(self, "module_")
-            images, _ = self._check_training_data(X, y, sample_weight, None, reset=first, classes=classes)
+        with all_or_nothing(self) as draft:
+            continues = hasattr(self, "module_")
+            data = check_training_data(
+                draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
+            )
+            share = _share_of_epoch(len(data.images), n_total)
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
-            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), images.device):
-                if trainer is None or getattr(self, "_trainer_params", None) != self._params_of_trainer():
-                    trainer = self._make_trainer(images, rng, continues=not first, before=trainer)
-                self._check_target(trainer)
-                plan = make_plan(self, self.image_shape_, trainer.module, decay=False)
-                images = images.on(trainer.module)
-                trainer.train_epoch(images, plan)
+            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
+                if trainer is None or trainer.spec != TrainerSpec.of(self):
+                    trainer = self._make_trainer(data, rng, continues, before=trainer)
+                self._check_same_network()
+                ramp = checked_ramp(self, trainer, len(data.classes))
+                images = data.images.on(trainer.module)
+                plan = make_plan(self, images.image_shape, len(images), trainer.module, ramp, decay=False)
+                trainer.train_epoch(images, plan, share=share)
                 with trainer.optimizer.sparse_weights():
                     trainer.update_norms(images, plan)
-                    self._keep(trainer, copy.deepcopy(trainer.module))
-            self._trainer, self._trainer_params = trainer, self._params_of_trainer()
+                    check_finite(trainer.module, plan)
+                    keep_fitted(draft, data, trainer, copy.deepcopy(trainer.module), plan)
+            draft._trainer = trainer
+        warn_of_dead_layers(describe_dead_layers(trainer, self.module_, self.penalized))
         return self
 
-    def __sklearn_tags__(self):
+    def _make_trainer(
+        self,
+        data: TrainingData,
+        rng: np.random.RandomState,
+        continues: bool,
+        before: Trainer | None = None,
+    ) -> Trainer:
+        check_augmentation(self.augment)
+        self._check_same_network(continues)
+        fitted, lam = (self.module_, self.lam_) if continues else (None, 0.0)
+        trainer = make_trainer(self, data.images, len(data.classes), rng, fitted, lam)
+        if before is not None:
+            trainer.epoch, trainer.history = before.epoch, before.history
+        return trainer
+
+    def _check_same_network(self, continues: bool = True) -> None:
+        """Raise ValueError if training goes on from a network that parameters no longer describe."""
+        if not continues or not hasattr(self, "_network_spec") or self.module is self.module_:
+            return
+        changed = self._network_spec.changed(NetworkSpec.of(self))
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the network was fitted, which training is to go on "
+                "from: set it back, or fit with warm_start=False."
+            )
+
+    def _penalized_weights(self) -> list[torch.Tensor]:
+        check_is_fitted(self)
+        return list(select_weights(self.module_, self.penalized).values())
+
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _share_of_epoch(n_images: int, n_total: int | None) -> float:
+    """Return which part of an epoch `n_images` are."""
+    if n_total is None:
+        return 1.0
+    if isinstance(n_total, bool) or not isinstance(n_total, Integral) or n_total < n_images:
+        raise ValueError(f"n_total must be an integer, at least the {n_images} images of X, got {n_total!r}.")
+    return n_images / n_total

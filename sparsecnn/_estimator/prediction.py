@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
 
-from sparsecnn._compute import autocast_for, resolve_device, shared
-from sparsecnn._estimator.validation import warn_of_other_scale
+from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
+from sparsecnn._estimator.validation import warn_of_other_pixels
 from sparsecnn._image_shape import flatten_images
-from sparsecnn._training.images import Images, best_class, predict
+from sparsecnn._training import Images, best_class, predict
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 
@@ -22,6 +26,11 @@ class PredictionMixin:
     """The predicting methods of an estimator with a fitted ``module_``."""
 
     classes_: np.ndarray
+    module_: nn.Module
+    image_shape_: tuple[int, int]
+    pixel_scale_: float
+    device: str | torch.device
+    precision: str
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores of X: of the second class over the first, or of each of several classes.
@@ -77,24 +86,36 @@ class PredictionMixin:
         """
         return self._scores(X, functools.partial(log_softmax, axis=1))
 
-    @shared
-    def _scores(self, X, finish=np.asarray):
+    def _scores(self, X: ArrayLike, finish: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
         check_is_fitted(self)
-        X = self._check_pixels(X)
-        device = resolve_device(self.device)
-        # A copy, so that the fitted network stays where any machine can load it.
-        module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
-        images = Images(X, self.image_shape_, self.pixel_scale_, device).on(module)
-        return predict(module, images, autocast_for(self.precision, device), finish)
+        with shared_threads(), clean_torch_state():
+            pixels = self._check_pixels(X)
+            device = resolve_device(self.device)
+            # A copy, so that the fitted network stays where any machine can load it.
+            module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
+            images = Images(pixels, self.image_shape_, self.pixel_scale_, device).on(module)
+            return predict(module, images, autocast_for(self.precision, device), finish)
 
-    def _check_pixels(self, X, y="no_validation"):
-        X, shape = flatten_images(X)
-        if shape not in (None, self.image_shape_):
-            raise ValueError(
-                f"X holds images of shape {shape}, but {type(self).__name__} was fitted on images of shape "
-                f"{self.image_shape_}."
-            )
-        checked = validate_data(self, X, y, reset=False, dtype=PIXEL_TYPES)
-        pixels = checked if isinstance(checked, np.ndarray) else checked[0]
-        warn_of_other_scale(pixels, self.pixel_scale_, self.image_shape_)
-        return checked
+    def _check_pixels(self, X: ArrayLike) -> np.ndarray:
+        return check_pixels(self, X)
+
+
+def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
+    """Return X, and y where it is given, checked against what a fitted estimator was trained on."""
+    fitted_shape = estimator.image_shape_
+    if getattr(X, "shape", None) == fitted_shape and fitted_shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X is one image of shape {fitted_shape}, expected several, of shape (n, pixels) or "
+            "(n, height, width): give X[np.newaxis]."
+        )
+    X, shape = flatten_images(X)
+    if shape not in (None, fitted_shape):
+        raise ValueError(
+            f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on images of shape "
+            f"{fitted_shape}."
+        )
+    checked = validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
+    pixels = checked if isinstance(checked, np.ndarray) else checked[0]
+    if min(fitted_shape) > 1:  # curves have no common range
+        warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
+    return checked

@@ -1,119 +1,179 @@
-"""What lies between `fit` and training: checks of the data, the inner split, and the fitted attributes."""
+"""From X, y, weights and groups to images that a network can train on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sparsecnn._compute import all_classes, gathered, n_processes, resolve_device
-from sparsecnn._estimator.fitted import count_zeros, warn_of_dead_layers
-from sparsecnn._estimator.prediction import PIXEL_TYPES
+from sparsecnn._estimator.prediction import PIXEL_TYPES, check_pixels
 from sparsecnn._estimator.validation import (
+    background,
     check_group_labels,
-    check_target,
+    check_sample_weight,
     class_codes,
-    compute_dtype,
     image_weight,
-    network_shape,
+    negligible,
+    pixel_range,
+    shape_images,
+    warn_of_bright_background,
 )
-from sparsecnn._image_shape import check_image_shape, flatten_images
-from sparsecnn._network import penalized_weights
-from sparsecnn._training.build import make_trainer
-from sparsecnn._training.images import Images
-from sparsecnn._training.validation_split import train_validation_split
-
-# Parameters of a trainer that stay as they are while it trains.
-TRAINER_PARAMS = {
-    "penalty",
-    "beta",
-    "sparsity_scope",
-    "penalized",
-    "solver",
-    "alpha",
-    "device",
-    "precision",
-}
+from sparsecnn._image_shape import check_image_shape
+from sparsecnn._training import Images, train_validation_split
 
 
-class FittingMixin:
-    """The steps of `fit` and `partial_fit` around the training itself."""
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked training data without images of weight 0, which nothing sees.
 
-    def _check_training_data(self, X, y, sample_weight, groups, reset, classes=None):
-        if reset:
-            X, shape = flatten_images(X, self.image_shape)
-            X, y = validate_data(self, X, y, dtype=PIXEL_TYPES)
-            self.image_shape_ = network_shape(X.shape[1], shape)
-            largest = 255.0 if X.dtype == np.uint8 else max(float(X.max()), -float(X.min())) or 1.0
-            self.pixel_scale_ = max(gathered(largest))
-        else:
-            self._check_image_shape_kept()
-            X, y = self._check_pixels(X, y)
-        check_classification_targets(y)
-        if reset:
-            self.classes_ = all_classes(y if classes is None else classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={classes!r} are not those of the first call, {self.classes_.tolist()}."
-            )
-        if self.class_weight == "balanced" and n_processes() > 1:
-            raise ValueError("class_weight='balanced' needs all images in one process: give a dict.")
-        codes = class_codes(y, self.classes_)
-        groups = check_group_labels(groups, len(X))
-        weight = image_weight(sample_weight, self.class_weight, X, y)
-        device = resolve_device(self.device)
-        dtype = compute_dtype(X, self.image_shape_, self.precision, device)
-        images = Images(X, self.image_shape_, self.pixel_scale_, device, dtype, codes, weight)
-        if weight is not None and not weight.all():
-            kept = np.flatnonzero(weight)
-            images, groups = images.subset(kept), groups if groups is None else groups[kept]
-        return images, groups
+    Attributes
+    ----------
+    images : Images
+        To train on; their weights are 1 on average over an epoch, but in `partial_fit`.
+    validation : Images or None
+        Held back for early stopping.
+    classes : ndarray of shape (n_classes,)
+    features : dict of str to object
+        ``n_features_in_``, and ``feature_names_in_`` where X has column names.
+    largest_pixel : float
+        Largest magnitude of the pixels of `images`.
+    background : float
+        Median pixel of the first images, as a fraction of `pixel_scale`.
+    """
 
-    def _check_image_shape_kept(self):
-        if self.image_shape is not None and check_image_shape(self.image_shape) != self.image_shape_:
-            raise ValueError(
-                f"image_shape={self.image_shape} is not that of the fitted network, {self.image_shape_}, "
-                "from which training is to go on."
-            )
+    images: Images
+    validation: Images | None
+    classes: np.ndarray
+    features: dict[str, Any]
+    largest_pixel: float
+    background: float
 
-    def _split_validation(self, images, groups, rng):
-        if not self.early_stopping:
-            return images, None
-        train, test = train_validation_split(images.y, groups, self.validation_fraction, rng)
-        return images.subset(train), images.subset(test)
 
-    def _make_trainer(self, images, rng, continues, before=None):
-        start = {}
-        if continues:
-            start = {"fitted": self.module_, "lam_start": self._largest_lam()}
-        trainer = make_trainer(self, images, len(self.classes_), rng, **start)
-        if before is not None:
-            trainer.epoch, trainer.history = before.epoch, before.history
-        self._check_target(trainer)
-        return trainer
+def check_training_data(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    *,
+    continues: bool = False,
+    classes: ArrayLike | None = None,
+    validation_rng: np.random.RandomState | None = None,
+    mean_weight_one: bool = True,
+) -> TrainingData:
+    """Return the training data of a fit, or raise ValueError.
 
-    def _params_of_trainer(self):
-        """Return the parameters that a trainer is made with, those of the penalty too."""
-        params = self.get_params()
-        return {name: params[name] for name in params if name.split("__")[0] in TRAINER_PARAMS}
+    Parameters
+    ----------
+    estimator : SparseCurveCNNClassifier
+        Its ``n_features_in_`` and ``feature_names_in_`` are set.
+    X, y, sample_weight, groups
+        As `fit` takes them.
+    continues : bool, default=False
+        Whether training goes on from the fitted network, whose classes, image shape and pixel scale hold.
+    classes : array-like of shape (n_classes,), default=None
+        All classes; None takes those of `y`.
+    validation_rng : RandomState, default=None
+        Draws the images to hold back; None holds none back.
+    mean_weight_one : bool, default=True
+        Whether to scale weights to 1 on average.
+    """
+    if continues:
+        _check_image_shape_kept(estimator)
+        pixels, labels = check_pixels(estimator, X, y)
+        shape = estimator.image_shape_
+    else:
+        X, shape = shape_images(X, estimator.image_shape, estimator.module is not None)
+        pixels, labels = validate_data(estimator, X, y, dtype=PIXEL_TYPES)
+    check_classification_targets(labels)
+    weight = check_sample_weight(sample_weight, pixels)
+    names = check_group_labels(groups, len(pixels))
+    rows = np.arange(len(pixels)) if weight is None else np.flatnonzero(~negligible(weight))
+    labels = labels[rows]
+    classes = _check_classes(estimator, labels, classes, continues)
+    if estimator.class_weight == "balanced" and n_processes() > 1:
+        raise ValueError("class_weight='balanced' needs all images in one process: give a dict.")
+    codes = class_codes(labels, classes)
+    weight = image_weight(None if weight is None else weight[rows], estimator.class_weight, labels)
+    device = resolve_device(estimator.device)
+    dtype = compute_dtype(pixels, shape, estimator.precision, device)
+    all_rows = None if len(rows) == len(pixels) else rows
+    images = Images(pixels, shape, 1.0, device, dtype, codes, weight, all_rows)
+    if weight is not None and negligible(weight).any():
+        kept = np.flatnonzero(~negligible(weight))
+        images, rows = images.subset(kept), rows[kept]
+    images = images.with_mean_weight_one() if mean_weight_one else images
+    validation = None
+    if validation_rng is not None:
+        kept_names = None if names is None else names[rows]
+        train, test = train_validation_split(
+            images.y, kept_names, estimator.validation_fraction, validation_rng
+        )
+        images, validation = images.subset(train), images.subset(test)
+    return _scale(estimator, images, validation, classes, continues)
 
-    def _largest_lam(self):
-        """Return λ, or the largest one where each layer has its own."""
-        return max(self.lam_.values()) if isinstance(self.lam_, dict) else self.lam_
 
-    def _check_target(self, trainer):
-        if self.target_sparsity is None or not trainer.optimizer.split:
-            return
-        weights = penalized_weights(trainer.module, self.penalized)
-        scope = self.sparsity_scope
-        check_target("target_sparsity", self.target_sparsity, weights, len(self.classes_), scope)
+def _scale(
+    estimator: Any, images: Images, validation: Images | None, classes: np.ndarray, continues: bool
+) -> TrainingData:
+    """Divide pixels by 255, or else by the largest magnitude in the images to train on."""
+    if continues:
+        scale, largest, brightness = (
+            estimator.pixel_scale_,
+            estimator._largest_pixel,
+            estimator._background,
+        )
+    else:
+        largest = max(gathered(pixel_range(images.X, images.rows))) or 1.0
+        scale = 255.0 if images.X.dtype == np.uint8 else largest
+        brightness = background(images.X if images.rows is None else images.X[images.rows[:256]], scale)
+        if min(images.image_shape) > 1:
+            warn_of_bright_background(brightness)
+    features = ("n_features_in_", "feature_names_in_")
+    return TrainingData(
+        images=replace(images, pixel_scale=scale),
+        validation=None if validation is None else replace(validation, pixel_scale=scale),
+        classes=classes,
+        features={name: getattr(estimator, name) for name in features if hasattr(estimator, name)},
+        largest_pixel=largest,
+        background=brightness,
+    )
 
-    def _keep(self, trainer, module):
-        self.module_ = module.eval().cpu()
-        self.history_ = {name: list(values) for name, values in trainer.history.items()}
-        self.loss_curve_ = self.history_["loss"]
-        self.n_iter_ = len(self.loss_curve_)
-        lam = trainer.optimizer.lam
-        layers = penalized_weights(module, self.penalized)
-        self.lam_ = lam if isinstance(lam, float) else dict(zip(layers, lam, strict=True))
-        self.sparsity_, self.n_nonzero_, self.layer_sparsity_ = count_zeros(module, self.penalized)
-        if self.penalty is not None:
-            warn_of_dead_layers(trainer, module, self.penalized)
+
+def _check_classes(
+    estimator: Any, labels: np.ndarray, classes: ArrayLike | None, continues: bool
+) -> np.ndarray:
+    """Return the sorted classes: those of the fitted network, as given, or of the labels."""
+    if not continues:
+        return all_classes(labels if classes is None else np.asarray(classes))
+    if classes is not None and not np.array_equal(np.unique(np.asarray(classes)), estimator.classes_):
+        raise ValueError(
+            f"classes={classes!r} are not those of the first call, {estimator.classes_.tolist()}."
+        )
+    return estimator.classes_
+
+
+def _check_image_shape_kept(estimator: Any) -> None:
+    given = estimator.image_shape
+    if given is not None and check_image_shape(given) != estimator.image_shape_:
+        raise ValueError(
+            f"image_shape={given} is not that of the fitted network, {estimator.image_shape_}, from which "
+            "training is to go on."
+        )
+
+
+def compute_dtype(
+    X: np.ndarray, image_shape: tuple[int, int], precision: str, device: torch.device
+) -> torch.dtype:
+    """Return float64 for curves in one row that come as such, else float32.
+
+    Pixels have few digits, and convolutions in float64 are slow; measured curves may need it.
+    """
+    exact = X.dtype == np.float64 and min(image_shape) == 1 and device.type != "mps"
+    return torch.float64 if exact and precision == "float32" else torch.float32

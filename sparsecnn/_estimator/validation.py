@@ -1,23 +1,79 @@
-"""Checks of what the classifier is given, and what follows from it."""
+"""Checks of what the classifier is given."""
 
-import contextlib
-import warnings
-from numbers import Integral
+from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from sparsecnn._image_shape import infer_image_shape
+from sparsecnn._image_shape import flatten_images, infer_image_shape
+from sparsecnn._warn import warn_user
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
-OTHER_SCALE = 100  # times as large, or as small: bytes taken for fractions are 255 times as large
+OTHER_RANGE = 4  # times as bright, or as dark, as the training images
+BRIGHT = 0.6  # of the range; paper of bright ink is darker
+OTHER_BACKGROUND = 0.4  # of the range
 IMAGES_LOOKED_AT = 256
 SMALLEST_SIDE = 8  # halved by each of three poolings
+WIDEST_IMAGE = 8  # times as long as high
 
 
-def class_codes(y, classes):
+def shape_images(
+    X: ArrayLike, image_shape: tuple[int, int] | None, own_module: bool
+) -> tuple[Any, tuple[int, int]]:
+    """Return X as rows of pixels and the shape of one image.
+
+    The shape is `image_shape`, else that which X itself has (see `flatten_images`), else a square, else one
+    row. Without a network of one's own, images below 8×8 pixels are one row too.
+
+    Raises
+    ------
+    ValueError
+        If X and `image_shape` contradict each other, or the images are too small for three poolings.
+    """
+    X, known = flatten_images(X, image_shape)
+    dimensions = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    if len(dimensions) != 2:
+        return X, known or (1, 1)  # refused by the check of X
+    n_features = dimensions[1]
+    shape = infer_image_shape(n_features, known)
+    if own_module or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
+        if known is None and shape[0] == 1:
+            _warn_of_image_in_one_row(X)
+        return X, shape
+    if known is None:
+        return X, (1, n_features)
+    raise ValueError(
+        f"Images of shape {shape} are too small for three poolings: both sides must be at least "
+        f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
+    )
+
+
+def _warn_of_image_in_one_row(X: Any) -> None:
+    """Warn if flat rows of pixels look like images, dark with bright ink, of a shape that is no square."""
+    n_features = X.shape[1]
+    shapes = [
+        (height, n_features // height)
+        for height in range(SMALLEST_SIDE, n_features // SMALLEST_SIDE + 1)
+        if n_features % height == 0 and 1 / WIDEST_IMAGE <= height**2 / n_features <= WIDEST_IMAGE
+    ]
+    first = np.asarray(X[:IMAGES_LOOKED_AT]) if isinstance(X, np.ndarray) else np.empty(0)
+    if not shapes or not first.size or first.dtype.kind not in "uf":
+        return
+    dark = first.min() == 0 and np.median(first) <= first.max() / 4
+    if first.dtype == np.uint8 or dark:
+        warn_user(
+            f"X has {n_features} pixels in flat rows, which is no square, so they are taken as curves of "
+            f"shape (1, {n_features}). If they are images, give image_shape=(height, width), such as "
+            f"{shapes[len(shapes) // 2]}, or X of shape (n, height, width)."
+        )
+
+
+def class_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the index of each label among the sorted `classes`, of which there must be two or more."""
     if len(classes) < 2:
         raise ValueError(f"y must have at least two classes, but it has one class: {classes.tolist()}.")
@@ -29,147 +85,106 @@ def class_codes(y, classes):
     return np.searchsorted(classes, y)
 
 
-def image_weight(sample_weight, class_weight, X, y):
-    """Return the weight of each image, or None if all are alike."""
-    if sample_weight is None and class_weight is None:
+def check_sample_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray | None:
+    """Return `sample_weight` as an array of finite numbers, at least 0, not all of them 0."""
+    if sample_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must contain at least one non-zero number, got only zeros.")
-    if class_weight is not None:
-        weight = weight * compute_sample_weight(class_weight, y)
-        if weight.min() < 0 or not weight.any():
-            raise ValueError(
-                f"class_weight must be at least 0, and above 0 for a class of y, got {class_weight}."
-            )
-    return np.where(weight < LEAST_WEIGHT * weight.max(), 0, weight)
+    with np.errstate(over="ignore"):
+        total = weight.astype(np.float64).sum()
+    if not math.isfinite(total):
+        raise ValueError(f"sample_weight must have a finite sum, but its largest value is {weight.max()}.")
+    return weight
 
 
-def network_shape(n_features, image_shape):
-    """Return the shape in which the network sees X; tables that are too small for images stay rows."""
-    shape = infer_image_shape(n_features, image_shape)
-    if all(side == 1 or side >= SMALLEST_SIDE for side in shape):
-        return shape
-    if image_shape is None:
-        return (1, n_features)
-    raise ValueError(
-        f"Images of shape {shape} are too small for three poolings: both sides must be at least "
-        f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
-    )
+def image_weight(sample_weight: np.ndarray | None, class_weight: Any, y: np.ndarray) -> np.ndarray | None:
+    """Return the weight of each image, or None if all are alike."""
+    if class_weight is None:
+        return sample_weight
+    if isinstance(class_weight, dict):
+        for label, value in class_weight.items():
+            if not (isinstance(value, (int, float, np.number)) and 0 <= float(value) < math.inf):
+                raise ValueError(
+                    f"class_weight must be finite and at least 0, got {value!r} for class {label!r}."
+                )
+    weight = compute_sample_weight(class_weight, y)
+    if sample_weight is not None:
+        weight = weight * sample_weight
+    if not weight.any():
+        raise ValueError(f"class_weight must be above 0 for a class of y, got {class_weight}.")
+    return weight
 
 
-def compute_dtype(X, image_shape, precision, device):
-    """Return float64 for curves in one row that come as such, else float32.
-
-    Pixels have few digits, and convolutions in float64 are slow; measured curves may need it.
-    """
-    exact = X.dtype == np.float64 and min(image_shape) == 1 and device.type != "mps"
-    return torch.float64 if exact and precision == "float32" else torch.float32
+def negligible(weight: np.ndarray) -> np.ndarray:
+    """Return which weights are nothing beside the largest one."""
+    return weight < LEAST_WEIGHT * weight.max()
 
 
-def check_channels(channels):
-    """Return `channels` as a tuple of three ints, or raise ValueError."""
-    if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
-        raise ValueError(
-            f"channels must be three positive integers, one for each convolution, got {channels!r}."
-        )
-    return tuple(int(n) for n in channels)
-
-
-def warn_of_large_batch(batch_size, n_images, stacklevel):
-    """Warn if a batch asks for more images than there are; "auto" never does."""
-    if batch_size != "auto" and batch_size > n_images:
-        warnings.warn(
-            f"batch_size={batch_size} is more than the {n_images} training images: they are one batch.",
-            stacklevel=stacklevel,
-        )
-
-
-def warn_of_other_scale(X, pixel_scale, image_shape):
-    """Warn if images to predict are of another range than training images up to `pixel_scale`."""
-    if min(image_shape) == 1:  # curves have no common range
-        return
-    first = X[:IMAGES_LOOKED_AT]
-    largest = max(float(first.max()), -float(first.min()))
-    if largest and not 1 / OTHER_SCALE < largest / pixel_scale < OTHER_SCALE:
-        warnings.warn(
-            f"The pixels of X go up to {largest:g}, but those of the training images went up to "
-            f"{pixel_scale:g}: give both the same range, or both as uint8.",
-            stacklevel=6,
-        )
-
-
-def check_group_labels(groups, n_images):
+def check_group_labels(groups: ArrayLike | None, n_images: int) -> np.ndarray | None:
     """Return `groups` as an array of one label for each image, or None; or raise ValueError."""
     if groups is None:
         return None
-    groups = np.asarray(groups)
-    if groups.shape != (n_images,):
+    labels = np.asarray(groups)
+    if labels.shape != (n_images,):
         raise ValueError(
-            f"groups must name the group of each of {n_images} images, got shape {groups.shape}."
+            f"groups must name the group of each of {n_images} images, got shape {labels.shape}."
         )
-    missing = [i for i, group in enumerate(groups.tolist()) if group is None or group != group]
+    missing = [i for i, group in enumerate(labels.tolist()) if group is None or group != group]
     if missing:
         raise ValueError(
             f"groups has no group for {len(missing)} of {n_images} images, first for number {missing[0]}."
         )
-    return groups
+    return labels
 
 
-def check_target(name, target, weights, n_classes, scope):
-    """Raise ValueError if too few of the `weights` would survive.
-
-    Parameters
-    ----------
-    name : str
-        Of the parameter that gives the target.
-    target : float
-    weights : dict of str to Tensor
-        The penalised weights by layer, the last layer last.
-    n_classes : int
-        So many must survive: of all weights, or with the scope "layer", of the last layer; one of the others.
-    scope : {"global", "layer"}
-    """
-    sizes = {layer: w.numel() for layer, w in weights.items()}
-    if scope == "global":
-        needed = {"all penalised layers": (sum(sizes.values()), n_classes)}
-    else:
-        needed = {f"layer {layer!r}": (size, 1) for layer, size in sizes.items()}
-        last = list(sizes)[-1]
-        needed[f"layer {last!r}"] = (sizes[last], n_classes)
-    for where, (size, n_needed) in needed.items():
-        if size - round(target * size) < n_needed:
-            raise ValueError(
-                f"{name} {target!r} leaves fewer than {n_needed} of the {size} weights of {where}, for "
-                f"{n_classes} classes: it can be at most {1 - n_needed / size:.6g}."
-            )
+def warn_of_large_batch(batch_size: int | str, n_images: int) -> None:
+    """Warn if a batch asks for more images than there are; "auto" never does."""
+    if isinstance(batch_size, str) or batch_size <= n_images:
+        return
+    warn_user(f"batch_size={batch_size} is more than the {n_images} training images: they are one batch.")
 
 
-@torch.no_grad()
-def check_module(module, images, n_classes):
-    """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""
-    x = images.pixels([0, 0])
-    try:
-        scores = module.eval()(x)
-    except RuntimeError as error:
-        raise ValueError(f"module cannot take images of shape {tuple(x.shape)}: {error}") from error
-    if not isinstance(scores, torch.Tensor):
-        raise ValueError(f"module must return a tensor of scores, got a {type(scores).__name__}.")
-    shape = tuple(scores.shape)
-    if shape != (2, n_classes):
-        raise ValueError(
-            f"module must map 2 images to scores of shape {(2, n_classes)}, one for each class, but its "
-            f"output has shape {shape}."
+def pixel_range(X: np.ndarray, rows: np.ndarray | None = None, part: int = 1024) -> float:
+    """Return the largest magnitude of the pixels in `rows` of X, which are read in parts."""
+    n_rows = len(X) if rows is None else len(rows)
+    largest = 0.0
+    for start in range(0, n_rows, part):
+        pixels = X[slice(start, start + part) if rows is None else rows[start : start + part]]
+        largest = max(largest, float(pixels.max()), -float(pixels.min()))
+    return largest
+
+
+def background(X: np.ndarray, scale: float) -> float:
+    """Return the median pixel of the first images, divided by `scale`."""
+    return float(np.median(X[:IMAGES_LOOKED_AT])) / scale
+
+
+def warn_of_bright_background(brightness: float) -> None:
+    """Warn if training images seem to be dark ink on bright paper."""
+    if brightness > BRIGHT:
+        warn_user(
+            f"The background of X is bright: its median pixel is {brightness:.0%} of the largest. Ink should "
+            "be bright on black, so that empty borders are 0: invert X (255 - X for bytes), or let "
+            "CurveImageTransformer do so."
         )
 
 
-@contextlib.contextmanager
-def all_or_nothing(estimator):
-    """Put every attribute of the estimator back if the block fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+def warn_of_other_pixels(
+    X: np.ndarray, pixel_scale: float, largest_pixel: float, fitted_background: float
+) -> None:
+    """Warn if images to predict have another range or polarity than the training images had."""
+    first = X[:IMAGES_LOOKED_AT]
+    largest = max(float(first.max()), -float(first.min()))
+    if largest and not 1 / OTHER_RANGE < largest / largest_pixel < OTHER_RANGE:
+        warn_user(
+            f"The pixels of X go up to {largest:g}, but those of the training images went up to "
+            f"{largest_pixel:g}: give both the same range, or both as uint8."
+        )
+    elif abs(background(X, pixel_scale) - fitted_background) > OTHER_BACKGROUND:
+        warn_user(
+            f"The background of X is not that of the training images: its median pixel is "
+            f"{background(X, pixel_scale):.0%} of the range, theirs {fitted_background:.0%}. Is dark ink on "
+            "bright paper mixed up with bright ink on black?"
+        )

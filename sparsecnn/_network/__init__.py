@@ -2,7 +2,7 @@
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
 from sparsecnn._network.curve_cnn import CurveCNN, max_pool
-from sparsecnn._network.weights import layer_weights, penalized_weights, zero_fraction
+from sparsecnn._network.weights import layer_weights, penalized_weights, select_weights, zero_fraction
 
 __all__ = [
     "CurveCNN",
@@ -10,6 +10,7 @@ __all__ = [
     "layer_weights",
     "max_pool",
     "penalized_weights",
+    "select_weights",
     "set_image_weight",
     "zero_fraction",
 ]

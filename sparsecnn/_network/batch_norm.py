@@ -32,7 +32,7 @@ class WeightedBatchNorm2d(nn.BatchNorm2d):
         self._update_running(mean, variance)
         return normalised
 
-    def reset_running_stats(self):
+    def reset_running_stats(self) -> None:
         """Forget all batches."""
         super().reset_running_stats()
         # The weight of all batches so far, or without weights their number.
@@ -40,7 +40,7 @@ class WeightedBatchNorm2d(nn.BatchNorm2d):
         self.register_buffer("weight_seen", weight_seen, persistent=False)
 
     @torch.no_grad()
-    def _update_running(self, mean, variance):
+    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         self.num_batches_tracked.add_(1)
         weight = torch.ones_like(self.weight_seen) if self.image_weight is None else self.image_weight.sum()
         self.weight_seen += weight

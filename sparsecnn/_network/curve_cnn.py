@@ -26,7 +26,14 @@ class CurveCNN(nn.Module):
         Whether to normalise the output of each convolution.
     """
 
-    def __init__(self, image_shape, n_classes, channels=(16, 64, 64), kernel_size=3, batch_norm=True):
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        n_classes: int,
+        channels: tuple[int, ...] = (16, 64, 64),
+        kernel_size: int = 3,
+        batch_norm: bool = True,
+    ):
         super().__init__()
         height, width = image_shape
         kernel = tuple(1 if side == 1 else kernel_size for side in image_shape)
@@ -42,19 +49,19 @@ class CurveCNN(nn.Module):
         for i in (1, 2, 3):
             x = getattr(self, f"conv{i}")(x)
             # Pooled before it is normalised and rectified: a quarter of the work for both.
-            x = max_pool(x)
+            x = max_pool(x, self.training)
             x = relu(getattr(self, f"norm{i}")(x))
         return self.fc(x.flatten(1))
 
 
-def max_pool(x: Tensor) -> Tensor:
+def max_pool(x: Tensor, training: bool) -> Tensor:
     """Return the largest of every 2×2 pixels of images of shape (n, channels, height, width).
 
     A last odd row or column is left out, and an axis of length 1 stays.
     """
-    if torch.is_grad_enabled():
+    if training:
         return max_pool2d(x, [min(2, x.shape[2]), min(2, x.shape[3])])
-    # Without a gradient, no need to know which was the largest: twice as fast.
+    # Without need to know which pixel was the largest: twice as fast.
     if x.shape[2] > 1:
         x = torch.maximum(x[:, :, :-1:2], x[:, :, 1::2])
     if x.shape[3] > 1:

@@ -1,6 +1,7 @@
 """Which weights of a network can be made sparse, and how many of them are zero."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,11 @@ def layer_weights(module: nn.Module) -> dict[str, Tensor]:
     return _distinct({name: w for name, w in weights.items() if isinstance(w, nn.Parameter)})
 
 
-def _layers(module, kinds):
+def _layers(module: nn.Module, kinds: Any) -> dict[str, Any]:
     return {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
 
 
-def _distinct(weights):
+def _distinct(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     first = {id(w): name for name, w in reversed(weights.items())}
     return {name: w for name, w in weights.items() if first[id(w)] == name}
 
@@ -33,6 +34,14 @@ def zero_fraction(weights: Iterable[Tensor]) -> float:
     return 1 - n_nonzero / n_weights if n_weights else 0.0
 
 
+def select_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
+    """Return the weights of the last fully connected layer, or of all layers, by layer name."""
+    fc_only = penalized == "fc"
+    layers = _layers(module, nn.Linear if fc_only else LAYERS)
+    weights = {name: layer.weight for name, layer in layers.items()}
+    return _distinct(dict(list(weights.items())[-1:]) if fc_only else weights)
+
+
 def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
     """Return the weights to make sparse, by layer name: of the last fully connected layer, or of all layers.
 
@@ -41,21 +50,16 @@ def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
     ValueError
         If the network has no such layer, or its weight is no parameter.
     """
-    fc_only = penalized == "fc"
-    weights = {
-        name: layer.weight for name, layer in _layers(module, nn.Linear if fc_only else LAYERS).items()
-    }
+    weights = select_weights(module, penalized)
     if not weights:
-        kind = "Linear layer" if fc_only else "Linear or convolutional layer"
+        kind = "Linear layer" if penalized == "fc" else "Linear or convolutional layer"
         raise ValueError(
             f"penalized={penalized!r} needs a module with a {kind}, but {type(module).__name__} has none."
         )
-    if fc_only:
-        weights = dict(list(weights.items())[-1:])
     for name, weight in weights.items():
         if not isinstance(weight, nn.Parameter):
             raise ValueError(
                 f"The weight of layer {name!r} is computed from other parameters, as by weight "
                 "normalisation, so it cannot be made sparse: remove the parametrization."
             )
-    return _distinct(weights)
+    return weights

@@ -1,1 +1,37 @@
 """Training a network by RVSM: from parameters and images to sparse weights."""
+
+from sparsecnn._training.augment import CurveAugmentation, augment, check_augmentation
+from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, count_units, make_trainer
+from sparsecnn._training.images import Images, best_class, bounded_batches, predict
+from sparsecnn._training.path import train_path
+from sparsecnn._training.plan import Plan, SparsityRamp, make_plan, make_ramp
+from sparsecnn._training.spec import NetworkSpec, TrainerSpec
+from sparsecnn._training.trainer import EpochEnd, Hook, Trainer, check_finite
+from sparsecnn._training.validation_split import train_validation_split
+
+__all__ = [
+    "SOLVERS",
+    "CurveAugmentation",
+    "EpochEnd",
+    "Hook",
+    "Images",
+    "NetworkSpec",
+    "Plan",
+    "SparsityRamp",
+    "Trainer",
+    "TrainerSpec",
+    "augment",
+    "best_class",
+    "bounded_batches",
+    "check_augmentation",
+    "check_finite",
+    "check_target",
+    "checked_ramp",
+    "count_units",
+    "make_plan",
+    "make_ramp",
+    "make_trainer",
+    "predict",
+    "train_path",
+    "train_validation_split",
+]

@@ -1,85 +1,41 @@
 """From the parameters of the classifier to what trains its network."""
 
+from __future__ import annotations
+
 import copy
 import functools
-import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
-from sparsecnn._estimator.validation import check_channels, check_module
-from sparsecnn._network import CurveCNN, layer_weights, penalized_weights, zero_fraction
-from sparsecnn._training.plan import Plan
-from sparsecnn._training.trainer import Trainer
+from sparsecnn._network import CurveCNN, layer_weights, penalized_weights
+from sparsecnn._training.images import Images
+from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
+from sparsecnn._training.spec import NetworkSpec, TrainerSpec
+from sparsecnn._training.trainer import Trainer, names_not_finite
+from sparsecnn.penalties import unit_magnitudes
 from sparsecnn.rvsm import RVSM
 
-AUTO_BATCH = 64
-# The target where neither λ nor a sparsity is given.
-AUTO_SPARSITY = 0.9
-# Epochs of fine-tuning for every power of ten by which a network becomes smaller.
-AUTO_REFINE = 8
-SOLVERS = {
+SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": functools.partial(torch.optim.Adam, fused=True),
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 
 
-def make_plan(params, image_shape, module, decay=True):
-    """Return the plan of a training run.
-
-    Parameters
-    ----------
-    params : SparseCurveCNNClassifier
-    image_shape : tuple of two ints
-    module : torch.nn.Module
-        The network to train.
-    decay : bool
-        Whether the learning rate falls to 0.
-    """
-    powers = powers_of_ten_lost(params, module)
-    augment = 1 / powers if params.augment == "auto" else params.augment
-    return Plan(
-        max_iter=params.max_iter,
-        refine_iter=round(AUTO_REFINE * powers) if params.refine_iter == "auto" else params.refine_iter,
-        batch_size=AUTO_BATCH if params.batch_size == "auto" else params.batch_size,
-        learning_rate_init=params.learning_rate_init,
-        decay=decay,
-        lam=None if params.lam == "auto" else params.lam,
-        target_sparsity=wanted_sparsity(params),
-        augment=augment if min(image_shape) > 1 else False,
-        n_iter_no_change=params.n_iter_no_change,
-        tol=params.tol,
-    )
-
-
-def wanted_sparsity(params):
-    """Return the target sparsity of the classifier's parameters, or None where they give λ."""
-    if params.lam == "auto":
-        return AUTO_SPARSITY if params.target_sparsity is None else float(params.target_sparsity)
-    if params.target_sparsity is not None:
-        raise ValueError(
-            f"lam={params.lam!r} and target_sparsity={params.target_sparsity!r} exclude each other: with a "
-            "target, leave lam='auto'."
-        )
-    return None
-
-
-def powers_of_ten_lost(params, module):
-    """Return by how many powers of ten the wanted zeros make the network smaller; at least 1."""
-    target = wanted_sparsity(params)
-    if target is None or params.penalty is None:
-        return 1.0
-    n_penalized, n_all = (
-        sum(w.numel() for w in weights.values())
-        for weights in (penalized_weights(module, params.penalized), layer_weights(module))
-    )
-    return max(1.0, -math.log10(1 - target * n_penalized / n_all))
-
-
-def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
-    """Return a trainer whose network is `fitted`, copied, or else new.
+def make_trainer(
+    params: Any,
+    images: Images,
+    n_classes: int,
+    rng: np.random.RandomState,
+    fitted: nn.Module | None = None,
+    lam_start: float = 0.0,
+) -> Trainer:
+    """Return a trainer whose network is a copy of `fitted`, or else new.
 
     Parameters
     ----------
@@ -89,37 +45,133 @@ def make_trainer(params, images, n_classes, rng, fitted=None, lam_start=0.0):
     rng : RandomState
     fitted : torch.nn.Module, default=None
     lam_start : float, default=0.0
-        λ before the first epoch, where the parameters do not give a sparsity.
+        λ before the first epoch.
 
     Raises
     ------
     ValueError
         If the parameters or the user's own network do not fit the images.
     """
-    with drawing_first_weights():
-        new = fitted is None
-        module = build_module(params, images.image_shape, n_classes) if new else copy.deepcopy(fitted)
+    if fitted is not None:
+        module = copy.deepcopy(fitted)
+    else:
+        with drawing_first_weights():
+            module = build_module(NetworkSpec.of(params), images.image_shape, n_classes)
     module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
     check_module(module, images, n_classes)
-    weights = penalized_weights(module, params.penalized)
-    split = [] if params.penalty is None else list(weights.values())
-    target = wanted_sparsity(params)
-    start = {"lam": lam_start} if target is None else {"target_sparsity": min(target, zero_fraction(split))}
-    base = SOLVERS[params.solver](_parameter_groups(module, params.alpha), lr=params.learning_rate_init)
+    weights = {} if params.penalty is None else penalized_weights(module, params.penalized)
+    base = SOLVERS[params.solver](
+        _parameter_groups(module, params.weight_decay), lr=params.learning_rate_init
+    )
+    optimizer = RVSM(
+        base,
+        weights.values(),
+        params.penalty,
+        lam=0.0,
+        beta=params.beta,
+        sparsity_scope=params.sparsity_scope,
+    )
     return Trainer(
+        spec=TrainerSpec.of(params),
         module=module,
-        optimizer=RVSM(
-            base, split, params.penalty, beta=params.beta, sparsity_scope=params.sparsity_scope, **start
-        ),
+        optimizer=optimizer,
         first_median={name: _median_magnitude(w) for name, w in weights.items() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
-        lam_start=lam_start,
-        sparsity_start=start.get("target_sparsity", 0.0),
+        start=RampStart(lam_start, _zero_unit_fraction(optimizer)),
     )
 
 
-def _median_magnitude(w):
+def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
+    """Return the schedule of λ or of the target sparsity, or raise ValueError if too little would survive."""
+    ramp = make_ramp(params, trainer.start)
+    if params.penalty is not None and isinstance(ramp, SparsityRamp):
+        n_units = count_units(params, trainer)
+        check_target("target_sparsity", ramp.end, n_units, n_classes, params.sparsity_scope)
+    return ramp
+
+
+def count_units(params: Any, trainer: Trainer) -> dict[str, int]:
+    """Return the number of units of every penalised layer: what the penalty zeroes together."""
+    weights = penalized_weights(trainer.module, params.penalized)
+    return {name: len(unit_magnitudes(trainer.optimizer.penalty, w)) for name, w in weights.items()}
+
+
+def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
+    """Return a new network: the curve CNN, or the user's own."""
+    if spec.module is None:
+        return CurveCNN(image_shape, n_classes, spec.channels, spec.kernel_size, spec.batch_norm)
+    module = spec.module if isinstance(spec.module, nn.Module) else spec.module()
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
+    if any(is_lazy(parameter) for parameter in module.parameters()):
+        raise ValueError(
+            f"module {type(module).__name__} has layers that have not seen an image, such as LazyLinear: "
+            "pass one through it first."
+        )
+    broken = names_not_finite(module)
+    if broken:
+        raise ValueError(f"module must have finite weights, but {', '.join(broken)} holds NaN or infinity.")
+    return copy.deepcopy(module)
+
+
+@torch.no_grad()
+def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
+    """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""
+    x = images.pixels(np.array([0, 0]))
+    try:
+        scores = module.eval()(x)
+    except RuntimeError as error:
+        raise ValueError(f"module cannot take images of shape {tuple(x.shape)}: {error}") from error
+    if not isinstance(scores, Tensor):
+        raise ValueError(f"module must return a tensor of scores, got a {type(scores).__name__}.")
+    shape = tuple(scores.shape)
+    if shape != (2, n_classes):
+        raise ValueError(
+            f"module must map 2 images to scores of shape {(2, n_classes)}, one for each class, but its "
+            f"output has shape {shape}."
+        )
+
+
+def check_target(name: str, target: float, n_units: dict[str, int], n_classes: int, scope: str) -> None:
+    """Raise ValueError if too few units (weights, or what the penalty zeroes together) would survive.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter that gives the target.
+    target : float
+    n_units : dict of str to int
+        Units of every penalised layer, the last layer last.
+    n_classes : int
+        Units that must survive: of all layers, or with the scope "layer", of the last layer; one of the
+        others. A layer of fewer units must keep one.
+    scope : {"global", "layer"}
+    """
+    if scope == "global":
+        needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
+    else:
+        needed = {f"layer {layer!r}": (size, 1) for layer, size in n_units.items()}
+        last = list(n_units)[-1]
+        needed[f"layer {last!r}"] = (n_units[last], n_classes)
+    for where, (size, n_needed) in needed.items():
+        n_kept = min(n_needed, size)
+        if size - round(target * size) < n_kept:
+            raise ValueError(
+                f"{name} {target!r} leaves fewer than {n_kept} of the {size} weights of {where}, for "
+                f"{n_classes} classes: it can be at most {1 - n_kept / size:.6g}."
+            )
+
+
+def _zero_unit_fraction(optimizer: RVSM) -> float:
+    """Return the fraction of the units of the split weights that are zero; 0 of none."""
+    if not optimizer.split_params:
+        return 0.0
+    magnitudes = torch.cat([unit_magnitudes(optimizer.penalty, w.detach()) for w in optimizer.split_params])
+    return float((magnitudes == 0).double().mean())
+
+
+def _median_magnitude(w: Tensor) -> Tensor:
     """Return the median magnitude of the non-zero weights; numpy takes a tenth of torch's time."""
     magnitude = w.detach().abs().cpu().numpy()
     magnitude = magnitude[magnitude != 0]
@@ -127,29 +179,11 @@ def _median_magnitude(w):
     return torch.tensor(np.partition(magnitude, middle)[middle])
 
 
-def _parameter_groups(module, alpha):
-    """Return the parameters of `module` for an optimizer: layer weights decay by `alpha`, others do not."""
+def _parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Return the parameters of `module` for an optimizer: layer weights decay, others do not."""
     weights = {id(w): w for w in layer_weights(module).values()}  # tied layers share one
     others = [p for p in module.parameters() if id(p) not in weights]
     return [
-        {"params": list(weights.values()), "weight_decay": alpha},
+        {"params": list(weights.values()), "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-
-
-def build_module(params, image_shape, n_classes):
-    """Return a new network: the curve CNN, or the user's own."""
-    if params.module is None:
-        channels = check_channels(params.channels)
-        if params.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
-        return CurveCNN(image_shape, n_classes, channels, params.kernel_size, params.batch_norm)
-    module = params.module if isinstance(params.module, torch.nn.Module) else params.module()
-    if not isinstance(module, torch.nn.Module):
-        raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
-    if any(is_lazy(parameter) for parameter in module.parameters()):
-        raise ValueError(
-            f"module {type(module).__name__} has layers that have not seen an image, such as LazyLinear: "
-            "pass one through it first."
-        )
-    return copy.deepcopy(module)

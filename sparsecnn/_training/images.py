@@ -1,13 +1,17 @@
 """From arrays of images to batches on a device, and from a network to scores."""
 
+from __future__ import annotations
+
 import contextlib
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from sparsecnn._compute import keep_freed_memory, totals
+from sparsecnn._compute import keep_freed_memory, n_processes, totals
 
 # Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
 PREDICT_PIXELS_CPU = 2**18
@@ -45,28 +49,30 @@ class Images:
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.X) if self.rows is None else len(self.rows)
 
-    def on(self, module):
+    def on(self, module: nn.Module) -> Images:
         """Return the images as `module` computes: on its device and in its dtype."""
         parameter = next(module.parameters())
         return replace(self, device=parameter.device, dtype=parameter.dtype)
 
-    def with_mean_weight_one(self):
+    def with_mean_weight_one(self) -> Images:
         """Return the images with their weights scaled to 1 on average."""
         if self.weight is None:
             return self
+        if n_processes() == 1 and self.weight.min() == self.weight.max():
+            return replace(self, weight=None)
         weight, n_images = totals(self.weight.sum(), len(self), device=self.device)
         return replace(self, weight=self.weight / (weight / n_images))
 
-    def subset(self, indices):
+    def subset(self, indices: np.ndarray) -> Images:
         """Return the images at `indices`, which may be few or many."""
         weight = None if self.weight is None else self.weight[indices]
         rows = indices if self.rows is None else self.rows[indices]
         return replace(self, y=self.y[indices], weight=weight, rows=rows)
 
-    def pixels(self, indices):
+    def pixels(self, indices: np.ndarray | slice) -> Tensor:
         """Return the images at `indices` as a tensor of shape (n, 1, height, width)."""
         pixels = self.X[indices if self.rows is None else self.rows[indices]]
         pixels = np.require(pixels, requirements=["C", "W"])
@@ -74,7 +80,7 @@ class Images:
         batch = torch.from_numpy(pixels).to(self.device) / self.pixel_scale
         return batch.to(self.dtype).view(-1, 1, *self.image_shape)
 
-    def batch(self, indices):
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return pixels, classes and weights (or None) of the images at `indices`."""
         y = torch.from_numpy(self.y[indices]).to(self.device)
         weight = (
@@ -85,14 +91,21 @@ class Images:
         return self.pixels(indices), y, weight
 
 
-def shuffled_batches(n_images, batch_size, rng, n_batches=None):
+def shuffled_batches(
+    n_images: int, batch_size: int, rng: np.random.RandomState, n_batches: int | None = None
+) -> list[np.ndarray]:
     """Return shuffled indices in batches of nearly equal size, at most `batch_size` each."""
     n_batches = n_batches or -(-n_images // batch_size)
     return np.array_split(rng.permutation(n_images), n_batches)
 
 
 @torch.no_grad()
-def predict(module, images, autocast, finish=np.asarray):
+def predict(
+    module: nn.Module,
+    images: Images,
+    autocast: Callable[[], contextlib.AbstractContextManager],
+    finish: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> np.ndarray:
     """Return what `finish` makes of the scores of all images, computed in batches of bounded size.
 
     Parameters
@@ -106,31 +119,37 @@ def predict(module, images, autocast, finish=np.asarray):
     """
     module.eval()
     keep_freed_memory()
-    finished = None
+    finished = np.empty(0)
     for part in bounded_batches(images):
-        with autocast(), naming_batch_size(min(part.stop, len(images)) - part.start, images):
+        with autocast(), naming_batch_size(part.stop - part.start, images):
             scores = module(images.pixels(part))
-        rows = finish(scores.to(images.dtype).cpu().numpy())
-        if finished is None:
+        scores = scores.to(images.dtype).cpu().numpy()
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                f"The network's scores are NaN or infinite for images {part.start} to {part.stop - 1} of X: "
+                "their pixels are too large for it, or its weights are."
+            )
+        rows = finish(scores)
+        if part.start == 0:
             finished = np.empty((len(images), *rows.shape[1:]), rows.dtype)
         finished[part] = rows
     return finished
 
 
-def bounded_batches(images):
+def bounded_batches(images: Images) -> list[slice]:
     """Return the slices of all images, each of as many as are fast to predict at once."""
     pixels = PREDICT_PIXELS_CPU if images.device.type == "cpu" else PREDICT_PIXELS
     size = max(1, min(LARGEST_PREDICT_BATCH, pixels // math.prod(images.image_shape)))
-    return [slice(start, start + size) for start in range(0, len(images), size)]
+    return [slice(start, min(start + size, len(images))) for start in range(0, len(images), size)]
 
 
-def best_class(scores):
+def best_class(scores: np.ndarray) -> np.ndarray:
     """Return the index of the highest score of each image."""
     return scores.argmax(axis=1)
 
 
 @contextlib.contextmanager
-def naming_batch_size(size, images):
+def naming_batch_size(size: int, images: Images) -> Iterator[None]:
     """Have an error say which batch size was tried, where memory runs out within the block."""
     try:
         yield

@@ -1,17 +1,29 @@
-"""One training run along many sparsities, each of them refined on a copy."""
+"""One training run along many sparsities, each of them fine-tuned on a copy."""
+
+from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sparsecnn._training.trainer import show_progress
+from sparsecnn._training.images import Images
+from sparsecnn._training.plan import Plan
+from sparsecnn._training.trainer import Hook, Trainer, check_finite
 
 
-def train_path(trainer, images, plan, points, refine_iter, progress=None):
-    """Train densely, then from point to point, and yield a refined copy of the trainer at each.
+def train_path(
+    trainer: Trainer,
+    images: Images,
+    plan: Plan,
+    points: Sequence[float],
+    finetune_iter: int,
+    hooks: Sequence[Hook] = (),
+) -> Iterator[Trainer]:
+    """Train densely, then from point to point, and yield a fine-tuned copy of the trainer at each.
 
     The learning rate stays high along the path, so that weights may still trade places; it falls to 0 on
-    the copies, which fine-tune the survivors. The path itself goes on from weights that were not refined.
+    the copies, which fine-tune the survivors. The path itself goes on from weights that were not fine-tuned.
 
     Parameters
     ----------
@@ -19,36 +31,36 @@ def train_path(trainer, images, plan, points, refine_iter, progress=None):
         Its network is where the path starts, and in the end where it leads.
     images : Images
     plan : Plan
-        Of one fit: its first half is how long the network trains before the first point.
+        Of one fit: the network trains densely for half of its `max_iter` before the first point.
     points : list of float
-        Target sparsities, ascending, or values of λ if `plan` has no target.
-    refine_iter : int
+        Where the ramp of `plan` ends at each point, ascending: target sparsities, or values of λ.
+    finetune_iter : int
         Epochs of fine-tuning at each point.
-    progress : tqdm, default=None
+    hooks : sequence of callables, default=()
+        Each is called with an `EpochEnd` after every epoch.
 
     Yields
     ------
     refined : Trainer
         With the sparse network of a point in its ``module``.
     """
-    name = "lam" if plan.target_sparsity is None else "target_sparsity"
-    plan = replace(plan, decay=False)
-    _train(trainer, images, replace(plan, **{name: 0.0}), plan.max_iter // 2, progress)
-    for start, point in itertools.pairwise([0.0, *points]):
-        setattr(trainer, "lam_start" if name == "lam" else "sparsity_start", start)
-        # From one point to the next it takes an epoch, the first half of two.
-        _train(trainer, images, replace(plan, max_iter=2, **{name: point}), 1, progress)
+    plan = replace(plan, decay=False, ramp=replace(plan.ramp, start=0.0, end=0.0, n_epochs=1))
+    _train(trainer, images, plan, plan.max_iter // 2, hooks)
+    for start, end in itertools.pairwise([0.0, *points]):
+        _train(trainer, images, replace(plan, ramp=replace(plan.ramp, start=start, end=end)), 1, hooks)
         refined = copy.deepcopy(trainer)
         refined.optimizer.finalize()
         refined.optimizer.fix_support()
-        fine = replace(plan, max_iter=0, refine_iter=refine_iter, decay=True)
-        _train(refined, images, fine, refine_iter, progress)
+        fine = replace(plan, max_iter=0, finetune_iter=finetune_iter, decay=True)
+        _train(refined, images, fine, finetune_iter, hooks)
         refined.update_norms(images, plan)
+        check_finite(refined.module, plan)
         yield refined
 
 
-def _train(trainer, images, plan, n_epochs, progress):
+def _train(trainer: Trainer, images: Images, plan: Plan, n_epochs: int, hooks: Sequence[Hook]) -> None:
     trainer.epoch = 0
     for _ in range(n_epochs):
-        trainer.train_epoch(images, plan)
-        show_progress(progress, trainer.history)
+        end = trainer.train_epoch(images, plan)
+        for hook in hooks:
+            hook(end)

@@ -1,51 +1,172 @@
-"""A training run in epochs: its schedules of learning rate, λ and sparsity."""
+"""A training run in epochs: its schedules, and every "auto" rule."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from sparsecnn._network import layer_weights, penalized_weights
+from sparsecnn._training.augment import CurveAugmentation
+from sparsecnn.rvsm import RVSM
+
+LARGEST_AUTO_BATCH = 64
+SMALLEST_AUTO_BATCH = 8
+# Steps of an epoch that "auto" asks for, between the two sizes above.
+AUTO_STEPS = 15
+# Epochs of fine-tuning for each power of ten of weights removed.
+AUTO_FINETUNE = 8
+
+
+@dataclass(frozen=True)
+class RampStart:
+    """λ and fraction of zeros before the first epoch."""
+
+    lam: float = 0.0
+    sparsity: float = 0.0
+
+
+@dataclass(frozen=True)
+class LamRamp:
+    """λ from `start` to `end`: ``start + (end - start)·(epoch/n_epochs)²``, then constant.
+
+    Quadratic, so that the threshold ``√(2λ/β)`` of ℓ0 grows linearly.
+    """
+
+    start: float
+    end: float
+    n_epochs: int
+
+    def apply(self, optimizer: RVSM, epoch: float) -> None:
+        """Set λ to its value after `epoch` epochs."""
+        optimizer.target_sparsity = None
+        optimizer.lam = self.start + (self.end - self.start) * min(1.0, epoch / self.n_epochs) ** 2
+
+
+@dataclass(frozen=True)
+class SparsityRamp:
+    """Target sparsity from `start` to `end`: ``end + (start - end)·(1 - epoch/n_epochs)³``, then constant."""
+
+    start: float
+    end: float
+    n_epochs: int
+
+    def apply(self, optimizer: RVSM, epoch: float) -> None:
+        """Set the target sparsity to its value after `epoch` epochs."""
+        left = (1 - min(1.0, epoch / self.n_epochs)) ** 3
+        optimizer.target_sparsity = self.end + (self.start - self.end) * left
+
+
+Ramp = LamRamp | SparsityRamp
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A training run, in epochs: `max_iter` of splitting, then `refine_iter` on the fixed support."""
+    """A training run: `max_iter` epochs of splitting, then `finetune_iter` on the fixed support."""
 
     max_iter: int
-    refine_iter: int
+    finetune_iter: int
     batch_size: int
     learning_rate_init: float
-    lam: float | None
-    target_sparsity: float | None = None
+    ramp: Ramp
     decay: bool = True
-    augment: bool | float | str = False
+    augmentation: CurveAugmentation | None = None
     n_iter_no_change: int = 10
     tol: float = 1e-4
 
     @property
-    def n_epochs(self):
+    def n_epochs(self) -> int:
         """Epochs of both phases."""
-        return self.max_iter + self.refine_iter
+        return self.max_iter + self.finetune_iter
 
-    def learning_rate(self, epoch):
-        """Return the learning rate after `epoch` epochs, which may be a fraction: half a cosine down to 0."""
+    def learning_rate(self, epoch: float) -> float:
+        """Return the learning rate after `epoch` epochs: half a cosine down to 0, or constant."""
         if not self.decay:
             return self.learning_rate_init
         return self.learning_rate_init * (1 + math.cos(math.pi * epoch / self.n_epochs)) / 2
 
-    def lam_at(self, epoch, lam_start):
-        """Return λ after `epoch` epochs: from `lam_start` to `lam` over the first half of `max_iter`.
 
-        Quadratic, so that the threshold √(2λ/β) of ℓ0 grows evenly.
-        """
-        return lam_start + (self.lam - lam_start) * self._ramp(epoch) ** 2
+def make_ramp(params: Any, start: RampStart) -> Ramp:
+    """Return the schedule of λ, or with ``lam="auto"`` of the target sparsity.
 
-    def sparsity_at(self, epoch, sparsity_start):
-        """Return the sparsity to ask for after `epoch` epochs: on a cubic curve to `target_sparsity`."""
-        left = (1 - self._ramp(epoch)) ** 3
-        return self.target_sparsity + (sparsity_start - self.target_sparsity) * left
+    Both end after half of `max_iter`.
+    """
+    n_epochs = max(1, params.max_iter // 2)
+    if params.lam == "auto":
+        target = float(params.target_sparsity)
+        return SparsityRamp(min(start.sparsity, target), target, n_epochs)
+    return LamRamp(start.lam, float(params.lam), n_epochs)
 
-    def lam_is_final(self, epoch):
-        """Return whether λ has reached its final value."""
-        return epoch >= self.max_iter // 2
 
-    def _ramp(self, epoch):
-        """Return how far λ has been brought in after `epoch` epochs, from 0 to 1."""
-        return min(1.0, epoch / max(1, self.max_iter // 2))
+def make_plan(
+    params: Any,
+    image_shape: tuple[int, int],
+    n_images: int,
+    module: nn.Module,
+    ramp: Ramp,
+    decay: bool = True,
+) -> Plan:
+    """Return the plan of a training run.
+
+    Parameters
+    ----------
+    params : SparseCurveCNNClassifier
+    image_shape : tuple of two ints
+    n_images : int
+        Of one epoch.
+    module : torch.nn.Module
+        The network to train.
+    ramp : Ramp
+    decay : bool, default=True
+        Whether the learning rate falls to 0.
+    """
+    powers = powers_of_ten_removed(params, module, ramp)
+    auto_batch = auto_batch_size(n_images, image_shape)
+    return Plan(
+        max_iter=params.max_iter,
+        finetune_iter=auto_finetune(powers) if params.finetune_iter == "auto" else params.finetune_iter,
+        batch_size=auto_batch if params.batch_size == "auto" else params.batch_size,
+        learning_rate_init=params.learning_rate_init,
+        ramp=ramp,
+        decay=decay,
+        augmentation=resolve_augmentation(params.augment, image_shape, powers),
+        n_iter_no_change=params.n_iter_no_change,
+        tol=params.tol,
+    )
+
+
+def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
+    """Return ``max(1, -log10(fraction of all weights kept))`` at the target sparsity; 1 without a target."""
+    if params.penalty is None or isinstance(ramp, LamRamp):
+        return 1.0
+    n_penalized, n_all = (
+        sum(w.numel() for w in weights.values())
+        for weights in (penalized_weights(module, params.penalized), layer_weights(module))
+    )
+    return max(1.0, -math.log10(1 - ramp.end * n_penalized / n_all))
+
+
+def auto_finetune(powers: float) -> int:
+    """Return the epochs of fine-tuning: ``8 * max(1, -log10(fraction of all weights kept))``."""
+    return round(AUTO_FINETUNE * powers)
+
+
+def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:
+    """Return ``n_images / 15`` rounded down to a power of 2, from 8 to 64; 64 for curves in one row."""
+    if min(image_shape) == 1:
+        return LARGEST_AUTO_BATCH
+    power = 2 ** int(math.log2(max(1, n_images / AUTO_STEPS)))
+    return min(LARGEST_AUTO_BATCH, max(SMALLEST_AUTO_BATCH, power))
+
+
+def resolve_augmentation(
+    augment: Any, image_shape: tuple[int, int], powers: float
+) -> CurveAugmentation | None:
+    """Return the augmentation of a network; None where there is none, and for curves in one row."""
+    if augment is False or min(image_shape) == 1:
+        return None
+    if augment == "auto":
+        return CurveAugmentation(strength=1 / powers)
+    return CurveAugmentation() if augment is True else augment

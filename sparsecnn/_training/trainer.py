@@ -1,12 +1,16 @@
-"""Training a network by RVSM: epochs, schedules, early stopping and history."""
+"""Training a network by RVSM: epochs, two phases, and what is known at the end of each epoch."""
 
-import copy
+from __future__ import annotations
+
+import contextlib
 import math
-import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
@@ -15,6 +19,7 @@ from sparsecnn._compute import (
     gathered,
     keep_freed_memory,
     n_processes,
+    own_generator,
     parallel,
     take_share,
     totals,
@@ -22,182 +27,188 @@ from sparsecnn._compute import (
 from sparsecnn._network import set_image_weight, zero_fraction
 from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
-from sparsecnn._training.images import best_class, naming_batch_size, predict, shuffled_batches
-from sparsecnn.exceptions import TrainingInterruptedWarning
+from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
+from sparsecnn._training.plan import Plan, RampStart
+from sparsecnn._training.spec import TrainerSpec
+from sparsecnn.rvsm import RVSM
 
-# Batches between two looks at whether training diverged.
+# Batches between two checks for divergence.
 CHECK_INTERVAL = 16
+# One batch in so many of an epoch, the last ones, measures the loss of u.
+SPARSE_LOSS_INTERVAL = 32
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
 
 
-@dataclass
-class Trainer:
-    """A network in training, with everything that goes on from one epoch to the next.
+@dataclass(frozen=True)
+class EpochEnd:
+    """What hooks are given at the end of an epoch.
 
     Attributes
     ----------
+    epoch : int
+        Epochs trained so far.
+    weights : dict of str to Tensor
+        State of the sparse network.
+    score : float
+        Validation accuracy of the sparse network; NaN without validation images.
+    settled : bool
+        Whether λ has reached its final value.
+    lam : float or tuple of floats
+        λ of the optimizer.
+    history : dict of str to list
+        One value for each epoch so far.
+    """
+
+    epoch: int
+    weights: dict[str, Tensor]
+    score: float
+    settled: bool
+    lam: Any
+    history: dict[str, list[float]]
+
+
+Hook = Callable[[EpochEnd], None]
+
+
+@dataclass
+class Trainer:
+    """A network in training, with all state that goes on from one epoch to the next.
+
+    Attributes
+    ----------
+    spec : TrainerSpec
+        What the trainer was built from.
     module : nn.Module
-        Holds the weights w while it trains, and the sparse u after `train`.
+        Holds the weights w during training, and the sparse u after `train`.
     optimizer : RVSM
     first_median : dict of str to Tensor
-        For each penalised layer, the median magnitude of its non-zero weights before training, if any.
+        For each penalised layer, the median magnitude of its non-zero weights before training.
     autocast : callable
         Returns the context in which the network computes.
     rng : RandomState
         Shuffles the batches.
-    lam_start, sparsity_start : float
-        λ and the fraction of zeros before the first epoch.
-    epoch : int
+    start : RampStart
+        λ and sparsity before the first epoch.
+    epoch : float
         Epochs of the plan that are done.
     history : dict of str to list
-        One value an epoch.
+        One value for each epoch.
     """
 
-    module: torch.nn.Module
-    optimizer: object
-    first_median: dict
-    autocast: object
+    spec: TrainerSpec
+    module: nn.Module
+    optimizer: RVSM
+    first_median: dict[str, Tensor]
+    autocast: Callable[[], contextlib.AbstractContextManager]
     rng: np.random.RandomState
-    lam_start: float = 0.0
-    sparsity_start: float = 0.0
-    epoch: int = 0
-    history: dict = field(default_factory=dict)
+    start: RampStart
+    epoch: float = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best: Best | None = None
+    _network: nn.Module | None = None
 
-    def train(self, images, plan, validation=None, progress=None):
-        """Run the whole plan and leave the sparse network in `module`.
+    def train(
+        self,
+        images: Images,
+        plan: Plan,
+        validation: Images | None = None,
+        hooks: Sequence[Hook] = (),
+        keep_interrupted: bool = False,
+    ) -> bool:
+        """Run the plan from `epoch` to its end and leave the sparse network in `module`.
 
         Parameters
         ----------
         images : Images
         plan : Plan
         validation : Images, default=None
-            For early stopping: the best network of these is restored.
-        progress : tqdm, default=None
+            For early stopping: the network that is best on these is restored.
+        hooks : sequence of callables, default=()
+            Each is called with an `EpochEnd` after every epoch.
+        keep_interrupted : bool, default=False
+            Whether an interrupt from the keyboard ends training with the network of a finished epoch, if
+            there is one, instead of being raised.
+
+        Returns
+        -------
+        interrupted : bool
         """
-        kept = Best(plan)
+        interrupted = False
+        self.best = self.best or Best(plan.n_iter_no_change, plan.tol)
         try:
-            self._run_phase(images, plan, plan.max_iter, validation, kept, progress)
-            self.module.load_state_dict(kept.state)
-            self.optimizer.fix_support()
-            kept.begin_phase()
-            self.epoch = plan.max_iter
-            self._run_phase(images, plan, plan.n_epochs, validation, kept, progress)
+            if not self.optimizer.support_fixed:
+                self._run_phase(images, plan, plan.max_iter, validation, hooks)
+                self.module.load_state_dict(self._kept_weights())
+                self.optimizer.fix_support()
+                self.best.begin_phase()
+                self.epoch = plan.max_iter
+            self._run_phase(images, plan, plan.n_epochs, validation, hooks)
         except KeyboardInterrupt:
-            if kept.state is None:
+            if self.best.weights is None or not keep_interrupted:
                 raise
+            interrupted = True
             for values in self.history.values():
-                del values[kept.n_offered :]  # of an epoch that was not finished
-            warnings.warn(
-                f"Training was interrupted; the network of epoch {kept.epoch} is kept.",
-                TrainingInterruptedWarning,
-                stacklevel=4,
-            )
-        self.module.load_state_dict(kept.state)
-        self.optimizer.lam = kept.lam
+                del values[self.best.n_epochs :]  # of an unfinished epoch
+        self.module.load_state_dict(self._kept_weights())
+        self.optimizer.lam = self.best.lam
         self.update_norms(images, plan)
+        check_finite(self.module, plan)
+        return interrupted
 
-    def train_epoch(self, images, plan, validation=None, kept=None):
-        """Run one epoch of the plan, offer the sparse network to `kept`, and write the history."""
-        loss = self._train_batches(images, plan)
-        score = None
-        self.optimizer.update_u()
-        if kept is not None:
-            with self.optimizer.sparse_weights():
-                score = None if validation is None else self._score(images, plan, validation)
-                state = copy.deepcopy(self.module.state_dict())
-        self._record(loss, score)
-        if kept is not None:
-            settled = self.optimizer.support_fixed or plan.lam_is_final(self.epoch)
-            kept.offer(state, score, settled, self.epoch, self.optimizer.lam)
+    def train_epoch(
+        self, images: Images, plan: Plan, validation: Images | None = None, share: float = 1.0
+    ) -> EpochEnd:
+        """Run one epoch of the plan on all images, which counts as `share` of an epoch of its schedules."""
+        loss, last_batches = self._train_batches(images, plan, share)
+        with self.optimizer.sparse_weights():
+            sparse_loss = loss if self.optimizer.support_fixed else self._loss(images, last_batches)
+            score = math.nan if validation is None else self._score(images, plan, validation)
+            weights = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+        self._record(loss, sparse_loss, score)
+        return EpochEnd(
+            epoch=len(self.history["loss"]),
+            weights=weights,
+            score=score,
+            settled=self.optimizer.support_fixed or self.epoch >= plan.ramp.n_epochs,
+            lam=self.optimizer.lam,
+            history=self.history,
+        )
 
-    def _run_phase(self, images, plan, last_epoch, validation, kept, progress):
-        while self.epoch < last_epoch and not kept.stale:
-            self.train_epoch(images, plan, validation, kept)
-            show_progress(progress, self.history)
-
-    def _train_batches(self, images, plan):
-        """Return the mean loss of one epoch."""
-        keep_freed_memory()
-        network = parallel(self.module.train())
-        n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
-        batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
-        (n_images,) = totals(len(images), device=images.device)
-        share = len(images) * n_processes() / n_images
-        total = torch.zeros((), device=images.device)
-        for i, indices in enumerate(batches):
-            if i % CHECK_INTERVAL == 0:
-                self._check_convergence(float(total), plan)
-            self._follow(plan, self.epoch + i / len(batches))
-            take_share()
-            with naming_batch_size(len(batches[0]), images):
-                x, y, weight = images.batch(indices)
-                total += self._train_batch(network, x, y, weight, plan.augment, share) * len(indices)
-        set_image_weight(self.module, None)
-        self.epoch += 1
-        (total,) = totals(total, device=images.device)
-        self._check_convergence(total, plan)
-        self._follow(plan, self.epoch)
-        return total / n_images
-
-    def _train_batch(self, network, x, y, weight, augmented, share):
-        if augmented:
-            x = augment(x, flip=True) if augmented == "flip" else augment(x, strength=float(augmented))
-        set_image_weight(self.module, weight)
-        self.optimizer.zero_grad()
-        with self.autocast():
-            scores = network(x)
-        losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
-        loss = losses.mean() if weight is None else (losses * weight).mean()
-        (loss if share == 1 else loss * share).backward()
-        self.optimizer.step()
-        return loss.detach()
-
-    def _check_convergence(self, loss, plan):
-        # Their sum tells in one pass.
-        weights_are_finite = all(w.sum().isfinite() for w in self.optimizer.split)
-        if not (math.isfinite(loss) and weights_are_finite):
-            raise ValueError(
-                f"The loss became {loss}, or the weights infinite, after {len(self.history.get('loss', []))} "
-                f"epochs: training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
-            )
-
-    def _follow(self, plan, epoch):
-        """Set learning rate and λ, or target sparsity, to what the plan has after `epoch` epochs."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = plan.learning_rate(epoch)
-        if self.optimizer.support_fixed:
-            return
-        if plan.target_sparsity is None:
-            self.optimizer.target_sparsity = None
-            self.optimizer.lam = plan.lam_at(epoch, self.lam_start)
-        else:
-            self.optimizer.target_sparsity = plan.sparsity_at(epoch, self.sparsity_start)
-
-    def _record(self, loss, score):
-        epoch = {
-            "loss": loss,
-            "validation_score": score,
-            "sparsity": zero_fraction(self.optimizer.u),
-            "lagrangian": self.optimizer.lagrangian(loss),
-            "distance": self.optimizer.distance(),
-            "lam": self.optimizer.lam,
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a trainer built from the same `spec` needs to go on from the end of an epoch."""
+        generator = own_generator()
+        return {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "history": self.history,
+            "best": None if self.best is None else self.best.state_dict(),
+            "rng": self.rng.get_state(legacy=False),
+            "generator": None if generator is None else generator.get_state(),
+            "torch": torch.get_rng_state(),
         }
-        for name, value in epoch.items():
-            self.history.setdefault(name, []).append(value)
 
-    def _score(self, images, plan, validation):
-        self.update_norms(images, plan)
-        correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
-        weight = np.ones(len(correct)) if validation.weight is None else validation.weight
-        right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
-        return right / all_weight
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned; within `seeded_torch`, its generators too."""
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = state["epoch"]
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        if state["best"] is not None:
+            self.best = Best(0, 0.0)
+            self.best.load_state_dict(state["best"])
+        self.rng.set_state(state["rng"])
+        generator = own_generator()
+        if generator is not None and state["generator"] is not None:
+            generator.set_state(state["generator"])
+            torch.set_rng_state(state["torch"])
 
-    def update_norms(self, images, plan):
-        """Take the statistics of batch normalisation anew: from the sparse weights, on images as they are."""
+    def update_norms(self, images: Images, plan: Plan) -> None:
+        """Compute the statistics of batch normalisation from the present weights, on unaugmented images."""
         batches = shuffled_batches(len(images), plan.batch_size, self.rng)
 
-        def inputs():
+        def inputs() -> Iterator[Tensor]:
             for indices in batches[: -(-NORM_IMAGES // plan.batch_size)]:
                 x, _, weight = images.batch(indices)
                 set_image_weight(self.module, weight)
@@ -208,13 +219,130 @@ class Trainer:
         set_image_weight(self.module, None)
         average_norms(self.module)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The connection to other processes cannot be copied.
+        return vars(self) | {"_network": None}
 
-def show_progress(progress, history):
-    """Show loss, zeros and validation score of the last epoch on a bar, if there is one."""
-    if progress is None:
-        return
-    shown = {"loss": f"{history['loss'][-1]:.4f}", "zeros": f"{history['sparsity'][-1]:.1%}"}
-    if history["validation_score"][-1] is not None:
-        shown["validation"] = f"{history['validation_score'][-1]:.4f}"
-    progress.set_postfix(shown, refresh=False)
-    progress.update()
+    def _kept_weights(self) -> dict[str, Tensor]:
+        assert self.best is not None
+        assert self.best.weights is not None
+        return self.best.weights
+
+    def _run_phase(
+        self,
+        images: Images,
+        plan: Plan,
+        last_epoch: int,
+        validation: Images | None,
+        hooks: Sequence[Hook],
+    ) -> None:
+        assert self.best is not None
+        while self.epoch < last_epoch and not self.best.is_stale:
+            end = self.train_epoch(images, plan, validation)
+            for hook in (self.best.offer, *hooks):
+                hook(end)
+
+    def _train_batches(self, images: Images, plan: Plan, share: float) -> tuple[float, list[tuple]]:
+        """Return the mean loss of one epoch, and its last batches."""
+        keep_freed_memory()
+        self.module.train()
+        if self._network is None:
+            self._network = parallel(self.module)
+        n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
+        batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
+        (n_images,) = totals(len(images), device=images.device)
+        factor = len(images) * n_processes() / n_images
+        total = torch.zeros((), device=images.device)
+        last_batches = []
+        for i, indices in enumerate(batches):
+            if i % CHECK_INTERVAL == 0:
+                self._check_convergence(float(total), plan)
+            self._follow(plan, self.epoch + share * i / len(batches))
+            take_share()
+            with naming_batch_size(len(batches[0]), images):
+                x, y, weight = images.batch(indices)
+                x = x if plan.augmentation is None else augment(x, plan.augmentation)
+                total += self._train_batch(x, y, weight, factor) * len(indices)
+            if i >= n_batches - max(1, n_batches // SPARSE_LOSS_INTERVAL):
+                last_batches.append((x, y, weight))
+        self.epoch += share
+        (summed,) = totals(total, device=images.device)
+        self._check_convergence(summed, plan)
+        self._follow(plan, self.epoch)
+        return summed / n_images, last_batches
+
+    def _train_batch(self, x: Tensor, y: Tensor, weight: Tensor | None, factor: float) -> Tensor:
+        assert self._network is not None
+        self.optimizer.zero_grad()
+        loss = self._batch_loss(self._network, x, y, weight)
+        (loss if factor == 1 else loss * factor).backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def _batch_loss(self, network: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+        set_image_weight(self.module, weight)
+        with self.autocast():
+            scores = network(x)
+        set_image_weight(self.module, None)
+        losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
+        return losses.mean() if weight is None else (losses * weight).mean()
+
+    @torch.no_grad()
+    def _loss(self, images: Images, batches: list[tuple]) -> float:
+        """Return the mean loss of the present weights over `batches`."""
+        n_images = sum(len(x) for x, _, _ in batches)
+        loss = sum(self._batch_loss(self.module, x, y, weight) * len(x) for x, y, weight in batches)
+        total, n_total = totals(loss, n_images, device=images.device)
+        return total / n_total
+
+    def _check_convergence(self, loss: float, plan: Plan) -> None:
+        # The sum is finite only if all weights are: one pass.
+        weights_are_finite = all(w.sum().isfinite() for w in self.optimizer.split_params)
+        if not (math.isfinite(loss) and weights_are_finite):
+            raise ValueError(
+                f"The loss became {loss}, or the weights infinite, after {len(self.history.get('loss', []))} "
+                f"epochs: training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
+            )
+
+    def _follow(self, plan: Plan, epoch: float) -> None:
+        """Set the learning rate, and λ or the target sparsity, to their values after `epoch` epochs."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.learning_rate(epoch)
+        if not self.optimizer.support_fixed:
+            plan.ramp.apply(self.optimizer, epoch)
+
+    def _record(self, loss: float, sparse_loss: float, score: float) -> None:
+        lam = self.optimizer.lam
+        record = {
+            "loss": loss,
+            "sparse_loss": sparse_loss,
+            "validation_score": score,
+            "sparsity": zero_fraction(self.optimizer.u),
+            "lagrangian": self.optimizer.lagrangian(loss),
+            "distance": self.optimizer.distance(),
+            "lam": lam if isinstance(lam, float) else max(lam),
+        }
+        for name, value in record.items():
+            self.history.setdefault(name, []).append(value)
+
+    def _score(self, images: Images, plan: Plan, validation: Images) -> float:
+        self.update_norms(images, plan)
+        correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
+        weight = np.ones(len(correct)) if validation.weight is None else validation.weight
+        right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
+        return right / all_weight
+
+
+def check_finite(module: nn.Module, plan: Plan) -> None:
+    """Raise ValueError if any weight or statistic of a trained network is NaN or infinite."""
+    broken = names_not_finite(module)
+    if broken:
+        raise ValueError(
+            f"{', '.join(broken)} of the network became NaN or infinite: training diverged. Lower "
+            f"learning_rate_init={plan.learning_rate_init} or scale X."
+        )
+
+
+def names_not_finite(module: nn.Module) -> list[str]:
+    """Return the names of the network's parameters and buffers that hold a NaN or infinite number."""
+    return [name for name, value in module.state_dict().items() if not value.isfinite().all()]

@@ -1,16 +1,25 @@
-"""The inner split of the training data that early stopping looks at."""
+"""The inner split of the training data for early stopping."""
+
+from __future__ import annotations
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
 
+# Groups are dealt into at most so many folds, some of which make the validation side.
+LARGEST_FOLDS = 20
+# Random choices of folds that are tried, for a share near the wanted one with every class on both sides.
+N_DRAWS = 10
 
-def train_validation_split(y, groups, fraction, rng):
+
+def train_validation_split(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the images to train on and of those to validate on, stratified by class.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
-    groups : array-like of shape (n,), or None
+    groups : ndarray of shape (n,), or None
         No group is on both sides.
     fraction : float
         Wanted share of the validation images.
@@ -28,7 +37,7 @@ def train_validation_split(y, groups, fraction, rng):
     if groups is None:
         train, validation = _split_images(y, fraction, rng)
     else:
-        train, validation = _split_groups(y, np.asarray(groups), fraction, rng)
+        train, validation = _split_groups(y, groups, fraction, rng)
     for side, indices in (("training", train), ("validation", validation)):
         missing = np.setdiff1d(y, y[indices])
         if len(missing):
@@ -39,7 +48,9 @@ def train_validation_split(y, groups, fraction, rng):
     return train, validation
 
 
-def _split_images(y, fraction, rng):
+def _split_images(
+    y: np.ndarray, fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
     counts = np.unique(y, return_counts=True)[1]
     n_validation = max(len(counts), round(fraction * len(y)))
     if counts.min() < 2:
@@ -52,18 +63,27 @@ def _split_images(y, fraction, rng):
     return next(splitter.split(y, y))
 
 
-def _split_groups(y, groups, fraction, rng):
+def _split_groups(
+    y: np.ndarray, groups: np.ndarray, fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deal the groups into folds and validate on as many folds as come nearest to `fraction`."""
     n_groups = min(len(np.unique(groups[y == label])) for label in np.unique(y))
     if n_groups < 2:
         raise ValueError(
             f"early_stopping with groups needs at least 2 groups in every class, got {n_groups}."
         )
-    n_splits = min(max(2, round(1 / fraction)), n_groups)
-    splitter = StratifiedGroupKFold(n_splits=n_splits, shuffle=True, random_state=rng)
-    folds = list(splitter.split(y, y, groups))
-    n_classes = len(np.unique(y))
-    folds = [fold for fold in folds if all(len(np.unique(y[side])) == n_classes for side in fold)] or folds
-    # The splitter deals out the largest groups first, so its first fold is no random one.
-    distance = np.array([abs(len(validation) / len(y) - fraction) for _, validation in folds])
-    near = np.flatnonzero(distance <= max(distance.min(), fraction / 2))
-    return folds[rng.choice(near)]
+    splitter = StratifiedGroupKFold(n_splits=min(LARGEST_FOLDS, n_groups), shuffle=True, random_state=rng)
+    folds = [validation for _, validation in splitter.split(y, y, groups)]
+    best, least = np.empty(0, dtype=int), np.inf
+    for _ in range(N_DRAWS):
+        drawn = [folds[i] for i in rng.permutation(len(folds))]
+        shares = np.cumsum([len(fold) for fold in drawn])[:-1] / len(y)
+        n_folds = int(np.argmin(abs(shares - fraction))) + 1
+        validation = np.sort(np.concatenate(drawn[:n_folds]))
+        n_missing = sum(
+            len(np.setdiff1d(y, y[side])) for side in (validation, np.delete(np.arange(len(y)), validation))
+        )
+        distance = n_missing + abs(len(validation) / len(y) - fraction)
+        if distance < least:
+            best, least = validation, distance
+    return np.delete(np.arange(len(y)), best), best

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsecnn._training.images import Images, bounded_batches
 
 
-def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
+def integrated_gradients(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     """Return what every pixel adds to the score of the second class over the first.
 
     Parameters
@@ -48,10 +48,10 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     --------
     >>> from sparsecnn import SparseCurveCNNClassifier
     >>> from sparsecnn.datasets import make_shaky_spirals
-    >>> from sparsecnn.inspection import evidence_map
+    >>> from sparsecnn.inspection import integrated_gradients
     >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
     >>> classifier = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=3, random_state=0).fit(X, y)
-    >>> evidence_map(classifier, X[:2]).shape
+    >>> integrated_gradients(classifier, X[:2]).shape
     (2, 32, 32)
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
@@ -64,7 +64,7 @@ def evidence_map(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
     if n_steps < 1:
         raise ValueError(f"n_steps must be at least 1, got {n_steps!r}.")
     if len(estimator.classes_) != 2:
-        raise ValueError(f"evidence_map needs two classes, but there are {len(estimator.classes_)}.")
+        raise ValueError(f"integrated_gradients needs two classes, but there are {len(estimator.classes_)}.")
     pixels = estimator._check_pixels(X)
     module = copy.deepcopy(estimator.module_).requires_grad_(False)
     images = Images(pixels, estimator.image_shape_, estimator.pixel_scale_, torch.device("cpu")).on(module)

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn.inspection._integrated_gradients import evidence_map
-from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath
-from sparsecnn.model_selection._choice import standard_errors
+from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
 
-__all__ = ["SparsityPathDisplay", "evidence_map"]
+__all__ = ["SparsityPathDisplay"]
 
 
 class SparsityPathDisplay:
@@ -28,7 +26,7 @@ class SparsityPathDisplay:
         Score at each point.
     errors : ndarray of shape (n_points,), default=None
         Standard error of each score.
-    chosen : int, default=None
+    best_index : int, default=None
         The point to mark.
 
     Attributes
@@ -44,12 +42,12 @@ class SparsityPathDisplay:
         sparsities: np.ndarray,
         scores: np.ndarray,
         errors: np.ndarray | None = None,
-        chosen: int | None = None,
+        best_index: int | None = None,
     ):
         self.sparsities = sparsities
         self.scores = scores
         self.errors = errors
-        self.chosen = chosen
+        self.best_index = best_index
 
     @classmethod
     def from_estimator(cls, estimator: SparseCurveCNNClassifierCV, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -145,9 +143,9 @@ class SparsityPathDisplay:
         kept = 100 * (1 - self.sparsities)
         options: dict[str, Any] = {"marker": "o", "capsize": 3} | kwargs
         self.ax_.errorbar(kept, self.scores, self.errors, **options)
-        if self.chosen is not None:
-            label = f"chosen: {self.sparsities[self.chosen]:.1%} zeros"
-            self.ax_.axvline(kept[self.chosen], color="0.5", linestyle="--", label=label)
+        if self.best_index is not None:
+            label = f"chosen: {self.sparsities[self.best_index]:.1%} zeros"
+            self.ax_.axvline(kept[self.best_index], color="0.5", linestyle="--", label=label)
             self.ax_.legend()
         self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel="score")
         self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))

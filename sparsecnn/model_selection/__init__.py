@@ -1,7 +1,8 @@
-"""Choose between sparsity and accuracy, along a path or with scikit-learn's own searches; judge by person."""
+"""Choice of a sparsity along a path or in scikit-learn's searches, and evaluation by person."""
 
 from sparsecnn.model_selection._choice import sparsest_within_one_se, sparsity_scorer
-from sparsecnn.model_selection._groups import average_by_group, bootstrap_groups, check_groups
+from sparsecnn.model_selection._choice import standard_errors as standard_errors  # for displays
+from sparsecnn.model_selection._groups import average_by_group, bootstrap_interval, validate_groups
 from sparsecnn.model_selection._search import SparseCurveCNNClassifierCV
 from sparsecnn.model_selection._sparsity_path import SparsityPath, sparsity_path
 
@@ -9,9 +10,9 @@ __all__ = [
     "SparseCurveCNNClassifierCV",
     "SparsityPath",
     "average_by_group",
-    "bootstrap_groups",
-    "check_groups",
+    "bootstrap_interval",
     "sparsest_within_one_se",
     "sparsity_path",
     "sparsity_scorer",
+    "validate_groups",
 ]

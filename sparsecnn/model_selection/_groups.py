@@ -1,78 +1,81 @@
-"""Judging by person: checks of groups, probabilities of persons, and intervals over persons."""
+"""Evaluation by person: valid groups, mean probabilities per person and bootstrap intervals over persons."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import Bunch, check_consistent_length, check_random_state
+from sklearn.utils import Bunch, check_random_state
 
+from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import GroupLeakWarning
 
-__all__ = ["average_by_group", "bootstrap_groups", "check_groups"]
+__all__ = ["average_by_group", "bootstrap_interval", "validate_groups"]
 
 
-def check_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> np.ndarray:
-    """Check that drawings can be judged by person: each person has one label, and each class some persons.
+def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> np.ndarray:
+    """Check that images can be evaluated by group: one class per group, two or more groups per class.
+
+    Such groups can be split by `sklearn.model_selection.StratifiedGroupKFold`.
 
     Parameters
     ----------
     y : array-like of shape (n,)
         Label of each image.
     groups : array-like of shape (n,)
-        The person of each image.
+        Group of each image, such as the person who drew it.
     min_images : int, default=2
-        Every person must have so many.
+        Smallest number of images in a group.
 
     Returns
     -------
     names : ndarray of shape (n_groups,)
-        The persons, sorted.
+        The groups, sorted.
 
     Raises
     ------
+    TypeError
+        If `min_images` is not an integer.
     ValueError
-        If a person has several labels or too few images, or a class has only one person; the message names
-        them.
+        If a group has several classes or fewer than `min_images` images, if a class has only one group, or if
+        `y` and `groups` are not one label per image. The message names the group or class.
 
     Examples
     --------
-    >>> from sparsecnn.model_selection import check_groups
-    >>> check_groups([0, 0, 1, 1], ["ann", "bob", "cid", "dee"], min_images=1).tolist()
+    >>> from sparsecnn.model_selection import validate_groups
+    >>> validate_groups([0, 0, 1, 1], ["ann", "bob", "cid", "dee"], min_images=1).tolist()
     ['ann', 'bob', 'cid', 'dee']
     """
-    y, groups = np.asarray(y), np.asarray(groups)
-    check_consistent_length(y, groups)
-    names, counts = np.unique(groups, return_counts=True)
-    for name, count in zip(names, counts, strict=True):
-        labels = np.unique(y[groups == name]).tolist()
-        if len(labels) > 1:
-            raise ValueError(f"group {name!s} has images of several classes: {labels}.")
+    y = _check_labels("y", y)
+    groups = _check_labels("groups", groups, len(y))
+    _check_count("min_images", min_images)
+    persons = average_by_group(np.zeros(len(y)), groups, y)
+    for name, count in zip(persons.groups, persons.n_images, strict=True):
         if count < min_images:
+            plural = "" if count == 1 else "s"
             raise ValueError(
-                f"group {name!s} has {count} image{'' if count == 1 else 's'}, fewer than "
-                f"min_images={min_images}."
+                f"group {name!s} has {count} image{plural}, expected at least min_images={min_images}."
             )
     for label in np.unique(y):
-        members = np.unique(groups[y == label])
+        members = persons.groups[persons.target == label]
         if len(members) < 2:
-            raise ValueError(f"class {label!s} has images of one group only, {members[0]!s}.")
-    return names
+            raise ValueError(f"class {label!s} has only one group, {members[0]!s}, expected at least two.")
+    return persons.groups
 
 
 def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = None) -> Bunch:
-    """Turn the probabilities of images into those of persons: their mean over each person's images.
+    """Average the probabilities of the images of each group, such as a person.
 
     Parameters
     ----------
     proba : array-like of shape (n,) or (n, n_classes)
-        Of each image, such as ``cross_val_predict(..., method="predict_proba")`` returns.
+        Probabilities of each image, as ``cross_val_predict(..., method="predict_proba")`` returns them.
     groups : array-like of shape (n,)
-        The person of each image.
+        Group of each image.
     y : array-like of shape (n,), default=None
-        Label of each image, to have those of the persons.
+        Label of each image, the same for all images of a group.
 
     Returns
     -------
@@ -80,15 +83,18 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
         With the attributes
 
         groups : ndarray of shape (n_groups,)
-            The persons, sorted.
+            The groups, sorted.
         proba : ndarray of shape (n_groups,) or (n_groups, n_classes)
-        n_images : ndarray of int, shape (n_groups,)
-        target : ndarray of shape (n_groups,), or None without `y`
+            Mean probabilities of each group.
+        n_images : ndarray of int of shape (n_groups,)
+            Number of images of each group.
+        target : ndarray of shape (n_groups,) or None
+            Label of each group; None without `y`.
 
     Raises
     ------
     ValueError
-        If a person has images of several classes.
+        If a group has images of several classes, or an argument has a wrong shape or missing values.
 
     Examples
     --------
@@ -97,8 +103,8 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     >>> persons.proba.round(2).tolist(), persons.target.tolist()
     ([0.3, 0.85], [0, 1])
     """
-    proba, groups = np.asarray(proba, dtype=float), np.asarray(groups)
-    check_consistent_length(proba, groups, y)
+    proba = _check_probabilities(proba)
+    groups = _check_labels("groups", groups, len(proba))
     names, first, member, n_images = np.unique(
         groups, return_index=True, return_inverse=True, return_counts=True
     )
@@ -106,100 +112,164 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     np.add.at(sums, member, proba)
     target = None
     if y is not None:
-        target = np.asarray(y)[first]
-        wrong = np.flatnonzero(np.asarray(y) != target[member])
-        if len(wrong):
-            raise ValueError(f"group {groups[wrong[0]]!s} has images of several classes.")
+        y = _check_labels("y", y, len(proba))
+        target = y[first]
+        mixed = np.flatnonzero(y != target[member])
+        if len(mixed):
+            name = groups[mixed[0]]
+            labels = np.unique(y[groups == name]).tolist()
+            raise ValueError(f"group {name!s} has images of several classes, {labels}, expected one.")
     means = (sums.T / n_images).T
     return Bunch(groups=names, proba=means, n_images=n_images, target=target)
 
 
-def bootstrap_groups(
+def bootstrap_interval(
     metric: Callable[..., float],
     y: ArrayLike,
     proba: ArrayLike,
-    groups: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     confidence: float = 0.95,
     n_resamples: int = 2000,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    """Return a metric with its bootstrap interval over persons: images of one person are no new evidence.
+    """Return a metric with its bootstrap percentile interval, over images or over groups of images.
+
+    A resample draws, within each class, as many images or groups as there are, with replacement. A group
+    comes with all its images: images of one person are not independent.
 
     Parameters
     ----------
     metric : callable
         ``metric(y, proba)`` returns a number.
     y : array-like of shape (n,)
-        Label of each image, the same for all images of a person.
+        Label of each image, the same for all images of a group.
     proba : array-like of shape (n,) or (n, n_classes)
-        What was predicted for each image: probabilities, scores or labels, as the metric takes them.
-    groups : array-like of shape (n,)
-        The person of each image.
+        Prediction for each image: probabilities, scores or labels, as `metric` takes them.
+    groups : array-like of shape (n,), default=None
+        Group of each image, such as the person who drew it. None resamples single images.
     confidence : float, default=0.95
-        Share of the resamples inside the interval.
+        Fraction of the resamples inside the interval, between 0 and 1.
     n_resamples : int, default=2000
-        Each draws as many persons of every class as there are, with replacement, and takes all their images.
+        Number of resamples.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draws.
+        Seed of the resamples.
 
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
-        With `value`, `low`, `high` and `resampled`, the metric of every resample.
+        With the attributes
+
+        value : float
+            The metric of all images.
+        low, high : float
+            Ends of the interval: the quantiles (1 - confidence) / 2 and (1 + confidence) / 2 of `resampled`.
+        resampled : ndarray of shape (n_resamples,)
+            The metric of each resample.
 
     Raises
     ------
+    TypeError
+        If `metric` is not callable, `confidence` not a number or `n_resamples` not an integer.
     ValueError
-        If a person has images of several classes, `confidence` is not between 0 and 1, or `n_resamples` is
-        below 1.
+        If a group has images of several classes, an argument is out of its range or of a wrong shape, or
+        `metric` returns NaN or infinity.
 
     Notes
     -----
-    The interval lies between percentiles of the resamples. It tells how much the figure depends on who was
-    asked to draw, not how much on chance in training.
+    The interval describes the variation over samples of images or persons, not over the seeds of training.
 
     Examples
     --------
     >>> from sklearn.metrics import roc_auc_score
-    >>> from sparsecnn.model_selection import bootstrap_groups
+    >>> from sparsecnn.model_selection import bootstrap_interval
     >>> y, proba = [0, 0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.4, 0.6, 0.5, 0.7, 0.8, 0.9]
-    >>> auc = bootstrap_groups(roc_auc_score, y, proba, list("aabbccdd"), random_state=0)
+    >>> auc = bootstrap_interval(roc_auc_score, y, proba, groups=list("aabbccdd"), random_state=0)
     >>> auc.value, auc.low <= auc.value <= auc.high
     (0.9375, True)
     """
-    y, proba, groups = np.asarray(y), np.asarray(proba), np.asarray(groups)
+    if not callable(metric):
+        raise TypeError(f"metric must be a callable metric(y, proba), got {metric!r}.")
+    y, proba = _check_labels("y", y), np.asarray(proba)
+    if proba.shape[:1] != y.shape:
+        raise ValueError(f"proba must have one row for each of the {len(y)} labels of y, got {proba.shape}.")
+    if not isinstance(confidence, Real):
+        raise TypeError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}.")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got {n_resamples!r}.")
-    check_consistent_length(y, proba)
-    persons = average_by_group(np.zeros(len(y)), groups, y)
-    images = {name: np.flatnonzero(groups == name) for name in persons.groups}
-    classes = [persons.groups[persons.target == label] for label in np.unique(y)]
+    _check_count("n_resamples", n_resamples)
+    draw = _resampler(y, groups)
     rng = check_random_state(random_state)
-    resampled = np.empty(n_resamples)
-    for i in range(n_resamples):
-        drawn = np.concatenate([rng.choice(members, len(members)) for members in classes])
-        rows = np.concatenate([images[name] for name in drawn])
-        resampled[i] = metric(y[rows], proba[rows])
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(resampled, [tail, 100 - tail])
-    return Bunch(value=float(metric(y, proba)), low=float(low), high=float(high), resampled=resampled)
+    value = _finite(metric(y, proba))
+    rows = (draw(rng) for _ in range(n_resamples))
+    resampled = np.array([_finite(metric(y[drawn], proba[drawn])) for drawn in rows])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Bunch(value=value, low=float(low), high=float(high), resampled=resampled)
 
 
-def warn_of_shared_groups(folds: Iterable[tuple], groups: ArrayLike | None, stacklevel: int) -> None:
-    """Warn if a group has images on both sides of any of the `folds`."""
+def warn_of_shared_groups(folds: Iterable[tuple[np.ndarray, np.ndarray]], groups: ArrayLike | None) -> None:
+    """Warn if a group has images in both the training and the test set of one of `folds`."""
     if groups is None:
         return
-    groups = np.asarray(groups)
-    shared = {name for train, test in folds for name in np.intersect1d(groups[train], groups[test]).tolist()}
+    names = np.asarray(groups)
+    shared = {name for train, test in folds for name in np.intersect1d(names[train], names[test]).tolist()}
     if shared:
         shown = ", ".join(map(str, sorted(shared, key=str)[:3])) + (", ..." if len(shared) > 3 else "")
-        warnings.warn(
-            f"{len(shared)} groups have images on both sides of a split of cv ({shown}): scores will say "
-            "nothing about persons never seen. Pass a splitter that keeps groups together, such as "
-            "StratifiedGroupKFold.",
+        warn_user(
+            f"cv has images of the same group in a training set and its test set, for {len(shared)} of the "
+            f"groups ({shown}): the scores do not estimate the accuracy on new groups. Use "
+            "StratifiedGroupKFold or another splitter that keeps groups together.",
             GroupLeakWarning,
-            stacklevel=stacklevel,
         )
+
+
+def _resampler(y: np.ndarray, groups: ArrayLike | None) -> Callable[[np.random.RandomState], np.ndarray]:
+    """Return a function that draws the rows of a resample, stratified by class."""
+    if groups is None:
+        classes = [np.flatnonzero(y == label) for label in np.unique(y)]
+        return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in classes])
+    names = _check_labels("groups", groups, len(y))
+    persons = average_by_group(np.zeros(len(y)), names, y)
+    images = [np.flatnonzero(names == name) for name in persons.groups]
+    draw = _resampler(persons.target, None)
+    return lambda rng: np.concatenate([images[person] for person in draw(rng)])
+
+
+def _check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> np.ndarray:
+    """Return `labels` as an array of shape (n_images,) without missing values, or raise ValueError."""
+    checked = np.asarray(labels)
+    if checked.ndim != 1 or n_images not in (None, len(checked)) or not len(checked):
+        expected = "n" if n_images is None else n_images
+        raise ValueError(
+            f"{name} must have one label per image, shape ({expected},), got shape {checked.shape}."
+        )
+    for i, label in enumerate(checked.tolist()):
+        if label is None or label != label:
+            raise ValueError(f"{name} must have a label for each image, got {label!r} for image {i}.")
+    return checked
+
+
+def _check_probabilities(proba: ArrayLike) -> np.ndarray:
+    """Return `proba` as a finite array of shape (n,) or (n, n_classes), or raise ValueError."""
+    checked = np.asarray(proba, dtype=float)
+    if checked.ndim not in (1, 2) or not checked.size:
+        raise ValueError(f"proba must have shape (n,) or (n, n_classes), got shape {checked.shape}.")
+    if not np.isfinite(checked).all():
+        raise ValueError(f"proba must be finite, got {checked[~np.isfinite(checked)][0]}.")
+    return checked
+
+
+def _check_count(name: str, value: int) -> None:
+    """Raise unless `value` is a positive integer."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value!r}.")
+
+
+def _finite(score: float) -> float:
+    """Return the score of a metric as a float, or raise ValueError."""
+    if not np.isfinite(score):
+        raise ValueError(f"metric must return a finite number, got {score!r}.")
+    return float(score)

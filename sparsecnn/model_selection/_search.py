@@ -19,68 +19,63 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sparsecnn._compute import gathered
-from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn._estimator.prediction import PredictionMixin
-from sparsecnn._estimator.validation import all_or_nothing
+from sparsecnn._compute import clean_torch_state, gathered, shared_threads
+from sparsecnn._estimator import (
+    PredictionMixin,
+    SparseCurveCNNClassifier,
+    all_or_nothing,
+    called_repeatedly,
+    check_training_data,
+    warn_of_dead_layers,
+)
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._sparsity_path import path_start, reach_points, target_sparsities, walk_path
-
-_TAKEN_OVER = ("classes_", "n_features_in_", "feature_names_in_", "image_shape_", "module_", "sparsity_")
 
 
 class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classify curve images with a network as sparse as its accuracy allows, found by cross-validation.
 
-    On each fold one path is trained from dense to very sparse (see `sparsity_path`). The sparsest point whose
-    mean score is within one standard error of the best is chosen, and the same path is trained on all images,
-    up to that point.
+    Each fold trains one path from dense to very sparse (see `sparsity_path`). The sparsest point whose mean
+    score is within one standard error of the best is chosen, and the same path is trained on all images, up
+    to that point.
 
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, default=None
-        What to fit; its `lam`, `target_sparsity` and `early_stopping` are not used. None is
+        Classifier to fit; its `lam`, `target_sparsity` and `early_stopping` are not used. None is
         ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=20
-        Points of the path: how many, or the wanted fractions of zeros, ascending, from 0 to below 1.
+        Points of the path: their number, or fractions of zeros, ascending, from 0 to below 1.
     cv : int, splitter or iterable of splits, default=None
-        Folds. None is 5. So many folds are stratified, and where groups are passed to `fit`, no group is in
+        Folds. None is 5. An integer gives stratified folds; if groups are passed to `fit`, no group is in
         two of them.
     scoring : str or callable, default=None
         Scorer, as scikit-learn names it; None is accuracy.
     n_jobs : int, default=None
-        Folds to train at a time. None is 1 unless in a ``joblib.parallel_config`` context, -1 all cores.
+        Number of folds to train at a time. None is 1 unless in a ``joblib.parallel_config`` context; -1 is
+        all cores.
 
     Attributes
     ----------
     best_estimator_ : SparseCurveCNNClassifier
-        That point of the path on all images. `predict` and the other methods are its own.
+        The chosen point of the path on all images. `predict` and the other methods are its own, and so is
+        every fitted attribute that is not listed here, such as ``classes_``, ``module_`` or ``sparsity_``.
     best_params_ : dict
-        ``{"target_sparsity": ...}``, the choice.
+        ``{"target_sparsity": ...}`` of the chosen point. If the path on all images was interrupted, that of
+        the last finished point.
     best_index_ : int
-        Its place in `cv_results_`.
+        Row of that point in `cv_results_`.
     best_score_ : float
         Its mean score over the folds.
     cv_results_ : dict of ndarrays
         As that of `GridSearchCV`, with one row for each point: "params", "param_target_sparsity",
-        "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the like of
-        "sparsity" without a rank, and the times, those of a fold shared evenly among its points.
-    classes_ : ndarray of shape (n_classes,)
-    n_features_in_ : int
-        Pixels of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Defined only where X had column names.
-    image_shape_ : tuple of two ints
-        (height, width) of an image.
-    module_ : torch.nn.Module
-        The sparse network of `best_estimator_`.
-    sparsity_ : float
-        Fraction of its penalised weights that are exactly zero.
+        "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the same of
+        "sparsity" without a rank, and the times; those of a fold are divided evenly among its points.
     n_splits_ : int
         Number of folds; those of all processes, where one fit has several.
     scorer_ : callable
-        What `scoring` stands for.
+        The scorer of `scoring`.
 
     See Also
     --------
@@ -92,7 +87,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> spirals = make_shaky_spirals(200, image_shape=(32, 32), random_state=0)
-    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, refine_iter=2, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, finetune_iter=2, random_state=0)
     >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5, 0.9], cv=2)
     >>> search.fit(spirals.data, spirals.target, groups=spirals.groups).cv_results_["mean_test_score"].shape
     (3,)
@@ -122,8 +117,14 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
-        """Cross-validate a path, choose a sparsity, and walk the path to it on all images.
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Cross-validate a path, choose a sparsity, and train the path up to it on all images.
 
         Parameters
         ----------
@@ -132,7 +133,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         y : array-like of shape (n,)
             Labels of any type.
         groups : array-like of shape (n,), default=None
-            The person, font or other source of each image, for folds that share none.
+            Person, font or other source of each image, for folds that share none.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image in training and in the scores of the folds.
 
         Returns
         -------
@@ -145,60 +148,86 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
 
         Warns
         -----
+        DeadLayerWarning
+            If all penalised weights of a layer became zero at a point of a path: one warning for all.
         GroupLeakWarning
             If `cv` is a splitter or a list of splits that has a group on both sides.
         TrainingInterruptedWarning
             If the path on all images was interrupted from the keyboard; its last finished point is kept.
+            Within another search the interrupt is raised instead.
         """
-        estimator = path_start(self.estimator)
-        images, _ = estimator._check_training_data(X, y, None, groups, reset=True)
-        points = target_sparsities(estimator, images, self.sparsities)
-        X, y = indexable(X, column_or_1d(y))
-        folds = self._folds(X, y, groups)
-        warn_of_shared_groups(folds, groups, stacklevel=4)
-        scorer = check_scoring(estimator, self.scoring)
-        rows = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_path)(estimator, scorer, points, X, y, train, test) for train, test in folds
-        )
-        rows = list(chain(*gathered(rows)))
-        with all_or_nothing(self):
-            for name in _TAKEN_OVER:
-                self.__dict__.pop(name, None)
-            self.n_splits_, self.scorer_ = len(rows), scorer
-            self.cv_results_ = _format_results(points, rows)
-            self.best_index_ = sparsest_within_one_se(self.cv_results_, accuracy="score")
-            self.best_params_ = self.cv_results_["params"][self.best_index_]
-            self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
-            chosen = self.cv_results_["params"][: self.best_index_ + 1]
-            self.best_estimator_ = reach_points(estimator, images, chosen, len(points), stacklevel=4)[-1]
-            for name in _TAKEN_OVER:
-                if hasattr(self.best_estimator_, name):
-                    setattr(self, name, getattr(self.best_estimator_, name))
+        keep_interrupted = not called_repeatedly()
+        with all_or_nothing(self) as draft:
+            dead = draft._search(X, y, groups, sample_weight, keep_interrupted)
+        warn_of_dead_layers(dead)
         return self
 
-    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+    def _search(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        keep_interrupted: bool,
+    ) -> list[str]:
+        """Set the fitted attributes, and return a line for every dead layer."""
+        estimator = path_start(self.estimator)
+        data = check_training_data(estimator, X, y, sample_weight, groups)
+        points = target_sparsities(estimator, data, self.sparsities)
+        X, y = indexable(X, column_or_1d(y))
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        folds = self._folds(X, y, groups)
+        warn_of_shared_groups(folds, groups)
+        self.scorer_ = check_scoring(estimator, self.scoring)
+        reports = Parallel(n_jobs=self.n_jobs)(
+            delayed(_score_path)(estimator, self.scorer_, points, X, y, weight, train, test)
+            for train, test in folds
+        )
+        reports = list(chain(*gathered(reports)))
+        rows = [row for row, _ in reports]
+        self.n_splits_ = len(rows)
+        self.cv_results_ = _format_results(points, rows)
+        best = sparsest_within_one_se(self.cv_results_, accuracy="score")
+        chosen = self.cv_results_["params"][: best + 1]
+        reached, dead = reach_points(estimator, data, chosen, len(points), keep_interrupted)
+        self.best_estimator_ = reached[-1]
+        self.best_index_ = len(reached) - 1
+        self.best_params_ = self.cv_results_["params"][self.best_index_]
+        self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
+        return dead + [line for _, lines in reports for line in lines]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the score of the predictions for X by `scoring`.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, ink bright on black.
         y : array-like of shape (n,)
+            True labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image, if the scorer takes weights.
 
         Returns
         -------
         score : float
         """
-        fitted = self._fitted()
-        return self.scorer_(fitted, X, y)
-
-    def _scores(self, X, finish=np.asarray):
-        return self._fitted()._scores(X, finish)
-
-    def _fitted(self):
         check_is_fitted(self)
-        return self.best_estimator_
+        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.scorer_(self.best_estimator_, X, y, **weighted)
 
-    def _folds(self, X, y, groups):
+    def __getattr__(self, name: str) -> Any:
+        # Fitted attributes of the chosen classifier; called only for names that are not found.
+        best = vars(self).get("best_estimator_")
+        if best is not None and name.endswith("_") and not name.startswith("_"):
+            return getattr(best, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _scores(self, X: ArrayLike, finish: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+        check_is_fitted(self)
+        return self.best_estimator_._scores(X, finish)
+
+    def _folds(self, X: Any, y: np.ndarray, groups: ArrayLike | None) -> list[tuple]:
         cv = 5 if self.cv is None else self.cv
         if groups is not None and isinstance(cv, Integral):
             cv = StratifiedGroupKFold(cv)
@@ -208,33 +237,46 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
         return folds
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
 
 
-def _score_path(estimator, scorer, points, X, y, train, test):
-    """Return scores, sparsities and the seconds for fitting and scoring, of every point on one fold."""
+def _score_path(
+    estimator: SparseCurveCNNClassifier,
+    scorer: Callable,
+    points: list[float],
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return scores, sparsities and seconds of every point on one fold, and a line for every dead layer."""
     start = time.perf_counter()
     estimator = clone(estimator)
-    images, _ = estimator._check_training_data(_safe_indexing(X, train), y[train], None, None, reset=True)
-    path = list(walk_path(estimator, images, [{"target_sparsity": point} for point in points]))
+    train_weight, test_weight = (None, None) if weight is None else (weight[train], weight[test])
+    with shared_threads(), clean_torch_state():
+        data = check_training_data(estimator, _safe_indexing(X, train), y[train], train_weight)
+        path = list(walk_path(estimator, data, [{"target_sparsity": point} for point in points]))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
-    scores = [scorer(network, X_test, y[test]) for network in path]
+    weighted = {} if test_weight is None else {"sample_weight": test_weight}
+    scores = [scorer(network, X_test, y[test], **weighted) for network, _ in path]
     seconds = fitted - start, time.perf_counter() - fitted
-    return {
+    row = {
         "test_score": scores,
-        "test_sparsity": [network.sparsity_ for network in path],
+        "test_sparsity": [network.sparsity_ for network, _ in path],
         "fit_time": np.full(len(points), seconds[0] / len(points)),
         "score_time": np.full(len(points), seconds[1] / len(points)),
     }
+    return row, [line for _, lines in path for line in lines]
 
 
-def _format_results(points, rows):
+def _format_results(points: list[float], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return `cv_results_` from what each fold measured at each point."""
-    results = {"params": [{"target_sparsity": point} for point in points]}
+    results: dict[str, Any] = {"params": [{"target_sparsity": point} for point in points]}
     results["param_target_sparsity"] = np.ma.array(points, mask=np.zeros(len(points), dtype=bool))
     for name in rows[0]:
         values = np.array([row[name] for row in rows])

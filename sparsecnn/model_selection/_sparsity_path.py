@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -11,22 +10,38 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from tqdm.auto import tqdm
 
-from sparsecnn._compute import seeded_torch, shared_threads
-from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn._estimator.validation import check_target, warn_of_large_batch
-from sparsecnn._network import penalized_weights
-from sparsecnn._training.build import make_plan
-from sparsecnn._training.images import Images
-from sparsecnn._training.path import train_path
+from sparsecnn._compute import clean_torch_state, seeded_torch, shared_threads
+from sparsecnn._estimator import (
+    SparseCurveCNNClassifier,
+    TrainingData,
+    called_repeatedly,
+    check_training_data,
+    describe_dead_layers,
+    keep_fitted,
+    progress,
+    warn_of_dead_layers,
+    warn_of_large_batch,
+)
+from sparsecnn._training import (
+    Plan,
+    check_target,
+    count_units,
+    make_plan,
+    make_ramp,
+    make_trainer,
+    train_path,
+)
+from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
-# A path takes at most so many times the epochs of one fit, if these are enough for its points.
+# A path takes at most this many times the epochs of one fit, if they are enough for its points.
 PATH_COST = 3
-# The default path ends where this fraction of the weights is left, or a few weights for every class.
+# The default path ends where this fraction of the weights is kept, or a few weights for each class.
 SMALLEST_KEPT = 0.005
 WEIGHTS_PER_CLASS = 4
+# "auto" parameters are those of this target at every point.
+AUTO_TARGET = 0.9
 
 
 class SparsityPath(Sequence):
@@ -46,14 +61,14 @@ class SparsityPath(Sequence):
     n_nonzeros : ndarray of int of shape (n_points,)
         Number of penalised weights that are not zero.
     lams : ndarray of shape (n_points,)
-        The λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
+        λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
     """
 
     def __init__(self, estimators: Sequence[SparseCurveCNNClassifier]):
         self._estimators = list(estimators)
         self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
         self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
-        self.lams = np.array([fitted._largest_lam() for fitted in estimators])
+        self.lams = np.array([fitted.lam_ for fitted in estimators])
 
     def __len__(self) -> int:
         return len(self._estimators)
@@ -91,25 +106,26 @@ def sparsity_path(
 ) -> SparsityPath:
     """Train networks of many sparsities in one run, from dense to very sparse.
 
-    A network is trained densely, and then made sparser from point to point. At each point a copy of it is
-    fine-tuned. That takes three times the epochs of one `fit`, or less where points are few; but never less
-    than one epoch from point to point, and one of fine-tuning if the estimator has any.
+    A network is trained densely, then made sparser from point to point, and a copy of it is fine-tuned at
+    each point. This takes at most three times the epochs of one `fit`, but at least one epoch from point to
+    point, and one of fine-tuning if the estimator has any.
 
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
     y : array-like of shape (n,)
     estimator : SparseCurveCNNClassifier, default=None
-        How to train; it stays as it is. Its `lam`, `target_sparsity` and `early_stopping` are not used, and
-        "auto" means at every point what it means for the default target. None is
+        How to train; it is not changed. Its `lam`, `target_sparsity` and `early_stopping` are not used, and
+        "auto" parameters take the same value at every point, that of ``target_sparsity=0.9``. None is
         ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=None
-        The wanted fractions of zeros, ascending, from 0 (dense) to below 1; or how many points to have, at
-        least 2, from dense to half a percent of weights left (and four for every class), with weights left in
-        a geometric series from one half on. None is 20; a small network has as many as differ.
+        Fractions of zeros, ascending, from 0 (dense) to below 1; or the number of points, at least 2, from
+        dense to 0.5 % of the weights kept (at least four for each class), with the kept weights in a
+        geometric series from one half on. None is 20; a small network has as many points as differ.
     lams : array-like of floats, default=None
         Values of λ, ascending, instead of `sparsities`.
     sample_weight : array-like of shape (n,), default=None
+        Weight of each image. Images of weight 0 are left out.
 
     Returns
     -------
@@ -137,7 +153,7 @@ def sparsity_path(
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> from sparsecnn.model_selection import sparsity_path
     >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
-    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, refine_iter=2, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, finetune_iter=2, random_state=0)
     >>> path = sparsity_path(X, y, estimator=quick, sparsities=[0, 0.5, 0.9])
     >>> path.n_nonzeros
     array([256, 128,  26])
@@ -147,14 +163,17 @@ def sparsity_path(
     if sparsities is not None and lams is not None:
         raise ValueError("Give either sparsities or lams, not both.")
     start = path_start(estimator)
-    images, _ = start._check_training_data(X, y, sample_weight, None, reset=True)
-    if lams is None:
-        wanted = target_sparsities(start, images, 20 if sparsities is None else sparsities)
-        points = [{"target_sparsity": point} for point in wanted]
-    else:
-        start.set_params(lam=0.0)
-        points = [{"lam": lam} for lam in _check_points(lams, "lams")]
-    return SparsityPath(reach_points(start, images, points))
+    with shared_threads(), clean_torch_state():
+        data = check_training_data(start, X, y, sample_weight)
+        if lams is None:
+            wanted = target_sparsities(start, data, 20 if sparsities is None else sparsities)
+            points = [{"target_sparsity": point} for point in wanted]
+        else:
+            start.set_params(lam=0.0)
+            points = [{"lam": lam} for lam in _check_points(lams, "lams")]
+        reached, dead = reach_points(start, data, points, keep_interrupted=not called_repeatedly())
+    warn_of_dead_layers(dead)
+    return SparsityPath(reached)
 
 
 def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClassifier:
@@ -164,95 +183,107 @@ def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClas
         raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
     if start.penalty is None:
         raise ValueError("A path needs a penalty, but the estimator has penalty=None.")
-    start = clone(start).set_params(lam="auto", target_sparsity=None)
+    start = clone(start).set_params(lam="auto", target_sparsity=AUTO_TARGET)
     start._validate_params()
     return start
 
 
-def reach_points(start, images, points, n_points=None, stacklevel=3):
-    """Return the classifiers of `walk_path`; if interrupted, with a warning, those that are finished."""
-    reached = []
+def reach_points(
+    start: SparseCurveCNNClassifier,
+    data: TrainingData,
+    points: Sequence[dict[str, float]],
+    n_points: int | None = None,
+    keep_interrupted: bool = False,
+) -> tuple[list[SparseCurveCNNClassifier], list[str]]:
+    """Return the classifiers of `walk_path`, and a line for every dead layer among them.
+
+    If interrupted, with `keep_interrupted`, warn and return those that are finished.
+    """
+    reached: list[SparseCurveCNNClassifier] = []
+    dead: list[str] = []
     try:
-        reached.extend(walk_path(start, images, points, n_points))
+        for fitted, lines in walk_path(start, data, points, n_points):
+            reached.append(fitted)
+            dead.extend(lines)
     except KeyboardInterrupt:
-        if not reached:
+        if not reached or not keep_interrupted:
             raise
-        warnings.warn(
-            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points.",
+        warn_user(
+            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points, at "
+            f"{reached[-1].sparsity_:.1%} zeros.",
             TrainingInterruptedWarning,
-            stacklevel=stacklevel,
         )
-    return reached
+    return reached, dead
 
 
-def walk_path(start, images, points, n_points=None):
-    """Yield a fitted copy of the classifier `start` for each of the `points`, parameters of it.
+def walk_path(
+    start: SparseCurveCNNClassifier,
+    data: TrainingData,
+    points: Sequence[dict[str, float]],
+    n_points: int | None = None,
+) -> Iterator[tuple[SparseCurveCNNClassifier, list[str]]]:
+    """Yield for each point a fitted copy of the classifier `start`, and a line for each dead layer.
 
     Parameters
     ----------
     start : SparseCurveCNNClassifier
-        Has checked `images`.
-    images : Images
+    data : TrainingData
     points : list of dict
+        Parameters of each point.
     n_points : int, default=None
-        Of the whole path, where `points` are only its beginning: they share its epochs.
+        Number of points of the whole path, if `points` are only its beginning: they share its epochs.
     """
-    warn_of_large_batch(start.batch_size, len(images), stacklevel=5)
-    images = images.with_mean_weight_one()
-    fitted_names = [name for name in vars(start) if name.endswith("_")]
+    images = data.images
+    warn_of_large_batch(start.batch_size, len(images))
     rng = check_random_state(start.random_state)
-    with (
-        shared_threads(),
-        seeded_torch(rng.randint(2**31 - 1), images.device),
-        tqdm(desc="epochs", disable=not start.verbose) as progress,
-    ):
-        trainer = start._make_trainer(images, rng, continues=False)
-        plan = make_plan(start, images.image_shape, trainer.module)
-        refine_iter = _refine_epochs(plan, n_points or len(points))
-        progress.reset(plan.max_iter // 2 + len(points) * (1 + refine_iter))
-        values = [value for point in points for value in point.values()]
-        path = train_path(trainer, images, plan, values, refine_iter, progress)
-        for point, refined in zip(points, path, strict=True):
-            fitted = clone(start).set_params(**point)
-            vars(fitted).update({name: getattr(start, name) for name in fitted_names})
-            fitted._keep(refined, refined.module)
-            yield fitted
+    with seeded_torch(rng.randint(2**31 - 1), images.device):
+        trainer = make_trainer(start, images, len(data.classes), rng)
+        ramp = make_ramp(start, trainer.start)
+        plan = make_plan(start, images.image_shape, len(images), trainer.module, ramp)
+        finetune_iter = _finetune_epochs(plan, n_points or len(points))
+        n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
+        with progress(start.verbose, n_epochs) as hooks:
+            ends = [value for point in points for value in point.values()]
+            path = train_path(trainer, images, plan, ends, finetune_iter, hooks)
+            for point, refined in zip(points, path, strict=True):
+                fitted = clone(start).set_params(**point)
+                keep_fitted(fitted, data, refined, refined.module, plan)
+                yield fitted, describe_dead_layers(refined, refined.module, start.penalized)
 
 
 def target_sparsities(
-    classifier: SparseCurveCNNClassifier, images: Images, sparsities: int | ArrayLike
+    classifier: SparseCurveCNNClassifier, data: TrainingData, sparsities: int | ArrayLike
 ) -> list[float]:
     """Return the points of a path, ascending, checked against the network that they are for.
 
     Parameters
     ----------
     classifier : SparseCurveCNNClassifier
-        Has checked `images`.
-    images : Images
+    data : TrainingData
     sparsities : int or array-like of floats
         As those of `sparsity_path`.
     """
-    n_classes = len(classifier.classes_)
-    with seeded_torch(0, images.device):
-        module = classifier._make_trainer(images, check_random_state(0), continues=False).module
-    weights = penalized_weights(module, classifier.penalized)
+    n_classes = len(data.classes)
+    with seeded_torch(0, data.images.device):
+        trainer = make_trainer(classifier, data.images, n_classes, check_random_state(0))
+    n_units = count_units(classifier, trainer)
     if isinstance(sparsities, Integral):
         if sparsities < 2:
             raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
-        n_weights = sum(w.numel() for w in weights.values())
-        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_weights))
+        n_all = sum(n_units.values())
+        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_all))
         kept = np.r_[1.0, np.geomspace(0.5, smallest, int(sparsities) - 1)]
-        distinct = np.unique((kept * n_weights).round())[::-1]
-        points = (1 - distinct / n_weights).tolist()
+        distinct = np.unique((kept * n_all).round())[::-1]
+        points = (1 - distinct / n_all).tolist()
     else:
         points = _check_points(sparsities, "sparsities")
         if points[-1] >= 1:
             raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    check_target("sparsities: a target of", points[-1], weights, n_classes, classifier.sparsity_scope)
+    check_target("sparsities: a target of", points[-1], n_units, n_classes, classifier.sparsity_scope)
     return points
 
 
-def _check_points(values, name):
+def _check_points(values: ArrayLike, name: str) -> list[float]:
     points = np.asarray(values, dtype=float)
     if points.ndim != 1 or not points.size or not np.isfinite(points).all() or points.min() < 0:
         raise ValueError(f"{name} must be a list of finite numbers, at least 0, got {values!r}.")
@@ -261,7 +292,7 @@ def _check_points(values, name):
     return points.tolist()
 
 
-def _refine_epochs(plan, n_points):
+def _finetune_epochs(plan: Plan, n_points: int) -> int:
     """Return the epochs of fine-tuning at each of `n_points`, within the cost of the path where possible."""
     share = (PATH_COST * plan.n_epochs - plan.max_iter // 2) // n_points
-    return min(plan.refine_iter, max(1, share - 1))
+    return min(plan.finetune_iter, max(1, share - 1))

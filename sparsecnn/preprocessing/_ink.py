@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from sparsecnn.preprocessing._desk import find_page
+
 THUMBNAIL_SIDE = 128  # pixels; paper, polarity and crop are judged on a thumbnail of this size
 PAPER_BLOCKS = 16  # a side of the page; each block gives one brightness of the paper
 WIDEST_STROKE = 5  # blocks; whatever is narrower than this is no paper
@@ -42,6 +44,31 @@ def draw_ink(page, image_shape, *, polarity="auto", crop=True, margin=0.05):
     """
     reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
     thumbnail = _reduce(page, reduction)
+    rows, columns = find_page(thumbnail)
+    inner = thumbnail[rows, columns]
+    options = {"polarity": polarity, "crop": crop, "margin": margin}
+    if inner.size < thumbnail.size:
+        within = page[_enlarge(rows, reduction), _enlarge(columns, reduction)]
+        ink = _draw(within, inner, reduction, image_shape, **options)
+        if ink is not None:  # else what looked like a desk is all the ink there is
+            return ink
+    return _draw(page, thumbnail, reduction, image_shape, **options)
+
+
+def _enlarge(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)
+
+
+def _draw(
+    page: np.ndarray,
+    thumbnail: np.ndarray,
+    reduction: int,
+    image_shape: tuple[int, int],
+    polarity: str,
+    crop: bool,
+    margin: float,
+) -> np.ndarray | None:
+    """Return the ink of a page without a desk; `thumbnail` is the page, reduced by `reduction`."""
     side = -(-max(thumbnail.shape) // PAPER_BLOCKS)
     blocks = _sorted_blocks(thumbnail, side)
     if polarity == "auto":
@@ -58,7 +85,7 @@ def draw_ink(page, image_shape, *, polarity="auto", crop=True, margin=0.05):
     if crop:
         box = np.minimum(_find_box(strokes) * reduction, box[[2, 3, 2, 3]])
     window, scale = _fit_window(box, image_shape, margin if crop else 0)
-    # Half of the resizing is done by plain averages: much faster, and no difference to see.
+    # Half of the resizing is done by plain averages: much faster, without a visible difference.
     halfway = max(1, int(0.5 / scale))
     if halfway != reduction:
         reduced = _reduce(page, halfway)

@@ -1,28 +1,30 @@
-"""Images of curves, from files or memory, made alike: bright ink on black, cropped, centred, one size."""
+"""The transformer: images of curves, from files or memory, as bright ink on black of one size."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import gen_even_slices
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from sparsecnn._image_shape import (
+    PixelRows,
     check_image_shape,
     flatten_images,
     infer_image_shape,
     is_file,
     is_file_or_image,
+    pixel_names,
 )
 from sparsecnn.preprocessing._ink import draw_ink
 from sparsecnn.preprocessing._pages import describe_error, read_page
@@ -30,15 +32,17 @@ from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadines
 
 __all__ = ["CurveImageTransformer"]
 
-SIDES_READ = 16  # times the result's longer side; large images are reduced to no less before all else
+SIDES_READ = 16  # times the result's longer side; larger images are first reduced, to no less than this
+SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_")
 
 
 class CurveImageTransformer(TransformerMixin, BaseEstimator):
-    """Turn scans, photographs and drawings of curves into rows of pixels: bright ink on black.
+    """Convert scans, photographs and drawings of curves to rows of pixels: bright ink on black.
 
-    Each image is turned upright, its paper (dark or light, evenly lit or not) is removed, it is
-    cropped to the ink, and the ink is resized with antialiasing, in its aspect, to the middle of
-    an image of one size. Every image is treated by itself: nothing is learned from the data.
+    Each image is turned upright; a desk around the page and the brightness of the paper (dark or light, evenly
+    lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect ratio, to
+    the centre of an image of `image_shape`. Every image is processed on its own: nothing is learned from the
+    data.
 
     Parameters
     ----------
@@ -47,29 +51,28 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     dtype : {"float32", "uint8"}, default="float32"
         "float32" gives ink from 0 to 1, "uint8" from 0 to 255 in a quarter of the memory.
     polarity : {"auto", "dark", "light"}, default="auto"
-        Whether ink is darker or lighter than its paper; "auto" finds out, for each image.
+        Whether ink is darker or lighter than its paper; "auto" decides for each image.
     crop : bool, default=True
-        Whether to zoom to the ink. Otherwise the whole page is shown.
+        Whether to zoom to the ink. False shows the whole page.
     margin : float, default=0.05
-        Empty border around the cropped ink, as a fraction of each side, below 0.5.
-        Without `crop` there is none.
+        Empty border around the cropped ink, as a fraction of each side, from 0 to below 0.5.
+        Unused without `crop`.
     unsteadiness : float, default=0.0
-        How much of the brightness of the ink tells how unsteady the line is, from 0 to 1. With 0 ink is
-        bright wherever it is; with 1 a line is as bright as its direction departs from that of its own
-        smoothed course, and steady lines vanish. Between the two, the shape of the drawing stays visible.
-        Lines are looked at in about 256 pixels a side, whatever the resolution of the result, and a fine pen
-        shows like a broad one.
+        Fraction of the brightness of ink that measures how unsteady the line is, from 0 to 1. With 0, all ink
+        is bright. With 1, brightness is the angle between the direction of the line and that of its smoothed
+        course, so that steady lines vanish. In between, the shape of the drawing stays visible. Lines are
+        measured at about 256 pixels a side for every `image_shape`, and thin strokes count like broad ones.
     unsteadiness_scale : float, default=1/19
-        Width of the Gaussian window over which the course of a line is smoothed, as a fraction of the
-        drawing's side, up to 0.5; the line's own direction is averaged over half as much. Finer tremors
-        show best in narrower windows. Unused without `unsteadiness`.
+        Width of the Gaussian window that smooths the course of a line, as a fraction of the drawing's side,
+        above 0 and up to 0.5; the direction of the line is averaged over half of it. Tremor of a short
+        wavelength shows best in narrow windows. Unused without `unsteadiness`.
     input_shape : tuple of two ints, default=None
-        (height, width) of the images in rows of numbers. None takes it from a 3-D array, or
-        else supposes a square where the number of pixels allows, or else one row.
+        (height, width) of the images in rows of numbers. None takes it from a 3-D array, from column names
+        "pixel_{row}_{column}", else from a square, else takes images of one row.
     n_jobs : int, default=None
-        Number of threads that read images. None means 1 unless in a :obj:`joblib.parallel_config`
-        context, -1 all processors. In ``parallel_config(backend="loky")`` it is a number of processes: they
-        take seconds to start, then share the work better; open files cannot be sent to them.
+        Number of threads that read images. None is 1 except in a :obj:`joblib.parallel_config` context; -1
+        is all processors. In ``parallel_config(backend="loky")`` it is the number of processes: they take
+        seconds to start, then share the work better; open files cannot be sent to them.
 
     Attributes
     ----------
@@ -83,6 +86,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     See Also
     --------
     sparsecnn.SparseCurveCNNClassifier : Classifies the resulting images.
+    sparsecnn.preprocessing.suggest_image_shape : Chooses `image_shape` for pages that are not square.
+    sparsecnn.inspection.CurveImageDisplay : Draws pages above their ink.
 
     Notes
     -----
@@ -90,18 +95,21 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     * a list (or tuple, Series, 1-D array) of images of any sizes: paths, the bytes of image files,
       open binary files, :class:`PIL.Image.Image` objects, or arrays of shape (height, width),
-      (height, width, 3) or (height, width, 4), mixed as they come;
+      (height, width, 3) or (height, width, 4), also mixed;
     * an array-like of shape (n, pixels) or (n, height, width).
 
-    The paper's brightness is taken from percentiles of blocks of the image, cleared of whatever is
-    narrower than about a third of the page. Ink lies on the side of the paper's brightness to which
-    pixels are skewed, since ink covers less than paper does. Lone specks and the dark edges of scans
-    do not count when the image is cropped. Of animations and files of many pages the first one is
-    read; large JPEG files are decoded at reduced size.
+    Files are regular files of at most 80 million pixels (A3 at 600 dpi has 70 million) in AVIF, BMP, GIF, HEIF
+    (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an animation
+    and the first page of a document are read. Large JPEG files are decoded at reduced size.
 
-    Numbers are brightnesses. White is the largest value of an integer type that images use (255 or
-    65535), or 1 for floats up to 1; data in other ranges are stretched from their least to their
-    largest value.
+    A border of other brightness along an edge of the image is a desk if its inner boundary is sharp, nearly
+    straight, at most a quarter of the side deep, and free of ink; it is cut off. The brightness of the paper
+    is taken from percentiles of blocks of the page, opened by a window of about a third of the page. Ink lies
+    on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper. Specks,
+    and narrow shadows at the edges of scans, do not count when the image is cropped.
+
+    Numbers are brightnesses. White is 1 for floats and masks up to 1, 255 or 65535 for numbers whose largest
+    is near; other ranges are stretched from their smallest to their largest value.
 
     Examples
     --------
@@ -122,7 +130,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict] = {
         "image_shape": [tuple, list],
         "dtype": [StrOptions({"float32", "uint8"})],
         "polarity": [StrOptions({"auto", "dark", "light"})],
@@ -159,29 +167,35 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and, if X is an array of numbers, remember its shape.
+        """Check the parameters and, if X is an array of numbers, store its shape.
 
-        Files are not read.
+        Files are not read. A fit that fails leaves the transformer as it was.
 
         Parameters
         ----------
         X : list of images, or array-like of shape (n, pixels) or (n, height, width)
             See the notes of the class.
-        y : ignored
+        y : object, default=None
+            Ignored.
 
         Returns
         -------
         self : CurveImageTransformer
+            The transformer itself.
 
         Raises
         ------
         ValueError
-            If X is a single image, or if numbers in X are not finite or fit no image.
+            If a parameter is out of range, if X is a single image, or if numbers in X are not finite or do
+            not fit `input_shape`.
         """
         check_image_shape(self.image_shape)
-        for name in ("n_features_in_", "feature_names_in_", "input_shape_"):
-            self.__dict__.pop(name, None)  # an earlier fit may have seen numbers, this one files
-        self._check_images(X, reset=True)
+        fresh = clone(self)
+        fresh._check_images(X, reset=True)
+        # All at once, and only now: an earlier fit may have seen numbers, this one files.
+        kept = {name: value for name, value in vars(self).items() if name not in SEEN_IN_FIT}
+        seen = {name: value for name, value in vars(fresh).items() if name in SEEN_IN_FIT}
+        self.__dict__ = kept | seen
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -200,20 +214,20 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If any image cannot be read; the message tells of each one that cannot.
+            If an image cannot be read; the message lists all that cannot, with reasons.
 
         Warns
         -----
         UserWarning
-            If pages are blank; the message tells which.
+            If pages are blank; the message lists them.
         """
         images = self._check_images(X, reset=False)
-        height, width = check_image_shape(self.image_shape)
+        shape = check_image_shape(self.image_shape)
         n_jobs = effective_n_jobs(self.n_jobs)
         slices = gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs)
-        # Threads unless the caller chooses: Pillow and numpy work without the interpreter lock, in part.
+        # Threads unless the caller chooses: Pillow and numpy release the interpreter lock, in part.
         reports = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._draw)(images[part], part.start, (height, width)) for part in slices
+            delayed(self._draw)(images[part], part.start, shape) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
         _raise_unreadable(list(chain(*unreadable)), len(images))
@@ -222,7 +236,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.", stacklevel=3
             )
-        return np.concatenate(drawn).reshape(len(images), -1)
+        return PixelRows.of(np.concatenate(drawn))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
@@ -230,25 +244,30 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked against the names seen in `fit`.
+            Checked against the names seen in `fit`, otherwise unused.
 
         Returns
         -------
         names : ndarray of shape (height * width,), of str objects
+            Names from which `SparseCurveCNNClassifier` takes the shape of the images.
         """
         _check_feature_names_in(self, input_features, generate_names=False)
-        height, width = check_image_shape(self.image_shape)
-        return np.array([f"pixel_{y}_{x}" for y in range(height) for x in range(width)], dtype=object)
+        return np.array(pixel_names(check_image_shape(self.image_shape)), dtype=object)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _check_images(self, X, reset):
-        """Return X as a sequence of images; with `reset`, remember the shape of images made of numbers."""
+    def _check_images(self, X: Any, reset: bool) -> Sequence[Any] | np.ndarray:
+        """Return X as a sequence of images; with `reset`, store the shape of images made of numbers."""
+        if isinstance(X, (str, os.PathLike)):
+            raise ValueError(
+                f"X must be a list of images, got the path {os.fspath(X)!r}; wrap a file: [X], or list the "
+                "images of a folder with sparsecnn.datasets.load_drawings."
+            )
         if isinstance(X, Iterator) or is_file_or_image(X):
             raise ValueError(
                 f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
@@ -269,20 +288,23 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             self.input_shape_ = input_shape
         return X.reshape(-1, *input_shape)
 
-    def _draw(self, images, first, image_shape):
-        """Draw some images, the first of which has number `first` in X.
+    def _draw(
+        self, images: Sequence[Any] | np.ndarray, first: int, image_shape: tuple[int, int]
+    ) -> tuple[np.ndarray, list[str], list[str]]:
+        """Draw images, the first of which has index `first` in X.
 
-        Return them, a line for each unreadable one, and the names of the blank ones.
+        Return them, a line for each one that cannot be read, and the names of the blank ones.
         """
         drawn = np.zeros((len(images), *image_shape), dtype=self.dtype)
-        unreadable, blank = [], []
+        unreadable: list[str] = []
+        blank: list[str] = []
         times = fineness(image_shape) if self.unsteadiness else 1
         fine_shape = times * image_shape[0], times * image_shape[1]
         for index, image in enumerate(images):
             name = f"[{first + index}] {_name(image)}"
             try:
                 page = read_page(image, SIDES_READ * max(image_shape))
-            except Exception as error:  # decoders raise nearly anything on broken files
+            except Exception as error:  # decoders raise nearly anything on damaged files
                 unreadable.append(f"{name}: {describe_error(error)}")
                 continue
             ink = draw_ink(page, fine_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
@@ -295,12 +317,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         return drawn, unreadable, blank
 
 
-def _is_image(source):
+def _is_image(source: Any) -> bool:
     return is_file_or_image(source) or np.ndim(source) > 1
 
 
-def _column_of_files(X):
-    """Return the files of a table with one column of them as a list; anything else as it is."""
+def _column_of_files(X: Any) -> Any:
+    """Return the files in a table of one column as a list; anything else unchanged."""
     if getattr(X, "ndim", 0) == 2 and X.shape[1] == 1:
         column = np.asarray(X)[:, 0]
         if column.dtype == object and any(map(is_file, column)):
@@ -308,12 +330,12 @@ def _column_of_files(X):
     return X
 
 
-def _name(source):
+def _name(source: Any) -> str:
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
 
 
-def _raise_unreadable(lines, n_images):
+def _raise_unreadable(lines: list[str], n_images: int) -> None:
     if lines:
         raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))

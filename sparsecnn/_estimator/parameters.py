@@ -1,0 +1,139 @@
+"""The parameters of the classifier: their defaults and what each may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from sparsecnn._training import SOLVERS, CurveAugmentation
+
+
+class ClassifierParameters(BaseEstimator):
+    """The parameters that `SparseCurveCNNClassifier` documents."""
+
+    _doc_link_module = "sparsecnn"
+    _doc_link_template = "#"
+    _parameter_constraints: ClassVar[dict] = {
+        "penalty": [str, HasMethods(["value", "prox"]), None],
+        "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "beta": [Interval(Real, 0, None, closed="neither")],
+        "target_sparsity": [Interval(Real, 0, 1, closed="left")],
+        "sparsity_scope": [StrOptions({"global", "layer"})],
+        "penalized": [StrOptions({"fc", "all"})],
+        "channels": ["array-like"],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_norm": ["boolean"],
+        "module": [HasMethods(["forward", "parameters"]), callable, None],
+        "solver": [StrOptions(set(SOLVERS))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "finetune_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "augment": ["boolean", CurveAugmentation, StrOptions({"auto"})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "warm_start": ["boolean"],
+        "image_shape": "no_validation",  # has a check of its own
+        "device": [str, torch.device],
+        "precision": [StrOptions({"float32", "bf16", "auto"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        penalty: Any = "l0",
+        *,
+        lam: float | str = "auto",
+        beta: float = 1.0,
+        target_sparsity: float = 0.9,
+        sparsity_scope: str = "global",
+        penalized: str = "fc",
+        channels: tuple[int, int, int] = (16, 64, 64),
+        kernel_size: int = 3,
+        batch_norm: bool = True,
+        module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
+        solver: str = "adam",
+        weight_decay: float = 0.0001,
+        learning_rate_init: float = 0.003,
+        batch_size: int | str = "auto",
+        max_iter: int = 24,
+        finetune_iter: int | str = "auto",
+        augment: bool | CurveAugmentation | str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
+        image_shape: tuple[int, int] | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.penalty = penalty
+        self.lam = lam
+        self.beta = beta
+        self.target_sparsity = target_sparsity
+        self.sparsity_scope = sparsity_scope
+        self.penalized = penalized
+        self.channels = channels
+        self.kernel_size = kernel_size
+        self.batch_norm = batch_norm
+        self.module = module
+        self.solver = solver
+        self.weight_decay = weight_decay
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.finetune_iter = finetune_iter
+        self.augment = augment
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.image_shape = image_shape
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the classifier, and of its penalty and augmentation as ``penalty__a``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : SparseCurveCNNClassifier
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the penalty or augmentation is a name, which has none.
+        """
+        for name in params:
+            owner, _, nested = name.partition("__")
+            if nested and owner in ("penalty", "augment"):
+                value = params.get(owner, getattr(self, owner))
+                if not hasattr(value, "set_params"):
+                    raise ValueError(
+                        f"{name} needs an object that has the parameter {nested!r}, but {owner}={value!r}."
+                    )
+        return super().set_params(**params)

@@ -1,0 +1,78 @@
+"""What a trainer and a network are built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class TrainerSpec:
+    """The parameters that an optimizer is built from: when one changes, a new optimizer is needed."""
+
+    penalty: Any
+    penalty_params: tuple[tuple[str, Any], ...]
+    beta: float
+    sparsity_scope: str
+    penalized: str
+    solver: str
+    weight_decay: float
+    device: str
+    precision: str
+
+    @classmethod
+    def of(cls, params: Any) -> Self:
+        """Return the spec of a classifier's parameters."""
+        penalty, penalty_params = params.penalty, ()
+        if hasattr(penalty, "get_params"):
+            penalty, penalty_params = type(penalty), tuple(sorted(penalty.get_params().items()))
+        return cls(
+            penalty=penalty,
+            penalty_params=penalty_params,
+            beta=params.beta,
+            sparsity_scope=params.sparsity_scope,
+            penalized=params.penalized,
+            solver=params.solver,
+            weight_decay=params.weight_decay,
+            device=str(params.device),
+            precision=params.precision,
+        )
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        return self  # a copied penalty would look like a changed one
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The parameters that a network is built from: a fitted network cannot follow a change of one."""
+
+    channels: tuple[int, ...] | None
+    kernel_size: int | None
+    batch_norm: bool | None
+    module: Any
+
+    @classmethod
+    def of(cls, params: Any) -> Self:
+        """Return the spec of a classifier's parameters, or raise ValueError."""
+        if params.module is not None:
+            return cls(None, None, None, params.module)
+        if params.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
+        return cls(check_channels(params.channels), params.kernel_size, params.batch_norm, None)
+
+    def changed(self, other: NetworkSpec) -> list[str]:
+        """Return the names of the parameters in which `other` differs."""
+        if self.module is not other.module:
+            return ["module"]
+        names = ("channels", "kernel_size", "batch_norm")
+        return [name for name in names if getattr(self, name) != getattr(other, name)]
+
+
+def check_channels(channels: Any) -> tuple[int, ...]:
+    """Return `channels` as a tuple of three ints, or raise ValueError."""
+    if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
+        raise ValueError(
+            f"channels must be three positive integers, one for each convolution, got {channels!r}."
+        )
+    return tuple(int(n) for n in channels)
