@@ -1,11 +1,12 @@
-"""The main job in a few minutes: is this word shaky, and how few weights does it take to tell?
+"""Trade accuracy against sparsity on shaky and regular words, in a few minutes.
 
-Generates words with and without tremor, trains a dense network, sweeps penalty, λ and β with `GridSearchCV`,
-makes the dense network sparse with each penalty, and tests all on fonts and words that they have never seen.
+Generates words with and without tremor, trains a dense network, searches penalty, λ and β by `GridSearchCV`,
+makes the dense network sparse with each penalty, and tests all networks on unseen fonts and words.
 """
 
 import time
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -13,45 +14,47 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from joblib import Parallel, delayed
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, train_test_split
+from sklearn.utils import Bunch
+from torch.nn import Module
 
 from sparsecnn import SparseCurveCNNClassifier
-from sparsecnn.datasets import load_fonts, load_words, make_shaky_words
+from sparsecnn.datasets import list_fonts, list_words, make_shaky_words
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
-SEED = 100  # tested on the images of benchmarks/words.py --seeds 1
+SEED = 100  # has the test images of benchmarks/words.py --seeds 1
 GRID = {"lam": [1e-4, 1e-3], "beta": [0.5, 1.0]}
 PICTURE = Path("demo_tradeoff.png")
 
 
-def split(names):
-    """Return names to train on, to test on and to sweep on."""
+def split(names: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return names for training, for testing and for the search."""
     known, test = train_test_split(names, test_size=0.3, random_state=SEED)
     train, held_out = train_test_split(known, test_size=0.15, random_state=SEED)
     return train, test, held_out
 
 
-def make_words():
-    """Return images to train on, to test on and to sweep on, which share neither font nor word."""
-    parts = zip((12_000, 2_000, 600), split(load_fonts()), split(load_words()), strict=True)
+def make_words() -> list[Bunch]:
+    """Return images for training, testing and the search, which share neither font nor word."""
+    parts = zip((12_000, 2_000, 600), split(list_fonts()), split(list_words()), strict=True)
     return [
         make_shaky_words(n_images, fonts=fonts, words=words, random_state=SEED + part)
         for part, (n_images, fonts, words) in enumerate(parts)
     ]
 
 
-def classifier(**params):
-    """Return the classifier, in bf16 where the processor has it: as accurate, and faster."""
+def classifier(**params: Any) -> SparseCurveCNNClassifier:
+    """Return the classifier, in bf16 where the processor has it natively: faster, at equal accuracy."""
     return SparseCurveCNNClassifier(precision="auto", random_state=SEED, **params)
 
 
-def from_dense(dense, **params):
-    """Return a classifier that goes on from a dense network, in smaller steps and for fewer epochs."""
-    return classifier(module=dense.module_, learning_rate_init=0.001, max_iter=3, refine_iter=2, **params)
+def from_dense(dense: SparseCurveCNNClassifier, **params: Any) -> SparseCurveCNNClassifier:
+    """Return a classifier that starts from a dense network, with a smaller rate and fewer epochs."""
+    return classifier(module=dense.module_, learning_rate_init=0.001, max_iter=3, finetune_iter=2, **params)
 
 
-def sweep(dense, words):
+def search(dense: SparseCurveCNNClassifier, words: Bunch) -> dict[str, Any]:
     """Cross-validate penalty, λ and β on words new to the dense network; no font is in two folds."""
-    search = GridSearchCV(
+    grid = GridSearchCV(
         from_dense(dense),
         [{"penalty": [None]}, {"penalty": ["l0"], **GRID}, {"penalty": ["tl1"], **GRID}],
         scoring={"accuracy": "accuracy", "sparsity": sparsity_scorer},
@@ -59,17 +62,17 @@ def sweep(dense, words):
         refit=False,
         n_jobs=2,
     )
-    return search.fit(words.data, words.target, groups=words.groups).cv_results_
+    return grid.fit(words.data, words.target, groups=words.groups).cv_results_
 
 
-def weights_kept(module):
+def weights_kept(module: Module) -> float:
     """Return the fraction of all weights and biases that are not zero."""
     parameters = list(module.parameters())
     return sum(int(p.count_nonzero()) for p in parameters) / sum(p.numel() for p in parameters)
 
 
-def print_sweep(results):
-    """Print every candidate of the sweep."""
+def print_search(results: dict[str, Any]) -> None:
+    """Print every candidate of the search."""
     print(f"\n{'penalty':>8} {'lam':>8} {'beta':>5} {'CV accuracy':>16} {'FC zeros':>9}")
     columns = ("params", "mean_test_accuracy", "std_test_accuracy", "mean_test_sparsity")
     for params, mean, std, zeros in zip(*(results[name] for name in columns), strict=True):
@@ -77,7 +80,7 @@ def print_sweep(results):
         print(f"{params['penalty'] or 'dense':>8} {lam:>8} {beta:>5} {mean:>9.1%} ± {std:4.1%} {zeros:>9.1%}")
 
 
-def draw(results, tested):
+def draw(results: dict[str, Any], tested: dict[str | None, tuple[float, float]]) -> None:
     """Save the picture of accuracy against sparsity."""
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for penalty, colour in ((None, "0.4"), ("l0", "tab:blue"), ("tl1", "tab:orange")):
@@ -90,25 +93,25 @@ def draw(results, tested):
     axes.set(
         xlabel="fully connected weights that are zero (%)",
         ylabel="accuracy (%)",
-        ylim=(min(95, axes.get_ylim()[0]), 100),  # no steeper than it is
+        ylim=(min(95, axes.get_ylim()[0]), 100),  # so that small differences look small
     )
-    axes.set_title("× quick sweep, cross-validated   ● full training, unseen fonts and words", fontsize=10)
+    axes.set_title("× quick search, cross-validated   ● full training, unseen fonts and words", fontsize=10)
     axes.legend(loc="lower left")
     axes.grid(alpha=0.3)
     figure.savefig(PICTURE, dpi=150)
 
 
-def main():
+def main() -> None:
     start = time.perf_counter()
     train, test, held_out = make_words()
     print(
-        f"{len(train.target)} words to train on, {len(test.target)} to test on, of other fonts and words.",
+        f"{len(train.target)} words to train on, {len(test.target)} to test on, with unseen fonts.",
         flush=True,
     )
-    dense = classifier(penalty=None, max_iter=12, refine_iter=0).fit(train.data, train.target)
-    print(f"A dense network is trained, {time.perf_counter() - start:.0f} seconds.", flush=True)
-    results = sweep(dense, held_out)
-    print_sweep(results)
+    dense = classifier(penalty=None, max_iter=12, finetune_iter=0).fit(train.data, train.target)
+    print(f"Dense network trained: {time.perf_counter() - start:.0f} seconds.", flush=True)
+    results = search(dense, held_out)
+    print_search(results)
     print(f"Sparsest within one standard error: {results['params'][sparsest_within_one_se(results)]}")
     print(f"\n{'penalty':>8} {'test accuracy':>14} {'FC zeros':>9} {'weights kept':>13}")
     sparse = Parallel(n_jobs=2)(
@@ -124,7 +127,7 @@ def main():
             flush=True,
         )
     draw(results, tested)
-    print(f"\nThe trade-off is drawn in {PICTURE}. {time.perf_counter() - start:.0f} seconds in all.")
+    print(f"\nSaved {PICTURE}. {time.perf_counter() - start:.0f} seconds in all.")
 
 
 if __name__ == "__main__":

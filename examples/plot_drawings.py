@@ -1,8 +1,8 @@
-"""Reading tremor from drawings: judge persons never seen, and see where the evidence lies.
+"""Detect tremor in drawings of unseen persons, and draw where the evidence lies.
 
-A small study, as clinics have them: thirty persons draw four waves each, half of them with a tremor. The
-transformer makes lines bright where they depart from their own smoothed course. Every person is judged by a
-network that saw no drawing of that person, and the interval of the accuracy is one over persons.
+Thirty persons, half of them with a tremor, draw four waves each. The transformer makes lines bright where
+they deviate from their own smoothed course. Each drawing is predicted by a network trained without that
+person, and the intervals of the accuracy are over persons.
 """
 
 import matplotlib
@@ -12,42 +12,49 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import Bunch
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_drawings
-from sparsecnn.inspection import evidence_map
-from sparsecnn.model_selection import average_by_group, bootstrap_groups
+from sparsecnn.inspection import integrated_gradients
+from sparsecnn.model_selection import average_by_group, bootstrap_interval
 
 PAGE = (96, 256)
 IMAGE = (24, 64)
 PICTURE = "drawings.png"
 
 
-def make_reader():
+def make_reader() -> Pipeline:
+    """Return the transformer and the classifier in a pipeline."""
     network = SparseCurveCNNClassifier(
-        channels=(16, 32, 32), image_shape=IMAGE, augment="flip", max_iter=36, refine_iter=12, random_state=0
+        channels=(16, 32, 32),
+        image_shape=IMAGE,
+        augment=CurveAugmentation(flip=True),
+        max_iter=36,
+        finetune_iter=12,
+        random_state=0,
     )
     return make_pipeline(CurveImageTransformer(IMAGE, unsteadiness=0.8), network)
 
 
-def draw(reader, drawings, probability, chosen):
-    """Save the chosen drawings with what speaks for (red) and against (blue) a tremor."""
-    evidence = evidence_map(reader[-1], reader[:-1].transform(drawings.images[chosen]))
+def draw(reader: Pipeline, drawings: Bunch, probability: np.ndarray, chosen: np.ndarray) -> None:
+    """Save a picture of the chosen drawings and of their evidence for (red) and against (blue) a tremor."""
+    evidence = integrated_gradients(reader[-1], reader[:-1].transform(drawings.images[chosen]))
     figure, axes = plt.subplots(2, len(chosen), figsize=(3.2 * len(chosen), 3.2), layout="constrained")
     for column, index, found in zip(axes.T, chosen, evidence, strict=True):
         largest = np.abs(found).max()
         column[0].imshow(255 - drawings.images[index], cmap="gray")
-        column[0].set_title(f"severity {drawings.severity[index]:.2f}, read as {probability[index]:.2f}")
+        column[0].set_title(f"severity {drawings.severity[index]:.2f}, predicted {probability[index]:.2f}")
         column[1].imshow(found, cmap="RdBu_r", vmin=-largest, vmax=largest)
         for ax in column:
             ax.set(xticks=[], yticks=[])
     figure.savefig(PICTURE, dpi=110)
 
 
-def main():
+def main() -> None:
     drawings = make_shaky_drawings(
-        120, kinds="wave", image_shape=PAGE, persons=30, severity=(0.3, 1.0), random_state=0
+        120, drawings="wave", image_shape=PAGE, persons=30, severity=(0.3, 1.0), random_state=0
     )
     pages, y, persons = drawings.images, drawings.target, drawings.groups
     folds = StratifiedGroupKFold(5)
@@ -55,12 +62,14 @@ def main():
         make_reader(), pages, y, groups=persons, cv=folds, method="predict_proba"
     )[:, 1]
 
-    def accuracy(y, probability):
+    def accuracy(y: np.ndarray, probability: np.ndarray) -> float:
         return accuracy_score(y, probability > 0.5)
 
-    images = bootstrap_groups(accuracy, y, probability, persons, random_state=0)
+    images = bootstrap_interval(accuracy, y, probability, groups=persons, random_state=0)
     judged = average_by_group(probability, persons, y)
-    by_person = bootstrap_groups(accuracy, judged.target, judged.proba, judged.groups, random_state=0)
+    by_person = bootstrap_interval(
+        accuracy, judged.target, judged.proba, groups=judged.groups, random_state=0
+    )
     for name, found in (("drawings", images), ("persons", by_person)):
         print(f"{name} right: {found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}")
 

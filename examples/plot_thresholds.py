@@ -1,8 +1,8 @@
-"""What every penalty does to a weight: its proximal map, in one picture.
+"""Draw the proximal map of every penalty.
 
-Training by variable splitting replaces each weight w by ``prox(w)``. All maps here are drawn at the step that
-zeroes weights up to 0.02. Where a curve runs along the diagonal, weights survive as they are; where it lies
-below, they are shrunk, and what a penalty shrinks it also biases.
+Training by variable splitting thresholds each weight w to ``prox(w)``. All maps are drawn at the step that
+zeroes weights up to 0.02. Where a curve runs along the diagonal, weights stay unchanged; where it lies below,
+they are shrunk, which biases the network.
 """
 
 import matplotlib
@@ -17,7 +17,7 @@ THRESHOLD = 0.02
 PICTURE = "thresholds.png"
 
 
-def main():
+def main() -> None:
     w = torch.linspace(-0.1, 0.1, 2001, dtype=torch.float64)
     figure, axes = plt.subplots(3, 3, figsize=(9, 9), sharex=True, sharey=True, layout="constrained")
     for ax, (name, penalty) in zip(axes.flat, sorted(PENALTIES.items()), strict=True):
