@@ -1,15 +1,14 @@
-"""Judging by person: groups through fitting and cross-validation, persons' probabilities and intervals."""
+"""Evaluation by person: groups in fitting and cross-validation, probabilities and intervals of persons."""
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
     LeaveOneGroupOut,
     StratifiedGroupKFold,
-    cross_val_predict,
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
@@ -20,7 +19,7 @@ from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning
 from sparsecnn.model_selection import average_by_group, bootstrap_interval, validate_groups
 
-QUICK = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, refine_iter=1, random_state=0)
+QUICK = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def test_persons_keep_the_columns_of_probabilities():
 @pytest.mark.parametrize(
     ("y", "groups", "message"),
     [
-        ([0, 1, 0, 0, 1, 1], list("aabbcc"), r"group a has images of several classes, \[0, 1\], expected one"),
+        ([0, 1, 0, 0, 1, 1], list("aabbcc"), r"group a has images of several classes"),
         ([0, 0, 0, 1, 1, 1], list("aabbcc"), r"group b has images of several classes"),
         ([0, 0, 0, 0, 1, 1], list("aabbcc"), r"class 1 has only one group, c, expected at least two"),
         ([0, 0, 0, 1, 1, 1], list("aabccd"), r"group b has 1 image, expected at least min_images=2"),
@@ -62,7 +61,7 @@ def test_groups_of_one_image_pass_on_request():
 
 
 def test_averaging_refuses_a_person_of_two_classes():
-    with pytest.raises(ValueError, match="group a has images of several classes"):
+    with pytest.raises(ValueError, match=r"group a has images of several classes, \[0, 1\], expected one"):
         average_by_group([0.1, 0.2], ["a", "a"], y=[0, 1])
 
 
@@ -76,35 +75,114 @@ def test_interval_counts_persons_not_images():
         return accuracy_score(y, proba > 0.5)
 
     by_person = bootstrap_interval(accuracy, y, proba, groups=persons, n_resamples=300, random_state=0)
-    by_image = bootstrap_interval(accuracy, y, proba, groups=np.arange(80), n_resamples=300, random_state=0)
+    by_image = bootstrap_interval(accuracy, y, proba, n_resamples=300, random_state=0)
     assert by_person.value == by_image.value
     assert by_person.low <= by_person.value <= by_person.high
     assert by_person.high - by_person.low > 1.5 * (by_image.high - by_image.low)
 
 
-def test_interval_has_both_classes_in_every_resample():
-    y, proba = [0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]
-    seen = bootstrap_interval(
-        lambda y, _: len(set(y.tolist())), y, proba, groups=list("abcd"), n_resamples=50
-    )
-    assert seen.low == 2
+def test_interval_without_groups_takes_every_image_for_a_group():
+    y, proba = np.arange(40) % 3, np.random.default_rng(0).random((40, 3))
+
+    def accuracy(y, proba):
+        return accuracy_score(y, proba.argmax(1))
+
+    by_image = bootstrap_interval(accuracy, y, proba, n_resamples=20, random_state=0)
+    by_group = bootstrap_interval(accuracy, y, proba, groups=np.arange(40), n_resamples=20, random_state=0)
+    assert np.unique(by_image.resampled).size > 5
+    np.testing.assert_array_equal(by_image.resampled, by_group.resampled)
+    assert by_image.value == by_group.value == accuracy(y, proba)
 
 
-def test_interval_refuses_a_confidence_of_a_whole():
-    with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 95"):
-        bootstrap_interval(accuracy_score, [0, 1], [0, 1], groups=["a", "b"], confidence=95)
+def test_interval_draws_images_with_replacement_within_each_class():
+    y = np.repeat([0, 1], [3, 5])
+    drawn = []
+
+    def record(y, rows):
+        drawn.append(rows)
+        return 0.0
+
+    bootstrap_interval(record, y, np.arange(8), n_resamples=50, random_state=0)
+    resamples = drawn[1:]
+    assert all((y[rows] == y).all() for rows in resamples)
+    assert set(np.concatenate(resamples)) == set(range(8))
+    assert any(len(set(rows)) < 8 for rows in resamples)
+
+
+def test_interval_draws_whole_persons():
+    drawn = []
+
+    def record(y, rows):
+        drawn.append(np.bincount(rows, minlength=9))
+        return 0.0
+
+    groups = list("aabbbccdd")
+    bootstrap_interval(record, [0] * 5 + [1] * 4, np.arange(9), groups=groups, n_resamples=50, random_state=0)
+    for counts in drawn:
+        assert all(len(set(counts[[i for i in range(9) if groups[i] == name]])) == 1 for name in "abcd")
+        assert counts[0] + counts[2] == counts[5] + counts[7] == 2
+
+
+def test_interval_is_that_of_the_quantiles():
+    rng = np.random.default_rng(0)
+    y, proba = np.arange(60) % 2, rng.random(60)
+    auc = bootstrap_interval(roc_auc_score, y, proba, confidence=0.8, n_resamples=101, random_state=0)
+    resampled = np.sort(auc.resampled)
+    assert (auc.low, auc.high) == pytest.approx((resampled[10], resampled[90]))
 
 
 def test_interval_takes_predicted_labels():
-    accuracy = bootstrap_interval(
-        accuracy_score, list("ppqq"), list("ppqp"), groups=list("abcd"), n_resamples=20
-    )
+    accuracy = bootstrap_interval(accuracy_score, list("ppqq"), list("ppqp"), n_resamples=20)
     assert accuracy.value == 0.75
 
 
-def test_interval_refuses_no_resamples():
-    with pytest.raises(ValueError, match="n_resamples must be at least 1, got 0"):
-        bootstrap_interval(accuracy_score, [0, 1], [0, 1], groups=["a", "b"], n_resamples=0)
+VALID = {
+    validate_groups: {"y": [0, 0, 1, 1], "groups": list("abcd"), "min_images": 1},
+    average_by_group: {"proba": [0.1, 0.2, 0.3, 0.4], "groups": list("abcd"), "y": [0, 0, 1, 1]},
+    bootstrap_interval: {
+        "metric": accuracy_score,
+        "y": [0, 0, 1, 1],
+        "proba": [0, 1, 1, 1],
+        "groups": list("abcd"),
+        "confidence": 0.9,
+        "n_resamples": 5,
+        "random_state": 0,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "value", "error", "message"),
+    [
+        (validate_groups, "y", [], ValueError, r"y must .* shape \(n,\), got shape \(0,\)"),
+        (validate_groups, "y", 3, ValueError, r"y must .* shape \(n,\), got shape \(\)"),
+        (validate_groups, "y", [0, 0, 1, np.nan], ValueError, "y must have a label .* got nan for image 3"),
+        (validate_groups, "groups", list("abc"), ValueError, r"groups must .* \(4,\), got shape \(3,\)"),
+        (validate_groups, "groups", ["a", None, "b", "c"], ValueError, "groups must .* got None for image 1"),
+        (validate_groups, "min_images", 1.5, TypeError, "min_images must be an integer, got 1.5"),
+        (validate_groups, "min_images", 0, ValueError, "min_images must be at least 1, got 0"),
+        (average_by_group, "proba", 0.5, ValueError, r"proba must have shape .* got shape \(\)"),
+        (average_by_group, "proba", [0.1, np.nan, 1, 1], ValueError, "proba must be finite, got nan"),
+        (average_by_group, "proba", ["p", "q", "p", "p"], ValueError, "proba must be numbers"),
+        (average_by_group, "groups", list("ab"), ValueError, r"groups must .* \(4,\), got shape \(2,\)"),
+        (average_by_group, "y", [[0], [0], [1], [1]], ValueError, r"y must .* got shape \(4, 1\)"),
+        (bootstrap_interval, "metric", "accuracy", TypeError, "metric must be a callable .* got 'accuracy'"),
+        (bootstrap_interval, "metric", lambda y, p: np.nan, ValueError, "metric must .* finite .* got nan"),
+        (bootstrap_interval, "y", [0, 1, None, 1], ValueError, "y must .* got None for image 2"),
+        (bootstrap_interval, "proba", [0.5], ValueError, r"proba must have 4 rows.* got shape \(1,\)"),
+        (bootstrap_interval, "groups", list("aba"), ValueError, r"groups must .* \(4,\), got shape \(3,\)"),
+        (bootstrap_interval, "groups", list("abad"), ValueError, "group a has images of several classes"),
+        (bootstrap_interval, "confidence", 95, ValueError, "confidence must be between 0 and 1, got 95"),
+        (bootstrap_interval, "confidence", "0.9", TypeError, "confidence must be a number .* got '0.9'"),
+        (bootstrap_interval, "n_resamples", 0, ValueError, "n_resamples must be at least 1, got 0"),
+        (bootstrap_interval, "n_resamples", 10.0, TypeError, "n_resamples must be an integer, got 10.0"),
+        (bootstrap_interval, "random_state", "now", ValueError, "'now' cannot be used to seed"),
+    ],
+)
+def test_bad_argument_is_named(function, argument, value, error, message):
+    function(**VALID[function])
+    with pytest.raises(error, match=message):
+        function(**VALID[function] | {argument: value})
 
 
 @pytest.mark.parametrize("sizes", [[50, 1, 1], range(1, 13)])
@@ -121,8 +199,11 @@ def test_inner_split_by_groups_is_near_its_share_and_random(sizes):
 
 def test_search_warns_of_a_person_on_both_sides(spirals):
     search = SparseCurveCNNClassifierCV(QUICK, sparsities=[0, 0.5], cv=list(KFold(2).split(spirals.data)))
-    with pytest.warns(GroupLeakWarning, match=r"same group in a training set and its test set.*StratifiedGroupKFold"):
+    with pytest.warns(
+        GroupLeakWarning, match=r"a training set and its test set.*StratifiedGroupKFold"
+    ) as given:
         search.fit(spirals.data, spirals.target, groups=spirals.groups)
+    assert given[0].filename == __file__
 
 
 @pytest.mark.parametrize("cv", [2, StratifiedGroupKFold(2)])
@@ -131,28 +212,25 @@ def test_search_is_silent_where_persons_stay_together(spirals, cv):
     assert search.fit(spirals.data, spirals.target, groups=spirals.groups).n_splits_ == 2
 
 
-def test_groups_reach_early_stopping_in_cross_validation(spirals, monkeypatch):
-    seen = []
-    split = SparseCurveCNNClassifier._split_validation
-
-    def spy(self, images, groups, rng):
-        seen.append(set(groups))
-        return split(self, images, groups, rng)
-
-    monkeypatch.setattr(SparseCurveCNNClassifier, "_split_validation", spy)
+def test_groups_reach_early_stopping_in_cross_validation(spirals):
     stopping = clone(QUICK).set_params(early_stopping=True, validation_fraction=0.3)
     reader = make_pipeline(CurveImageTransformer((32, 32)), stopping)
-    proba = cross_val_predict(
+    folds = list(LeaveOneGroupOut().split(spirals.images, spirals.target, spirals.groups))[:2]
+    found = cross_validate(
         reader,
         spirals.images,
         spirals.target,
-        groups=spirals.groups,
-        cv=LeaveOneGroupOut(),
-        method="predict_proba",
+        cv=folds,
         params={"sparsecurvecnnclassifier__groups": spirals.groups},
+        return_estimator=True,
     )
-    assert proba.shape == (48, 2)
-    assert sorted(map(len, seen)) == [11] * 12
+    X = reader[0].fit_transform(spirals.images)
+    for fitted, (train, test) in zip(found["estimator"], folds, strict=True):
+        data = X[train], spirals.target[train]
+        alone = clone(stopping).fit(*data, groups=spirals.groups[train])
+        np.testing.assert_array_equal(fitted[-1].decision_function(X[test]), alone.decision_function(X[test]))
+        without = clone(stopping).fit(*data)
+        assert (without.decision_function(X[test]) != alone.decision_function(X[test])).any()
 
 
 def test_grid_search_chooses_a_scale_of_unsteadiness_inside_the_persons_of_each_fold(spirals):

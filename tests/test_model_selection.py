@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
-QUICK = {"channels": (4, 4, 8), "kernel_size": 3, "max_iter": 6, "refine_iter": 2, "augment": False}
+QUICK = {"channels": (4, 4, 8), "kernel_size": 3, "max_iter": 6, "finetune_iter": 2, "augment": False}
 SCORING = {"accuracy": "accuracy", "sparsity": sparsity_scorer}
 
 

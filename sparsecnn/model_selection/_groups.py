@@ -192,7 +192,7 @@ def bootstrap_interval(
         raise TypeError(f"metric must be a callable metric(y, proba), got {metric!r}.")
     y, proba = _check_labels("y", y), np.asarray(proba)
     if proba.shape[:1] != y.shape:
-        raise ValueError(f"proba must have one row for each of the {len(y)} labels of y, got {proba.shape}.")
+        raise ValueError(f"proba must have {len(y)} rows, one per label of y, got shape {proba.shape}.")
     if not isinstance(confidence, Real):
         raise TypeError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
     if not 0 < confidence < 1:
@@ -252,7 +252,10 @@ def _check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> 
 
 def _check_probabilities(proba: ArrayLike) -> np.ndarray:
     """Return `proba` as a finite array of shape (n,) or (n, n_classes), or raise ValueError."""
-    checked = np.asarray(proba, dtype=float)
+    try:
+        checked = np.asarray(proba, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"proba must be numbers of shape (n,) or (n, n_classes): {error}.") from error
     if checked.ndim not in (1, 2) or not checked.size:
         raise ValueError(f"proba must have shape (n,) or (n, n_classes), got shape {checked.shape}.")
     if not np.isfinite(checked).all():
