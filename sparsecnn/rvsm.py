@@ -3,27 +3,31 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn.penalties import get_penalty, lam_for_sparsity
+from sparsecnn._rvsm_checks import check_base, check_checkpoint, check_lam, check_params
+from sparsecnn.penalties import get_penalty, is_number, lam_for_sparsity, unit_magnitudes
 
 __all__ = ["RVSM"]
 
-# Steps between two looks at the quantiles for a target sparsity, which cost more than a step's thresholding.
+# Recompute λ for a target sparsity every 16 steps: the quantile costs more than the proximal map.
 LAM_INTERVAL = 16
+_PICKLED = (
+    *("base", "penalty", "split_params", "_lam", "_beta", "_target_sparsity"),
+    *("sparsity_scope", "support_fixed", "_n_steps"),
+)
 _CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed", "_n_steps")
 
 
 class RVSM(Optimizer):
-    """Train chosen weights towards sparsity: relaxed variable splitting around a torch optimizer.
+    """Train the weights of a network to be sparse: relaxed variable splitting around a torch optimizer.
 
-    Each step thresholds the split weights w into a sparse copy u, then lets the base optimizer descend the
-    loss plus the pull of w towards u. The sparse network is u: `finalize` writes it into the weights.
+    Each step maps the split weights w to a sparse copy u, then lets the base optimizer descend the loss plus
+    ``(β/2)‖w - u‖²``. The sparse network is u: `finalize` writes it into the weights.
 
     Parameters
     ----------
@@ -31,22 +35,22 @@ class RVSM(Optimizer):
         The optimizer of the whole network. Its ``param_groups`` are shared, so learning-rate
         schedulers and ``zero_grad`` work on either of the two.
     params : iterable of Tensor
-        The weights to split: those that shall become sparse. Each must be one that `base` optimizes.
+        The weights to split: those that are to become sparse. Each must be a parameter that `base` optimizes.
+        May be empty only if `penalty` is None.
     penalty : str or object
-        A name, such as "l0", or anything with ``value(w)`` and ``prox(w, step)``, such as
-        ``sparsecnn.penalties.TransformedL1(a=0.5)``. Unused, and may be None, where nothing is split.
+        A name in ``sparsecnn.penalties.PENALTIES``, such as "l0", or any object with ``value(w)`` and
+        ``prox(w, step)``, such as ``sparsecnn.penalties.TransformedL1(a=0.5)``. None if nothing is split.
     lam : float or sequence of floats, default=None
         λ, the weight of the penalty, at least 0: one for all split weights, or one for each tensor of them.
+        For ℓ0, a weight of u is zero if and only if ``|w| <= √(2 lam/beta)``; for ℓ1, ``|w| <= lam/beta``.
     beta : float, default=1.0
-        β, the strength of the pull of w towards u, above 0.
+        β, the weight of ``‖w - u‖²/2``, above 0.
     target_sparsity : float, default=None
-        Instead of `lam`: the fraction of the split weights that shall be zero, from 0 to below 1. λ then
-        follows the quantiles of ``|w|``.
+        Instead of `lam`: the fraction of units of the split weights that are zero in u, from 0 to below 1.
+        Units are single weights, or groups of them if ``penalty.unit`` is "group". λ is then computed from
+        the quantiles of their magnitudes; for ℓ0, ``lam = beta·q²/2`` with q the quantile of ``|w|``.
     sparsity_scope : {"global", "layer"}, default="global"
         Whether `target_sparsity` holds for all split weights together, by one λ, or for each tensor of them.
-
-    The attributes `lam`, `beta` and `target_sparsity` may be changed between steps, by a schedule of yours.
-    While there is a target, λ is found anew from it.
 
     Attributes
     ----------
@@ -58,8 +62,9 @@ class RVSM(Optimizer):
     Raises
     ------
     ValueError
-        If `lam`, `beta` or `target_sparsity` is out of range, not exactly one of `lam` and
-        `target_sparsity` is given, `penalty` is no penalty, or a split weight is not optimized by `base`.
+        If `base` is no optimizer, `params` holds anything but floating parameters that it optimizes, `lam`,
+        `beta` or `target_sparsity` is out of range, not exactly one of `lam` and `target_sparsity` is given,
+        or `penalty` is no penalty.
 
     Notes
     -----
@@ -71,8 +76,9 @@ class RVSM(Optimizer):
     step [2]_. Here the gradient ``β (w - u)`` is added to ``.grad`` and `base` takes the step, so that
     momentum and adaptive rates act on the whole Lagrangian. A weight without gradient takes no step.
 
-    A target sparsity s sets λ to where the proximal map just zeroes the s-quantile of ``|w|`` (for ℓ0,
-    ``β q²/2``), anew at every 16th step and whenever u is asked for.
+    `lam`, `beta` and `target_sparsity` may be changed between steps, for example by a schedule. While there
+    is a target sparsity s, λ is set to where the proximal map just zeroes the s-quantile of the magnitudes,
+    at every 16th step and at every `update_u` and `finalize`.
 
     References
     ----------
@@ -110,13 +116,14 @@ class RVSM(Optimizer):
         target_sparsity: float | None = None,
         sparsity_scope: str = "global",
     ):
-        self.base = base
-        super().__init__(base.param_groups, {})
-        self.support_fixed = False
-        self._n_steps = 0
-        self.split_params = list(params)
-        self.penalty = get_penalty(penalty) if self.split_params else penalty
-        self._check_split()
+        self.base = check_base(base)
+        self.split_params = check_params(params, base)
+        if not self.split_params and penalty is not None:
+            raise ValueError(
+                f"params must hold at least one tensor, got none with penalty={penalty!r}: "
+                "nothing would become sparse. Give penalty=None if that is meant."
+            )
+        self.penalty: Any = get_penalty(penalty) if self.split_params else None
         if (lam is None) == (target_sparsity is None):
             raise ValueError(
                 f"Give either lam or target_sparsity, got lam={lam!r}, target_sparsity={target_sparsity!r}."
@@ -127,7 +134,18 @@ class RVSM(Optimizer):
         self.lam = 0.0 if lam is None else lam
         self.beta = beta
         self.target_sparsity = target_sparsity
+        self.support_fixed = False
+        self._n_steps = 0
+        super().__init__(base.param_groups, {})
         self.update_u()
+
+    def __repr__(self) -> str:
+        target = "" if self.target_sparsity is None else f"target_sparsity={self.target_sparsity}, "
+        n_tensors = len(self.split_params)
+        return (
+            f"RVSM(penalty={self.penalty!r}, {target}lam={self.lam}, beta={self.beta}, "
+            f"base={type(self.base).__name__}, split_params={n_tensors} tensor{'s' * (n_tensors != 1)})"
+        )
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -135,7 +153,7 @@ class RVSM(Optimizer):
         return self.base.param_groups
 
     @param_groups.setter
-    def param_groups(self, param_groups):
+    def param_groups(self, param_groups: list[dict[str, Any]]) -> None:
         self.base.param_groups = param_groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -154,35 +172,28 @@ class RVSM(Optimizer):
         return self._lam
 
     @lam.setter
-    def lam(self, lam):
-        values = (lam,) if isinstance(lam, Real) else tuple(lam)
-        if not all(0 <= value < math.inf for value in values):
-            raise ValueError(f"lam must be finite and at least 0, got {lam!r}.")
-        if not isinstance(lam, Real) and len(values) != len(self.split_params):
-            raise ValueError(
-                f"lam must be one number, or one for each of the {len(self.split_params)} tensors, got {lam!r}."
-            )
-        self._lam = float(lam) if isinstance(lam, Real) else tuple(float(value) for value in values)
+    def lam(self, lam: float | Sequence[float]) -> None:
+        self._lam = check_lam(lam, len(self.split_params))
 
     @property
     def beta(self) -> float:
-        """β, the strength of the pull of w towards u."""
+        """β, the weight of ``‖w - u‖²/2``."""
         return self._beta
 
     @beta.setter
-    def beta(self, beta):
-        if not 0 < beta < math.inf:
-            raise ValueError(f"beta must be finite and above 0, got {beta!r}.")
+    def beta(self, beta: float) -> None:
+        if not is_number(beta) or beta <= 0:
+            raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
         self._beta = float(beta)
 
     @property
     def target_sparsity(self) -> float | None:
-        """The wanted fraction of zeros, or None where `lam` is set by hand."""
+        """Fraction of units that are zero in u, or None if `lam` is set by hand."""
         return self._target_sparsity
 
     @target_sparsity.setter
-    def target_sparsity(self, target_sparsity):
-        if target_sparsity is not None and not 0 <= target_sparsity < 1:
+    def target_sparsity(self, target_sparsity: float | None) -> None:
+        if target_sparsity is not None and not (is_number(target_sparsity) and 0 <= target_sparsity < 1):
             raise ValueError(f"target_sparsity must be from 0 to below 1, got {target_sparsity!r}.")
         self._target_sparsity = target_sparsity
 
@@ -193,19 +204,19 @@ class RVSM(Optimizer):
 
     @torch.no_grad()
     def update_u(self) -> None:
-        """Set u to ``prox_{(λ/β)P}(w)``, with λ for the target sparsity; with a fixed support, to w."""
+        """Set u to ``prox_{(λ/β)P}(w)``, or to w if the support is fixed; first λ, if there is a target."""
         self._update_lam()
         self._threshold()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update u, then let the base optimizer step on the loss plus the pull of w towards u.
+        """Update u, then let the base optimizer step on the loss plus ``(β/2)‖w - u‖²``.
 
         Parameters
         ----------
         closure : callable, default=None
-            Clears the gradients, computes the loss, calls ``backward`` and returns the loss, for optimizers
-            that ask for it.
+            Clears the gradients, computes the loss, calls ``backward`` and returns the loss. Optimizers such
+            as LBFGS require it.
 
         Returns
         -------
@@ -222,7 +233,7 @@ class RVSM(Optimizer):
             self._add_pull()
             return self.base.step()
 
-        def closure_with_pull():
+        def closure_with_pull() -> Any:
             with torch.enable_grad():
                 loss = closure()
             self._add_pull()
@@ -259,23 +270,35 @@ class RVSM(Optimizer):
         )
 
     @torch.no_grad()
+    def unit_sparsity(self) -> float:
+        """Return the fraction of units of u that are zero: of weights, or of groups of a group penalty.
+
+        Returns
+        -------
+        sparsity : float
+            From 0 to 1; 0 if nothing is split.
+        """
+        zero = [unit_magnitudes(self.penalty, u) == 0 for u in self.u]
+        return sum(int(z.sum()) for z in zero) / max(1, sum(len(z) for z in zero))
+
+    @torch.no_grad()
     def finalize(self) -> None:
-        """Write the sparse weights u, those of the present w, into the network."""
+        """Update u from the present w and write it into the network."""
         self.update_u()
         for w, u in zip(self.split_params, self.u, strict=True):
             w.copy_(u)
 
     def fix_support(self) -> None:
-        """Hold every weight that is now zero at zero: further steps fine-tune the others, without penalty.
+        """Hold zero weights at zero: further steps fine-tune the others, without penalty.
 
-        Call `finalize` first, which makes the zeros.
+        Call `finalize` first, which sets the weights to zero.
         """
         self.support_fixed = True
         self.update_u()
 
     @contextlib.contextmanager
     def sparse_weights(self) -> Iterator[None]:
-        """Hold the sparse weights in the network within a ``with`` block, for instance to validate it."""
+        """Put the sparse weights into the network within a ``with`` block, for example to validate it."""
         dense = [w.detach().clone() for w in self.split_params]
         self.finalize()
         try:
@@ -286,12 +309,14 @@ class RVSM(Optimizer):
                     w.copy_(kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return u, λ, β, the target and the state of the base optimizer, for a checkpoint.
+        """Return all that a checkpoint needs to resume training bit for bit, besides the weights themselves.
 
         Returns
         -------
         state_dict : dict
-            Of tensors and numbers; ``torch.load(..., weights_only=True)`` reads it.
+            Of u, λ, β, the target, its scope, whether the support is fixed, the number of steps, and the
+            state of the base optimizer: tensors and numbers, which ``torch.load(..., weights_only=True)``
+            reads. The penalty is not part of it.
         """
         own = {name: getattr(self, name) for name in _CHECKPOINTED}
         return super().state_dict() | {"base": self.base.state_dict()} | own
@@ -303,52 +328,51 @@ class RVSM(Optimizer):
         Parameters
         ----------
         state_dict : dict
+            Saved with the same weights split and a base optimizer of the same class.
 
         Raises
         ------
         ValueError
-            If other weights were split when it was saved.
+            If `state_dict` has missing or foreign keys, or other weights were split when it was saved.
         """
-        if state_dict["state"].keys() != super().state_dict()["state"].keys():
-            raise ValueError("The checkpoint was saved with other weights split than the present params.")
+        check_checkpoint(state_dict, self.state_dict())
         super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
         self.base.load_state_dict(state_dict["base"])
         for name in _CHECKPOINTED:
             setattr(self, name, state_dict[name])
         self._kept = None
 
-    def __getstate__(self):
-        # torch's own keeps only what every optimizer has.
-        own = ("base", "penalty", "split_params", "_lam", "_beta", "_target_sparsity", "_n_steps")
-        own += ("sparsity_scope", "support_fixed")
-        return super().__getstate__() | {name: getattr(self, name) for name in own}
+    def __getstate__(self) -> dict[str, Any]:
+        # That of torch keeps only what every optimizer has.
+        return super().__getstate__() | {name: getattr(self, name) for name in _PICKLED}
 
-    def _update_lam(self):
-        if self.target_sparsity is None or self.support_fixed or not self.split_params:
+    def _update_lam(self) -> None:
+        """Set λ from the target sparsity, if there is one."""
+        target = self.target_sparsity
+        if target is None or self.support_fixed or not self.split_params:
             return
-        tensors = [w.detach().flatten() for w in self.split_params]
-        if self.sparsity_scope == "global":
-            self.lam = self._lam_for_target(torch.cat(tensors))
-        else:
-            self.lam = [self._lam_for_target(w) for w in tensors]
+        one_lam = self.sparsity_scope == "global"
+        layers = [self.split_params] if one_lam else [[w] for w in self.split_params]
+        lams = [lam_for_sparsity(self.penalty, weights, self.beta, target) for weights in layers]
+        self.lam = lams[0] if one_lam else lams
 
-    def _lam_for_target(self, w):
-        return lam_for_sparsity(self.penalty, w, self.beta, self.target_sparsity)
-
-    def _lams(self):
+    def _lams(self) -> Sequence[float]:
+        """Return the λ of each split tensor."""
         return [self.lam] * len(self.split_params) if isinstance(self.lam, float) else self.lam
 
-    def _threshold(self):
+    def _threshold(self) -> None:
+        """Set u from w and the present λ."""
         for w, lam in zip(self.split_params, self._lams(), strict=True):
             u = w.clone() if self.support_fixed else self.penalty.prox(w, lam / self.beta)
             self.state[w]["u"] = u
         self._kept = None
 
-    def _penalty_value(self, u, lam):
+    def _penalty_value(self, u: Tensor, lam: float) -> float:
         shape = (lam / self.beta,) if getattr(self.penalty, "depends_on_step", False) else ()
         return float(self.penalty.value(u, *shape))
 
-    def _step_on_support(self, closure):
+    def _step_on_support(self, closure: Callable[[], Any] | None) -> Any:
+        """Let the base optimizer step on the loss alone, and keep the zeros."""
         if self._kept is None:
             self._kept = [(u != 0).to(u.dtype) for u in self.u]
         loss = self.base.step(closure)
@@ -357,24 +381,17 @@ class RVSM(Optimizer):
             torch._foreach_add_(self.split_params, 0.0)  # no zero is left negative
         return loss
 
-    def _add_pull(self):
-        pulled = [
-            (w.grad, w, u) for w, u in zip(self.split_params, self.u, strict=True) if w.grad is not None
-        ]
+    @torch.no_grad()  # optimizers with a closure call it with gradients enabled
+    def _add_pull(self) -> None:
+        """Add ``β (w - u)`` to the gradients."""
+        pairs = zip(self.split_params, self.u, strict=True)
+        pulled = [(w.grad, w, u) for w, u in pairs if w.grad is not None]
         if pulled:
             gradients, weights, copies = zip(*pulled, strict=True)
             torch._foreach_add_(gradients, torch._foreach_sub(weights, copies), alpha=self.beta)
 
-    def _pull(self):
-        squares = [(w.detach() - u).square().sum() for w, u in zip(self.split_params, self.u, strict=True)]
-        return self.beta / 2 * sum(squares)
-
-    def _check_split(self):
-        optimized = {id(w) for group in self.param_groups for w in group["params"]}
-        for i, w in enumerate(self.split_params):
-            if id(w) not in optimized:
-                raise ValueError(
-                    f"params[{i}], of shape {tuple(w.shape)}, is not optimized by the base optimizer."
-                )
-        if len({id(w) for w in self.split_params}) < len(self.split_params):
-            raise ValueError("params holds the same tensor twice.")
+    @torch.no_grad()
+    def _pull(self) -> float | Tensor:
+        """Return ``(β/2)‖w - u‖²``."""
+        pairs = zip(self.split_params, self.u, strict=True)
+        return self.beta / 2 * sum((w - u).square().sum() for w, u in pairs)

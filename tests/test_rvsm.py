@@ -293,13 +293,13 @@ def test_rvsm_refuses_bad_lam_and_beta(lam, beta, message):
 
 def test_rvsm_refuses_a_weight_that_the_base_does_not_optimize():
     net = small_network()
-    with pytest.raises(ValueError, match=r"params\[0\], of shape \(8, 6\), is not optimized"):
+    with pytest.raises(ValueError, match=r"params\[0\] must be among .* shape \(8, 6\)"):
         RVSM(torch.optim.SGD(net[2].parameters(), lr=0.1), [net[0].weight], L0(), 0.1)
 
 
 def test_rvsm_refuses_the_same_weight_twice():
     net = small_network()
-    with pytest.raises(ValueError, match="same tensor twice"):
+    with pytest.raises(ValueError, match="the same tensor twice"):
         RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net[0].weight, net[0].weight], L0(), 0.1)
 
 

@@ -1,12 +1,13 @@
 """Sparsity penalties P and their proximal maps, on torch tensors.
 
 A penalty has two methods: ``value(w)``, the sum of P over all weights, and ``prox(w, step)``, the
-minimiser of ``(x - w)² / 2 + step * P(x)``. It knows nothing of who uses it. Those with ``depends_on_step``
-have a shape that depends on the step, which ``value(w, step)`` then takes too.
+minimiser of ``(x - w)² / 2 + step * P(x)``. It does not know who uses it. `Penalty` adds the unit: what the
+map sets to zero together, and by which target sparsities count.
 """
 
 from sparsecnn.penalties import _concave, _lookup, _norms
 from sparsecnn.penalties._base import Penalty
+from sparsecnn.penalties._checks import is_number as is_number
 from sparsecnn.penalties._concave import *
 from sparsecnn.penalties._lam_for_sparsity import lam_for_sparsity
 from sparsecnn.penalties._lookup import *
