@@ -105,7 +105,7 @@ def main() -> None:
     start = time.perf_counter()
     train, test, held_out = make_words()
     print(
-        f"{len(train.target)} words to train on, {len(test.target)} to test on, with unseen fonts.",
+        f"{len(train.target)} words to train on, {len(test.target)} to test on, other words in other fonts.",
         flush=True,
     )
     dense = classifier(penalty=None, max_iter=12, finetune_iter=0).fit(train.data, train.target)

@@ -19,9 +19,8 @@ def main() -> None:
 
     classifier = SparseCurveCNNClassifier(random_state=SEED).fit(X[train], y[train])
     accuracy = classifier.score(X[test], y[test])
-    print(
-        f"seed {SEED}: accuracy {accuracy:.2f} on {len(test)} spirals of {len(set(persons[test]))} new persons,"
-    )
+    n_persons = len(set(persons[test]))
+    print(f"seed {SEED}: accuracy {accuracy:.2f} on {len(test)} spirals by {n_persons} unseen persons")
     print(f"{classifier.sparsity_:.1%} of the fully connected weights are zero")
     print(f"{time.perf_counter() - start:.0f} seconds")
 

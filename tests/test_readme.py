@@ -35,7 +35,15 @@ def drawings(tmp_path, monkeypatch):
 
 
 def test_readme_has_every_example():
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
+
+
+def test_readme_quick_start_is_right_on_new_persons():
+    names = {}
+    exec(block("next(folds.split"), names)
+    X, y, test = names["X"], names["y"], names["test"]
+    assert names["classifier"].score(X[test], y[test]) > 0.9
+    assert not set(names["persons"][names["train"]]) & set(names["persons"][test])
 
 
 def test_readme_pipeline_reads_files(drawings):
@@ -45,14 +53,14 @@ def test_readme_pipeline_reads_files(drawings):
 
 
 def test_readme_grid_search_finds_a_sparse_network(capsys):
-    code = block("import GridSearchCV").replace("make_shaky_words(1000", "make_shaky_words(120")
-    exec(code.replace("[3e-5, 1e-4]", "[1e-5, 3e-5]"), {})  # fewer steps, smaller weights
+    code = block("import GridSearchCV").replace("max_iter=16, finetune_iter=4", "max_iter=2, finetune_iter=1")
+    exec(code.replace("[1e-4, 1e-3]", "[1e-5, 1e-4]"), {})  # fewer steps, smaller weights
     assert "'penalty'" in capsys.readouterr().out
 
 
 def test_readme_search_along_the_path_is_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(block("SparsityPathDisplay").replace("make_shaky_words(600", "make_shaky_words(120"), {})
+    exec(block("SparsityPathDisplay").replace("max_iter=12", "max_iter=2"), {})
     assert "'target_sparsity'" in capsys.readouterr().out
     with Image.open(tmp_path / "path.png") as picture:
         assert picture.width > 100
