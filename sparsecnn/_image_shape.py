@@ -87,8 +87,8 @@ class PixelRows(np.ndarray):
         self.image_shape = getattr(source, "image_shape", None)
 
     def __reduce__(self) -> Any:
-        rebuild, arguments, state = super().__reduce__()
-        return rebuild, arguments, (*state, self.image_shape)
+        reduced: Any = super().__reduce__()
+        return reduced[0], reduced[1], (*reduced[2], self.image_shape)
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state[:-1])

@@ -49,7 +49,7 @@ class KillingItsWorker:
 
 def search_over_lam(module=None):
     classifier = SparseCurveCNNClassifier(
-        channels=(2, 2, 2), max_iter=2, refine_iter=1, batch_size=32, random_state=0, module=module
+        channels=(2, 2, 2), max_iter=2, finetune_iter=1, batch_size=32, random_state=0, module=module
     )
     return GridSearchCV(classifier, {"lam": [0.0, 1e-5, 1e-4]}, cv=2, error_score="raise")
 

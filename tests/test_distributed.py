@@ -53,7 +53,7 @@ quick(module=Dying, max_iter=100).fit(X, y)
 
 
 def quick(**params):
-    start = {"channels": (2, 2, 2), "max_iter": 4, "refine_iter": 1, "batch_size": 16, "random_state": 0}
+    start = {"channels": (2, 2, 2), "max_iter": 4, "finetune_iter": 1, "batch_size": 16, "random_state": 0}
     return SparseCurveCNNClassifier(**start | params)
 
 

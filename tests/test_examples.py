@@ -39,7 +39,7 @@ def test_thresholds_of_all_penalties_are_drawn(load_example, capsys):
 def test_drawings_are_judged_by_person_and_drawn(load_example, monkeypatch, capsys):
     example = load_example("plot_drawings")
     make_reader = example.make_reader
-    quick = {f"sparsecurvecnnclassifier__{name}": 1 for name in ("max_iter", "refine_iter")}
+    quick = {f"sparsecurvecnnclassifier__{name}": 1 for name in ("max_iter", "finetune_iter")}
     monkeypatch.setattr(example, "make_reader", lambda: make_reader().set_params(**quick))
     example.main()
     assert "persons right: " in capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_drawings_are_judged_by_person_and_drawn(load_example, monkeypatch, caps
 def test_demo_prints_its_tables_and_draws_them(load_example, monkeypatch, capsys):
     example = load_example("demo")
     make_shaky_words, classifier = example.make_shaky_words, example.classifier
-    quick = {"channels": (4, 4, 8), "max_iter": 2, "refine_iter": 1}
+    quick = {"channels": (4, 4, 8), "max_iter": 2, "finetune_iter": 1}
     monkeypatch.setattr(
         example, "make_shaky_words", lambda n, **options: make_shaky_words(n // 20, **options)
     )

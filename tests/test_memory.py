@@ -12,13 +12,13 @@ from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._compute import autocast_for
-from sparsecnn._training.images import Images, predict
+from sparsecnn._training import Images, predict
 
 SIDE = 32
 
 
 def quick(**params):
-    start = {"channels": (2, 2, 2), "max_iter": 1, "refine_iter": 0, "augment": False, "random_state": 0}
+    start = {"channels": (2, 2, 2), "max_iter": 1, "finetune_iter": 0, "augment": False, "random_state": 0}
     return SparseCurveCNNClassifier(**start | params)
 
 
@@ -38,7 +38,7 @@ def watch(done, peak):
 
 def quick(**params):
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SIDE * SIDE, 2))
-    start = dict(module=module, max_iter=1, refine_iter=0, augment=False, random_state=0)
+    start = dict(module=module, max_iter=1, finetune_iter=0, augment=False, random_state=0)
     return SparseCurveCNNClassifier(**start | params)
 
 rng = np.random.default_rng(0)
@@ -94,7 +94,7 @@ from sparsecnn import SparseCurveCNNClassifier
 
 def run():
     start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    classifier = SparseCurveCNNClassifier(max_iter=1, refine_iter=0, random_state=0)
+    classifier = SparseCurveCNNClassifier(max_iter=1, finetune_iter=0, random_state=0)
     classifier.fit(X, y).predict(X)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start
 
@@ -111,6 +111,15 @@ def test_memory_of_one_batch_serves_the_next(setting):
     result = subprocess.run(run, capture_output=True, text=True, timeout=300, env=os.environ | setting)
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) < 0.6
+
+
+@linux
+def test_environment_switches_the_keeping_of_memory_off():
+    run = [sys.executable, "-c", PAGE_FAULTS]
+    off = os.environ | {"SPARSECNN_KEEP_MEMORY": "0"}
+    result = subprocess.run(run, capture_output=True, text=True, timeout=300, env=off)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) > 0.6
 
 
 def test_subset_shares_the_images():

@@ -42,7 +42,7 @@ def test_benchmark_judges_every_drawing_and_shows_the_evidence(benchmark, drawin
     assert shape == (8, 24)
     X = CurveImageTransformer(shape, unsteadiness=0.8).fit_transform(drawings.filenames)
     learner = SparseCurveCNNClassifier(
-        channels=(4, 4, 4), image_shape=shape, max_iter=2, refine_iter=1, random_state=0
+        channels=(4, 4, 4), image_shape=shape, max_iter=2, finetune_iter=1, random_state=0
     )
     read = benchmark["predict_by_person"](learner, X, drawings, jobs=1)
     assert read.probability.shape == (18,)
@@ -70,7 +70,7 @@ def test_benchmark_keeps_the_aspect_of_the_pages(benchmark, drawings):
 def ensemble(benchmark):
     """Networks on one view of 16×16 pixels and another of 8×8."""
     network = SparseCurveCNNClassifier(
-        channels=(4, 4, 8), image_shape=(16, 16), max_iter=8, refine_iter=2, random_state=0
+        channels=(4, 4, 8), image_shape=(16, 16), max_iter=8, finetune_iter=2, random_state=0
     )
     return benchmark["ViewEnsemble"]({"large": (16, 16), "small": (8, 8)}, network, network)
 

@@ -1,6 +1,7 @@
 """Fits that run at once share the processor, and give what each would give alone."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from sparsecnn._compute import shared_threads, take_share
 
 
 def quick(**params):
-    start = {"channels": (2, 2, 2), "max_iter": 2, "refine_iter": 1, "batch_size": 32, "random_state": 0}
+    start = {"channels": (2, 2, 2), "max_iter": 2, "finetune_iter": 1, "batch_size": 32, "random_state": 0}
     return SparseCurveCNNClassifier(**start | params)
 
 
@@ -143,3 +144,36 @@ def test_fits_in_threads_give_the_weights_of_fits_alone(four_threads):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.get_num_threads() == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_process_forked_during_a_fit_can_fit_and_has_the_global_generator_as_it_was():
+    code = """
+import os, threading, time, torch
+from test_threads import make_stripes, quick
+X, y = make_stripes(60, random_state=0)
+quick(augment=True).fit(X, y)  # torch imports modules at the first fit, with locks that a fork would keep
+torch.manual_seed(5)
+expected = torch.random.get_rng_state()
+done = threading.Event()
+def fit_on():
+    while not done.is_set():
+        quick(augment=True).fit(X, y)
+thread = threading.Thread(target=fit_on)
+thread.start()
+codes = []
+for _ in range(6):
+    time.sleep(0.15)
+    child = os.fork()
+    if child == 0:
+        untouched = torch.equal(torch.random.get_rng_state(), expected)
+        quick().fit(X, y)
+        os._exit(0 if untouched and torch.equal(torch.random.get_rng_state(), expected) else 3)
+    codes.append(os.waitpid(child, 0)[1])
+done.set()
+thread.join()
+print(codes)
+"""
+    run = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(run, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=100)
+    assert result.stdout.split("\n")[0] == str([0] * 6), result.stderr

@@ -14,7 +14,7 @@ from sparsecnn._compute.distributed import (
 from sparsecnn._compute.memory import keep_freed_memory
 from sparsecnn._compute.random import drawing_first_weights, own_generator, seeded_torch
 from sparsecnn._compute.surroundings import clean_torch_state
-from sparsecnn._compute.threads import shared, shared_threads, take_share
+from sparsecnn._compute.threads import shared_threads, take_share
 
 __all__ = [
     "all_classes",
@@ -31,7 +31,6 @@ __all__ = [
     "process_rank",
     "resolve_device",
     "seeded_torch",
-    "shared",
     "shared_threads",
     "take_share",
     "totals",

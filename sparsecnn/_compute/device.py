@@ -2,11 +2,12 @@
 
 import contextlib
 import functools
+from collections.abc import Callable
 
 import torch
 
 
-def resolve_device(device):
+def resolve_device(device: str | torch.device) -> torch.device:
     """Return the torch device of a name; "auto" is CUDA where there is one, else the processor.
 
     Raises
@@ -25,7 +26,7 @@ def resolve_device(device):
     return resolved
 
 
-def autocast_for(precision, device):
+def autocast_for(precision: str, device: torch.device) -> Callable[[], contextlib.AbstractContextManager]:
     """Return a function that makes the context in which a network computes.
 
     Parameters
@@ -39,7 +40,7 @@ def autocast_for(precision, device):
     return contextlib.nullcontext
 
 
-def has_native_bf16(device):
+def has_native_bf16(device: torch.device) -> bool:
     """Return whether `device` computes in bf16 natively, rather than emulating it more slowly."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,6 +1,8 @@
 """One fit over several processes, which torch.distributed connects and DistributedDataParallel trains."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,22 +10,22 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 
-def n_processes():
+def n_processes() -> int:
     """Return how many processes fit together: 1 unless ``torch.distributed`` was initialised."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def process_rank():
+def process_rank() -> int:
     """Return the number of this process, from 0."""
     return distributed.get_rank() if n_processes() > 1 else 0
 
 
-def parallel(module):
+def parallel(module: nn.Module) -> nn.Module:
     """Return the network whose gradients are the means over all processes, with the weights of the first."""
     return DistributedDataParallel(module) if n_processes() > 1 else module
 
 
-def totals(*values, device):
+def totals(*values: Any, device: torch.device) -> list[float]:
     """Return the sums of numbers over all processes, as floats."""
     if n_processes() == 1:
         return [float(value) for value in values]
@@ -32,29 +34,31 @@ def totals(*values, device):
     return tensor.tolist()
 
 
-def gathered(value):
+def gathered(value: Any) -> list[Any]:
     """Return the values of all processes, by rank."""
     if n_processes() == 1:
         return [value]
-    values = [None] * n_processes()
+    values: list[Any] = [None] * n_processes()
     distributed.all_gather_object(values, value)
     return values
 
 
-def all_classes(y):
+def all_classes(y: np.ndarray) -> np.ndarray:
     """Return the sorted labels that any process has."""
     return np.unique(np.concatenate(gathered(np.unique(y))))
 
 
 @torch.no_grad()
-def average_norms(module):
+def average_norms(module: nn.Module) -> None:
     """Give every batch normalisation the mean and variance over the images of all processes."""
     if n_processes() == 1:
         return
     for layer in module.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
             mean, square = layer.running_mean, layer.running_var + layer.running_mean.square()
-            seen = getattr(layer, "weight_seen", layer.num_batches_tracked)
+            seen: Any = getattr(layer, "weight_seen", layer.num_batches_tracked)
             moments = seen * torch.stack([mean, square, torch.ones_like(mean)])
             distributed.all_reduce(moments)
             mean, square = moments[:2] / moments[2]
@@ -64,7 +68,7 @@ def average_norms(module):
 
 
 @contextlib.contextmanager
-def naming_lost_process():
+def naming_lost_process() -> Iterator[None]:
     """Have an error say that another process ended, where the connection to it breaks within the block."""
     try:
         yield
@@ -75,5 +79,5 @@ def naming_lost_process():
             raise
         raise RuntimeError(
             f"Another of the {n_processes()} processes of this fit ended or cannot be reached, so process "
-            f"{process_rank()} stops. Look for the first error among the others, and start all of them anew."
+            f"{process_rank()} stops. Look for the first error among the others, and start all of them again."
         ) from error

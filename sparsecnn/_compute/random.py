@@ -1,18 +1,36 @@
 """What one seed covers, in every thread by itself."""
 
 import contextlib
+import os
 import threading
+from collections.abc import Iterator
 
 import torch
 
 _lock = threading.RLock()
 _own = threading.local()
 _n_borrowers = 0
-_found: list = []  # global generators, each with the state in which the first borrower found it
+_found: list[
+    tuple[torch.Generator, torch.Tensor]
+] = []  # global generators, each with the state in which the first borrower found it
+
+
+def _note_fork() -> None:
+    """Forget, in a new process, the other threads' borrowing, and put their generators back."""
+    global _lock, _n_borrowers
+    _lock = threading.RLock()
+    _n_borrowers = int(hasattr(_own, "host"))
+    while _found and not _n_borrowers:
+        generator, state = _found.pop()
+        generator.set_state(state)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 @contextlib.contextmanager
-def seeded_torch(seed, device):
+def seeded_torch(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch within a ``with`` block, and leave its global generators as they were found.
 
     Generators of its own serve the present thread meanwhile, so that fits in several threads draw what
@@ -30,13 +48,13 @@ def seeded_torch(seed, device):
         _give_back()
 
 
-def own_generator():
+def own_generator() -> torch.Generator | None:
     """Return the generator of this thread on the device that was seeded; None outside `seeded_torch`."""
     return getattr(_own, "device", None)
 
 
 @contextlib.contextmanager
-def drawing_first_weights():
+def drawing_first_weights() -> Iterator[None]:
     """Have new layers, which draw their weights from torch's global generator, draw from this thread's."""
     with _lock:
         state = torch.default_generator.get_state()
@@ -48,7 +66,7 @@ def drawing_first_weights():
             torch.default_generator.set_state(state)
 
 
-def _borrow(seed, device):
+def _borrow(seed: int, device: torch.device) -> None:
     global _n_borrowers
     with _lock:
         _n_borrowers += 1
@@ -59,7 +77,7 @@ def _borrow(seed, device):
             generator.manual_seed(seed)
 
 
-def _give_back():
+def _give_back() -> None:
     global _n_borrowers
     with _lock:
         _n_borrowers -= 1
@@ -68,7 +86,7 @@ def _give_back():
             generator.set_state(state)
 
 
-def _global_generators(device):
+def _global_generators(device: torch.device) -> list[torch.Generator]:
     generators = [torch.default_generator]
     if device.type == "cuda":
         torch.cuda.init()

@@ -1,10 +1,10 @@
 """How many threads torch may use, so that several fits at once never ask for more than there are."""
 
 import contextlib
-import functools
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
 
 import torch
 
@@ -14,7 +14,7 @@ _budget = 1  # threads that all of them share
 _forked = False
 
 
-def _note_fork():
+def _note_fork() -> None:
     global _forked, _lock
     _forked, _lock = True, threading.Lock()
     _computing.clear()
@@ -24,23 +24,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def shared(method):
-    """Have a method compute within `shared_threads`."""
-
-    @functools.wraps(method)
-    def with_shared_threads(*args, **kwargs):
-        with shared_threads():
-            return method(*args, **kwargs)
-
-    return with_shared_threads
-
-
 @contextlib.contextmanager
-def shared_threads():
+def shared_threads() -> Iterator[None]:
     """Share torch's threads evenly with other threads that are in such a block; put them back after it.
 
-    torch keeps the number of threads for each thread of Python, and one for those that are yet to come. So
-    the first to enter notes the number, and every one puts that back.
+    A computation that is alone keeps all threads, and sets nothing. torch keeps the number of threads for
+    each thread of Python, and one for those that are yet to come: the first to enter notes the number, and
+    each puts that back.
     """
     global _budget
     me = threading.get_ident()
@@ -59,18 +49,18 @@ def shared_threads():
                 _set_threads(_budget)
 
 
-def take_share():
+def take_share() -> None:
     """Give the present thread its share, which changes while others come and go."""
     if threading.get_ident() in _computing:
         _set_threads(1 if _is_bare_worker() else max(1, _budget // len(_computing)))
 
 
-def _set_threads(n_threads):
+def _set_threads(n_threads: int) -> None:
     if torch.get_num_threads() != n_threads:
         torch.set_num_threads(n_threads)
 
 
-def _is_bare_worker():
+def _is_bare_worker() -> bool:
     """Return whether this process is one of several that nobody gave a number of threads.
 
     A forked process cannot use the threads of its parent: OpenMP would wait for them forever. Workers of a

@@ -107,14 +107,12 @@ def check_training_data(
     images = Images(pixels, shape, 1.0, device, dtype, codes, weight, all_rows)
     if weight is not None and negligible(weight).any():
         kept = np.flatnonzero(~negligible(weight))
-        images, rows = images.subset(kept), rows[kept]
+        images, rows, codes = images.subset(kept), rows[kept], codes[kept]
     images = images.with_mean_weight_one() if mean_weight_one else images
     validation = None
     if validation_rng is not None:
         kept_names = None if names is None else names[rows]
-        train, test = train_validation_split(
-            images.y, kept_names, estimator.validation_fraction, validation_rng
-        )
+        train, test = train_validation_split(codes, kept_names, estimator.validation_fraction, validation_rng)
         images, validation = images.subset(train), images.subset(test)
     return _scale(estimator, images, validation, classes, continues)
 

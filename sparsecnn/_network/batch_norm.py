@@ -13,6 +13,10 @@ class WeightedBatchNorm2d(nn.BatchNorm2d):
     """
 
     image_weight: Tensor | None = None
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    weight_seen: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x of shape (n, channels, height, width)."""

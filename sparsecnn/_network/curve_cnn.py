@@ -36,8 +36,8 @@ class CurveCNN(nn.Module):
     ):
         super().__init__()
         height, width = image_shape
-        kernel = tuple(1 if side == 1 else kernel_size for side in image_shape)
-        padding = tuple(side // 2 for side in kernel)
+        kernel = (1 if height == 1 else kernel_size, 1 if width == 1 else kernel_size)
+        padding = (kernel[0] // 2, kernel[1] // 2)
         for i, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False), start=1):
             self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=padding, bias=not batch_norm))
             self.add_module(f"norm{i}", WeightedBatchNorm2d(n_out) if batch_norm else nn.Identity())

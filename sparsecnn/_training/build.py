@@ -57,7 +57,8 @@ def make_trainer(
     else:
         with drawing_first_weights():
             module = build_module(NetworkSpec.of(params), images.image_shape, n_classes)
-    module = module.to(images.device, images.dtype, memory_format=torch.channels_last)
+    layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
+    module = module.to(images.device, images.dtype, **layout)
     check_module(module, images, n_classes)
     weights = {} if params.penalty is None else penalized_weights(module, params.penalized)
     base = SOLVERS[params.solver](

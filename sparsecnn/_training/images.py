@@ -70,7 +70,8 @@ class Images:
         """Return the images at `indices`, which may be few or many."""
         weight = None if self.weight is None else self.weight[indices]
         rows = indices if self.rows is None else self.rows[indices]
-        return replace(self, y=self.y[indices], weight=weight, rows=rows)
+        y = None if self.y is None else self.y[indices]
+        return replace(self, y=y, weight=weight, rows=rows)
 
     def pixels(self, indices: np.ndarray | slice) -> Tensor:
         """Return the images at `indices` as a tensor of shape (n, 1, height, width)."""
@@ -82,6 +83,7 @@ class Images:
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return pixels, classes and weights (or None) of the images at `indices`."""
+        assert self.y is not None
         y = torch.from_numpy(self.y[indices]).to(self.device)
         weight = (
             None

@@ -47,19 +47,19 @@ class TrainerSpec:
 class NetworkSpec:
     """The parameters that a network is built from: a fitted network cannot follow a change of one."""
 
-    channels: tuple[int, ...] | None
-    kernel_size: int | None
-    batch_norm: bool | None
-    module: Any
+    channels: tuple[int, ...] = ()
+    kernel_size: int = 0
+    batch_norm: bool = False
+    module: Any = None
 
     @classmethod
     def of(cls, params: Any) -> Self:
         """Return the spec of a classifier's parameters, or raise ValueError."""
         if params.module is not None:
-            return cls(None, None, None, params.module)
+            return cls(module=params.module)
         if params.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
-        return cls(check_channels(params.channels), params.kernel_size, params.batch_norm, None)
+        return cls(check_channels(params.channels), params.kernel_size, params.batch_norm)
 
     def changed(self, other: NetworkSpec) -> list[str]:
         """Return the names of the parameters in which `other` differs."""
@@ -71,7 +71,7 @@ class NetworkSpec:
 
 def check_channels(channels: Any) -> tuple[int, ...]:
     """Return `channels` as a tuple of three ints, or raise ValueError."""
-    if len(channels) != 3 or not all(isinstance(n, Integral) and n > 0 for n in channels):
+    if len(channels) != 3 or not all(isinstance(n, Integral) and int(n) > 0 for n in channels):
         raise ValueError(
             f"channels must be three positive integers, one for each convolution, got {channels!r}."
         )

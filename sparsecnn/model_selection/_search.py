@@ -174,13 +174,13 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         estimator = path_start(self.estimator)
         data = check_training_data(estimator, X, y, sample_weight, groups)
         points = target_sparsities(estimator, data, self.sparsities)
-        X, y = indexable(X, column_or_1d(y))
+        X, labels = indexable(X, column_or_1d(y))
         weight = None if sample_weight is None else np.asarray(sample_weight)
-        folds = self._folds(X, y, groups)
+        folds = self._folds(X, labels, groups)
         warn_of_shared_groups(folds, groups)
         self.scorer_ = check_scoring(estimator, self.scoring)
         reports = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_path)(estimator, self.scorer_, points, X, y, weight, train, test)
+            delayed(_score_path)(estimator, self.scorer_, points, X, labels, weight, train, test)
             for train, test in folds
         )
         reports = list(chain(*gathered(reports)))
