@@ -1,15 +1,19 @@
-# Both main targets set everything up in .venv first, on a fresh machine too.
+# Every target sets itself up in .venv first, on a new machine too.
 
 PYTHON ?= python3
 BIN := .venv/bin
+# One thread of computation in each of two test processes: small networks gain nothing from more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test lint benchmarks clean
+.PHONY: help demo test test-quick test-oldest lint benchmarks clean
 
 help:
-	@echo "make demo        train sparse networks on generated words: a table and a picture in a few minutes"
-	@echo "make test        run all tests"
-	@echo "make lint        check the style and the types"
-	@echo "make benchmarks  run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
+	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
+	@echo "make test         run all tests and print their coverage"
+	@echo "make test-quick   run the quick tests, in about a minute"
+	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
+	@echo "make lint         check the style and the types"
+	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -20,7 +24,18 @@ demo: .venv/installed
 	$(BIN)/python examples/demo.py
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST) --cov --cov-report=term
+
+test-quick: .venv/installed
+	$(PYTEST) -m "not slow"
+
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable ".[test]"
+	@touch $@
+
+test-oldest: .venv-oldest/installed
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses 2 -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -44,4 +59,4 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/scale.py
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-oldest build dist *.egg-info
