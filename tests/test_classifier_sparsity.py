@@ -7,6 +7,7 @@ from classifiers import small, state
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.exceptions import DeadLayerWarning
+from sparsecnn.penalties import Penalty
 
 
 @pytest.mark.parametrize(("penalty", "lam"), [("l0", 1e-3), ("l1", 0.03), ("tl1", 1e-3)])
@@ -173,3 +174,30 @@ def test_penalty_of_whole_rows_trains_and_warns_of_dead_layers(stripes):
 def test_penalty_of_whole_rows_needs_a_lam(stripes):
     with pytest.raises(ValueError, match=r"needs to see whole layers.*give lam"):
         small(penalty=RowPenalty(), lam="auto").fit(*stripes)
+
+
+class ColumnPenalty(Penalty):
+    """Number of inputs that are read: whole columns of a layer become zero together."""
+
+    unit = "group"
+
+    def value(self, w):
+        return self.magnitudes(w).count_nonzero()
+
+    def magnitudes(self, w):
+        return w.flatten(1).square().mean(0).sqrt()
+
+    def critical_step(self, magnitude):
+        return magnitude**2 / 2
+
+    def prox(self, w, step):
+        kept = self.magnitudes(w) > (2 * step) ** 0.5
+        return (w.flatten(1) * kept).reshape(w.shape) + 0.0
+
+
+def test_target_sparsity_with_a_penalty_of_groups_goes_by_groups(stripes):
+    classifier = small(penalty=ColumnPenalty(), lam="auto", target_sparsity=0.75).fit(*stripes)
+    dead = (classifier.module_.fc.weight == 0).all(0)
+    assert dead.double().mean() == 0.75 == classifier.sparsity_
+    with pytest.raises(ValueError, match=r"fewer than 2 of the 32 groups of all penalised layers"):
+        small(penalty=ColumnPenalty(), lam="auto", target_sparsity=0.99).fit(*stripes)

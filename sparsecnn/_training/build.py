@@ -88,7 +88,7 @@ def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
     ramp = make_ramp(params, trainer.start)
     if params.penalty is not None and isinstance(ramp, SparsityRamp):
         n_units = count_units(params, trainer)
-        check_target("target_sparsity", ramp.end, n_units, n_classes, params.sparsity_scope)
+        check_target("target_sparsity", ramp.end, n_units, n_classes, params.sparsity_scope, params.penalty)
     return ramp
 
 
@@ -134,7 +134,9 @@ def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
         )
 
 
-def check_target(name: str, target: float, n_units: dict[str, int], n_classes: int, scope: str) -> None:
+def check_target(
+    name: str, target: float, n_units: dict[str, int], n_classes: int, scope: str, penalty: Any
+) -> None:
     """Raise ValueError if too few units (weights, or what the penalty zeroes together) would survive.
 
     Parameters
@@ -148,7 +150,10 @@ def check_target(name: str, target: float, n_units: dict[str, int], n_classes: i
         Units that must survive: of all layers, or with the scope "layer", of the last layer; one of the
         others. A layer of fewer units must keep one.
     scope : {"global", "layer"}
+    penalty : object
+        Names its unit.
     """
+    units = "groups" if getattr(penalty, "unit", "weight") == "group" else "weights"
     if scope == "global":
         needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
     else:
@@ -159,7 +164,7 @@ def check_target(name: str, target: float, n_units: dict[str, int], n_classes: i
         n_kept = min(n_needed, size)
         if size - round(target * size) < n_kept:
             raise ValueError(
-                f"{name} {target!r} leaves fewer than {n_kept} of the {size} weights of {where}, for "
+                f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, for "
                 f"{n_classes} classes: it can be at most {1 - n_kept / size:.6g}."
             )
 

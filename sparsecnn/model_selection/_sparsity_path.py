@@ -279,7 +279,8 @@ def target_sparsities(
         points = _check_points(sparsities, "sparsities")
         if points[-1] >= 1:
             raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    check_target("sparsities: a target of", points[-1], n_units, n_classes, classifier.sparsity_scope)
+    scope, penalty = classifier.sparsity_scope, classifier.penalty
+    check_target("sparsities: a target of", points[-1], n_units, n_classes, scope, penalty)
     return points
 
 

@@ -6,7 +6,7 @@ map sets to zero together, and by which target sparsities count.
 """
 
 from sparsecnn.penalties import _concave, _lookup, _norms
-from sparsecnn.penalties._base import Penalty
+from sparsecnn.penalties._base import ClosedFormPenalty, Penalty
 from sparsecnn.penalties._checks import is_number as is_number
 from sparsecnn.penalties._concave import *
 from sparsecnn.penalties._lam_for_sparsity import lam_for_sparsity
@@ -14,7 +14,7 @@ from sparsecnn.penalties._lookup import *
 from sparsecnn.penalties._norms import *
 from sparsecnn.penalties._units import unit_magnitudes
 
-__all__ = ["Penalty", "lam_for_sparsity", "unit_magnitudes"]
+__all__ = ["ClosedFormPenalty", "Penalty", "lam_for_sparsity", "unit_magnitudes"]
 __all__ += _concave.__all__
 __all__ += _lookup.__all__
 __all__ += _norms.__all__
