@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from PIL import Image
+
+pytestmark = pytest.mark.slow
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PENALTY, GENERATOR, DISPLAY = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)

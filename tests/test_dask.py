@@ -19,9 +19,10 @@ from sparsecnn import SparseCurveCNNClassifier
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'sparsecnn[scale]'")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dask_search.py"
 # Its sockets outlive the cluster for a moment.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")

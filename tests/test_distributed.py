@@ -12,9 +12,12 @@ from torch import distributed
 
 from sparsecnn import SparseCurveCNNClassifier
 
-pytestmark = pytest.mark.skipif(
-    not (distributed.is_available() and distributed.is_gloo_available()), reason="this torch has no gloo"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (distributed.is_available() and distributed.is_gloo_available()), reason="this torch has no gloo"
+    ),
+]
 EXAMPLE = Path(__file__).parent.parent / "examples" / "distributed_fit.py"
 SHARDS = [slice(0, 70), slice(70, 120)]
 

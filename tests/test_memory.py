@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from sparsecnn import SparseCurveCNNClassifier
 
+pytestmark = pytest.mark.slow
+
 def memory():
     return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 

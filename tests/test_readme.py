@@ -10,6 +10,8 @@ from PIL import Image
 
 from sparsecnn.datasets import make_shaky_spirals
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
 
