@@ -18,6 +18,8 @@ from torch import nn
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._compute import shared_threads, take_share
 
+pytestmark = pytest.mark.slow
+
 
 def quick(**params):
     start = {"channels": (2, 2, 2), "max_iter": 2, "finetune_iter": 1, "batch_size": 32, "random_state": 0}
@@ -58,6 +60,13 @@ def test_one_block_keeps_all_threads(four_threads):
     with shared_threads():
         assert torch.get_num_threads() == 4
     assert torch.get_num_threads() == 4
+
+
+def test_fit_alone_sets_no_number_of_threads(monkeypatch, stripes):
+    calls = []
+    monkeypatch.setattr(torch, "set_num_threads", calls.append)
+    quick().fit(*stripes).predict(stripes[0])
+    assert not calls
 
 
 def test_blocks_in_several_threads_share_evenly_and_put_back(four_threads):

@@ -8,21 +8,18 @@ from collections.abc import Iterator
 import torch
 
 _lock = threading.RLock()
-_own = threading.local()
+_own = threading.local()  # the generators of each thread, and how many `seeded_torch` it is in
 _n_borrowers = 0
-_found: list[
-    tuple[torch.Generator, torch.Tensor]
-] = []  # global generators, each with the state in which the first borrower found it
+_found: dict[torch.Generator, torch.Tensor] = {}  # global generators, as the first borrower found them
 
 
 def _note_fork() -> None:
-    """Forget, in a new process, the other threads' borrowing, and put their generators back."""
+    """Forget, in a new process, the borrowers in threads that it does not have."""
     global _lock, _n_borrowers
     _lock = threading.RLock()
-    _n_borrowers = int(hasattr(_own, "host"))
-    while _found and not _n_borrowers:
-        generator, state = _found.pop()
-        generator.set_state(state)
+    _n_borrowers = getattr(_own, "depth", 0)
+    if not _n_borrowers:
+        _put_back()
 
 
 if hasattr(os, "register_at_fork"):
@@ -38,6 +35,7 @@ def seeded_torch(seed: int, device: torch.device) -> Iterator[None]:
     """
     before = vars(_own).copy()
     _borrow(seed, device)
+    _own.depth = before.get("depth", 0) + 1
     _own.host = torch.Generator().manual_seed(seed)
     _own.device = _own.host if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
     try:
@@ -56,24 +54,20 @@ def own_generator() -> torch.Generator | None:
 @contextlib.contextmanager
 def drawing_first_weights() -> Iterator[None]:
     """Have new layers, which draw their weights from torch's global generator, draw from this thread's."""
-    with _lock:
-        state = torch.default_generator.get_state()
+    with _lock, torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(_own.host.get_state())
         try:
             yield
         finally:
             _own.host.set_state(torch.default_generator.get_state())
-            torch.default_generator.set_state(state)
 
 
 def _borrow(seed: int, device: torch.device) -> None:
     global _n_borrowers
     with _lock:
         _n_borrowers += 1
-        known = [generator for generator, _ in _found]
         for generator in _global_generators(device):
-            if not any(generator is other for other in known):
-                _found.append((generator, generator.get_state()))
+            _found.setdefault(generator, generator.get_state())
             generator.manual_seed(seed)
 
 
@@ -81,9 +75,14 @@ def _give_back() -> None:
     global _n_borrowers
     with _lock:
         _n_borrowers -= 1
-        while _found and not _n_borrowers:
-            generator, state = _found.pop()
-            generator.set_state(state)
+        if not _n_borrowers:
+            _put_back()
+
+
+def _put_back() -> None:
+    while _found:
+        generator, state = _found.popitem()
+        generator.set_state(state)
 
 
 def _global_generators(device: torch.device) -> list[torch.Generator]:

@@ -15,9 +15,11 @@ _forked = False
 
 
 def _note_fork() -> None:
+    """Forget, in a new process, the computations in threads that it does not have."""
     global _forked, _lock
     _forked, _lock = True, threading.Lock()
-    _computing.clear()
+    for other in _computing.keys() - {threading.get_ident()}:
+        del _computing[other]
 
 
 if hasattr(os, "register_at_fork"):
