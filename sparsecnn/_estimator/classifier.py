@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +23,7 @@ from sparsecnn._estimator.parameters import ClassifierParameters
 from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.training_data import TrainingData, check_training_data
-from sparsecnn._estimator.validation import warn_of_large_batch
+from sparsecnn._estimator.validation import share_of_epoch, warn_of_large_batch
 from sparsecnn._network import layer_weights, select_weights, zero_fraction
 from sparsecnn._training import (
     NetworkSpec,
@@ -345,7 +344,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
             data = check_training_data(
                 draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
             )
-            share = _share_of_epoch(len(data.images), n_total)
+            share = share_of_epoch(len(data.images), n_total)
             trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
             rng = trainer.rng if trainer else check_random_state(self.random_state)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
@@ -398,12 +397,3 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _share_of_epoch(n_images: int, n_total: int | None) -> float:
-    """Return which part of an epoch `n_images` are."""
-    if n_total is None:
-        return 1.0
-    if isinstance(n_total, bool) or not isinstance(n_total, Integral) or n_total < n_images:
-        raise ValueError(f"n_total must be an integer, at least the {n_images} images of X, got {n_total!r}.")
-    return n_images / n_total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,15 @@ def check_group_labels(groups: ArrayLike | None, n_images: int) -> np.ndarray | 
             f"groups has no group for {len(missing)} of {n_images} images, first for number {missing[0]}."
         )
     return labels
+
+
+def share_of_epoch(n_images: int, n_total: int | None) -> float:
+    """Return which part of an epoch `n_images` are."""
+    if n_total is None:
+        return 1.0
+    if isinstance(n_total, bool) or not isinstance(n_total, Integral) or n_total < n_images:
+        raise ValueError(f"n_total must be an integer, at least the {n_images} images of X, got {n_total!r}.")
+    return n_images / n_total
 
 
 def warn_of_large_batch(batch_size: int | str, n_images: int) -> None:

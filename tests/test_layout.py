@@ -1,0 +1,61 @@
+"""Rooms use only those below them, and only what these offer in their ``__init__.py``."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "sparsecnn"
+# From the bottom up.
+ROOMS = (
+    *("exceptions", "_warn", "_image_shape", "datasets", "_compute", "_network", "penalties"),
+    *(
+        "preprocessing",
+        "_rvsm_checks",
+        "rvsm",
+        "_training",
+        "_estimator",
+        "model_selection",
+        "pretraining",
+        "inspection",
+    ),
+)
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def room(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Return the dotted names below the package from which a module imports."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return [name.removeprefix("sparsecnn.") for name in names if name.startswith("sparsecnn.")]
+
+
+def test_every_module_is_in_a_known_room():
+    assert {room(path) for path in MODULES} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_from_lower_rooms_and_only_what_they_offer(path):
+    own = room(path)
+    for name in imports(path):
+        other, *rest = name.split(".")
+        if other != own:
+            assert ROOMS.index(other) < ROOMS.index(own), f"{own} imports upwards from {name}"
+            assert not rest, f"{own} imports from the inside of another room: {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_not_too_long(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_files_and_drawings_need_no_torch():
+    for path in MODULES:
+        if room(path) in ("datasets", "preprocessing", "_image_shape"):
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+            assert "torch" not in names, path
