@@ -138,6 +138,7 @@ def make_network(image_shape, seed, precision="auto", **params):
         channels=(16, 32, 32),
         image_shape=image_shape,
         augment=CurveAugmentation(flip=True),
+        batch_size=64,
         class_weight="balanced",
         precision=precision,
         random_state=seed,
