@@ -14,7 +14,9 @@ from sklearn.metrics import log_loss
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings, make_shaky_drawings
-from sparsecnn.inspection import evidence_map
+from sparsecnn.inspection import integrated_gradients
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "real_drawings.py"
 
@@ -29,7 +31,7 @@ def benchmark():
 def drawings(tmp_path_factory):
     """Waves on wide pages, by three persons of each class."""
     folder = tmp_path_factory.mktemp("waves")
-    made = make_shaky_drawings(18, kinds="wave", image_shape=(48, 144), persons=6, random_state=0)
+    made = make_shaky_drawings(18, drawings="wave", image_shape=(48, 144), persons=6, random_state=0)
     for i, (image, label, person) in enumerate(zip(made.images, made.target, made.groups, strict=True)):
         path = folder / ("steady", "trembling")[label] / f"who{person}-{i}.png"
         path.parent.mkdir(exist_ok=True)
@@ -38,7 +40,7 @@ def drawings(tmp_path_factory):
 
 
 def test_benchmark_judges_every_drawing_and_shows_the_evidence(benchmark, drawings, tmp_path):
-    shape = benchmark["shape_of_pages"](drawings.filenames, 16)
+    shape = benchmark["suggest_image_shape"](drawings.filenames, 16)
     assert shape == (8, 24)
     X = CurveImageTransformer(shape, unsteadiness=0.8).fit_transform(drawings.filenames)
     learner = SparseCurveCNNClassifier(
@@ -92,7 +94,8 @@ def test_ensemble_chooses_the_view_that_tells_the_classes_apart(benchmark, drawi
 
 
 def test_ensemble_shows_its_evidence_at_the_finest_resolution(benchmark, drawings, ensemble):
-    X = np.random.default_rng(0).integers(0, 255, (len(drawings.target), 256 + 64), dtype=np.uint8)
+    X = np.random.default_rng(0).integers(0, 50, (len(drawings.target), 256 + 64), dtype=np.uint8)
+    X[drawings.target == 1] += 200
     views = benchmark["split_views"](X, ensemble.shapes)
     pairs = [
         (clone(ensemble.network).set_params(image_shape=shape).fit(views[name], drawings.target), views[name])
@@ -100,7 +103,7 @@ def test_ensemble_shows_its_evidence_at_the_finest_resolution(benchmark, drawing
     ]
     found = benchmark["mean_evidence"](pairs)
     assert found.shape == (len(X), 16, 16)
-    sums = [evidence_map(*pair).sum((1, 2)) for pair in pairs]
+    sums = [integrated_gradients(*pair).sum((1, 2)) for pair in pairs]
     np.testing.assert_allclose(found.sum((1, 2)), np.mean(sums, axis=0), rtol=1e-4, atol=1e-4)
 
 
