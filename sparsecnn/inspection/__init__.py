@@ -1,4 +1,4 @@
-"""What a fitted network does, drawn. Displays need matplotlib: ``pip install sparsecnn[plot]``."""
+"""Displays and attributions of fitted networks. Displays need matplotlib: ``pip install sparsecnn[plot]``."""
 
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._sparsity_path_display import SparsityPathDisplay

@@ -1,44 +1,85 @@
-"""Where in an image the evidence for a class lies."""
+"""Integrated gradients: what each pixel adds to the score of a class."""
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
-from sparsecnn._training.images import Images, bounded_batches
+from sparsecnn._compute import clean_torch_state, resolve_device, shared_threads
+from sparsecnn._training import Images, bounded_batches
+from sparsecnn._warn import warn_user
+
+# Fraction of the largest change in score along a line below which the change at its end counts as none.
+SMALL_CHANGE = 0.1
 
 
-def integrated_gradients(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.ndarray:
-    """Return what every pixel adds to the score of the second class over the first.
+def integrated_gradients(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    target: Any = None,
+    n_steps: int = 32,
+    tol: float = 0.01,
+    max_steps: int = 4096,
+) -> np.ndarray:
+    """Attribute the score of a class to the pixels of each image.
+
+    The attribution of pixel p of image x is ``x[p] · ∫ ∂f(t·x)/∂x[p] dt`` for t from 0 to 1, on the straight
+    line from the blank image to x [1]_. The sum over an image is ``f(x) - f(0)`` up to `tol`.
 
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, or a search for one
-        Fitted to two classes. Of a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_``.
+        Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
     X : array-like of shape (n, pixels) or (n, height, width)
         Images as the classifier takes them.
+    target : class label, default=None
+        Class whose score to attribute. f is its score minus the mean score of the other classes. None is
+        ``classes_[1]`` of two classes, so that f is `decision_function`; for more classes it must be given.
     n_steps : int, default=32
-        Steps from the blank image to each of X; more are more exact.
+        Number of equal steps with which the integral starts.
+    tol : float, default=0.01
+        Largest relative gap between the sum of an image's attributions and ``f(x) - f(0)``. Steps are halved
+        where the midpoint rule misses the change in score, until the gap is at most `tol`.
+    max_steps : int, default=4096
+        Largest number of steps per image.
 
     Returns
     -------
-    evidence : ndarray of shape (n, height, width)
-        Positive where a pixel speaks for ``classes_[1]``. The sum over an image is about its
-        `decision_function` less that of a blank image.
+    attributions : ndarray of shape (n, height, width)
+        In units of the score; positive where a pixel speaks for the class.
 
     Raises
     ------
+    TypeError
+        If `n_steps` or `max_steps` is not an integer, or `tol` not a number.
     ValueError
-        If `estimator` is no such classifier, there are more than two classes, or `n_steps` is below 1.
+        If `estimator` is no such classifier, `target` is no class or is missing, `n_steps`, `tol` or
+        `max_steps` is out of range, or the scores of the network are NaN or infinite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap of an image is above `tol` after `max_steps` steps.
 
     Notes
     -----
-    These are integrated gradients [1]_: a pixel times the mean of the score's derivative by it, along the
-    straight line from the blank image. They tell what the network used, not what is true of the hand.
+    The gap of an image is ``|Σ attributions - Δ| / max(|Δ|, 0.1 · D)`` with ``Δ = f(x) - f(0)`` and ``D``
+    the largest ``|f(t·x) - f(0)|`` at the ends and midpoints of the first `n_steps` steps. The second term
+    matters only where the score returns to that of the blank image.
+
+    Scores are computed in the dtype of the network, also if `estimator` predicts with a lower ``precision``.
+    Attributions show what the network uses, which need not be the cause of the label.
 
     References
     ----------
@@ -59,27 +100,117 @@ def integrated_gradients(estimator, X: ArrayLike, *, n_steps: int = 32) -> np.nd
     if not hasattr(estimator, "module_"):
         raise ValueError(
             f"estimator must be a fitted SparseCurveCNNClassifier, or a search for one, got {estimator!r}. "
-            "Of a pipeline, give the last step, and as X what the steps before it return."
+            "For a pipeline, give the last step, and as X the output of the steps before it."
         )
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps!r}.")
-    if len(estimator.classes_) != 2:
-        raise ValueError(f"integrated_gradients needs two classes, but there are {len(estimator.classes_)}.")
-    pixels = estimator._check_pixels(X)
-    module = copy.deepcopy(estimator.module_).requires_grad_(False)
-    images = Images(pixels, estimator.image_shape_, estimator.pixel_scale_, torch.device("cpu")).on(module)
-    maps = []
-    for part in bounded_batches(images):
-        x = images.pixels(part)
-        maps.append((x * _mean_gradient(module, x, n_steps))[:, 0].numpy())
-    return np.concatenate(maps)
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    check_scalar(max_steps, "max_steps", Integral, min_val=n_steps)
+    if not isinstance(tol, Real):
+        raise TypeError(f"tol must be a number, got {tol!r}.")
+    if not tol > 0:
+        raise ValueError(f"tol must be positive, got {tol!r}.")
+    contrast = _contrast(estimator.classes_, target)
+    with shared_threads(), clean_torch_state():
+        pixels = estimator._check_pixels(X)
+        device = resolve_device(estimator.device)
+        module = copy.deepcopy(estimator.module_).requires_grad_(False).eval().to(device)
+        images = Images(pixels, estimator.image_shape_, estimator.pixel_scale_, device).on(module)
+        weights = torch.from_numpy(contrast).to(images.device, images.dtype)
+        lines = [_Line(module, weights, images, i) for i in range(len(images))]
+        found = [_integrate(line, n_steps, tol, max_steps) for line in lines]
+    gaps = np.array([gap for _, gap in found])
+    if (gaps > tol).any():
+        warn_user(
+            f"The attributions of {(gaps > tol).sum()} of {len(gaps)} images miss f(x) - f(0) by up to "
+            f"{gaps.max():.1%}, more than tol={tol}, after max_steps={max_steps}: increase max_steps.",
+            ConvergenceWarning,
+        )
+    return np.stack([attribution for attribution, _ in found])
 
 
-def _mean_gradient(module, x, n_steps):
-    """Return the derivative of the score by `x`, averaged over the way from 0 to `x`."""
-    total = torch.zeros_like(x)
-    for step in range(n_steps):
-        part = ((step + 0.5) / n_steps * x).requires_grad_()
-        scores = module(part)
-        total += torch.autograd.grad((scores[:, 1] - scores[:, 0]).sum(), part)[0]
-    return total / n_steps
+def _contrast(classes: np.ndarray, target: Any) -> np.ndarray:
+    """Return the weight of each class in the score of `target`: 1, and the mean of the others negative."""
+    labels = classes.tolist()
+    if target is None and len(labels) == 2:
+        target = labels[1]
+    if np.ndim(target) or target not in labels:
+        raise ValueError(f"target must be one of the {len(labels)} classes {labels}, got {target!r}.")
+    weights = np.full(len(labels), -1 / (len(labels) - 1))
+    weights[labels.index(target)] = 1
+    return weights
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The line from the blank image, at place 0, to image number `index`, at place 1."""
+
+    module: nn.Module
+    contrast: Tensor
+    images: Images
+    index: int
+
+    @property
+    def image(self) -> Tensor:
+        """The image at place 1, of shape (1, height, width)."""
+        return self.images.pixels(slice(self.index, self.index + 1))[0]
+
+    def measure(self, places: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
+        """Return the score at each place, its slope along the line, and the weighted sum of its gradients."""
+        copies = replace(self.images, rows=np.full(len(places), self.index))
+        scores, slopes = np.empty(len(places)), np.empty(len(places))
+        total = torch.zeros_like(self.image)
+        for part in bounded_batches(copies):
+            image = copies.pixels(part)
+            place, weight = (
+                torch.from_numpy(values[part]).to(image.device, image.dtype).view(-1, 1, 1, 1)
+                for values in (places, weights)
+            )
+            points = (place * image).requires_grad_()
+            score = self.module(points) @ self.contrast
+            gradient = torch.autograd.grad(score.sum(), points)[0]
+            scores[part] = score.detach().cpu()
+            slopes[part] = (gradient * image).sum((1, 2, 3)).cpu()
+            total += (weight * gradient).sum(0)
+        if not (np.isfinite(scores).all() and np.isfinite(slopes).all()):
+            raise ValueError(
+                f"The network's scores are NaN or infinite between a blank image and image {self.index} of X."
+            )
+        return scores, slopes, total
+
+
+def _integrate(line: _Line, n_steps: int, tol: float, max_steps: int) -> tuple[np.ndarray, float]:
+    """Return the integrated gradients of one image by an adaptive midpoint rule, and the gap that is left.
+
+    The score at both ends of a step gives the exact integral of its slope, and so the error of the rule on
+    that step.
+    """
+    places = np.linspace(0, 1, 2 * n_steps + 1)
+    weights = np.zeros(len(places))
+    weights[1::2] = 1 / n_steps
+    scores, slopes, total = line.measure(places, weights)
+    change = np.abs(scores - scores[0])
+    scale = max(change[-1], SMALL_CHANGE * change.max(), np.finfo(float).tiny)
+    # One column per step: where it starts, its width, the score at start, middle and end, the slope there.
+    width = np.full(n_steps, 1 / n_steps)
+    steps = np.stack([places[:-1:2], width, scores[:-1:2], scores[1::2], scores[2::2], slopes[1::2]])
+    while True:
+        _, width, low, _, high, slope = steps
+        errors = width * slope - (high - low)
+        gap = abs(errors.sum()) / scale
+        if gap <= tol or len(errors) >= max_steps:
+            return (total * line.image)[0].cpu().numpy(), gap
+        worst = np.argsort(-np.abs(errors))[: max_steps - len(errors)]
+        worst = worst[np.abs(errors[worst]) > tol * scale / len(errors)]
+        halves, correction = _halve(line, steps[:, worst])
+        steps = np.concatenate([np.delete(steps, worst, axis=1), halves], axis=1)
+        total += correction
+
+
+def _halve(line: _Line, steps: np.ndarray) -> tuple[np.ndarray, Tensor]:
+    """Return the halves of `steps`, and what they change in the sum of the weighted gradients."""
+    start, width, low, middle, high, _ = steps
+    n, half = len(start), width / 2
+    places = np.concatenate([start + half / 2, start + 1.5 * half, start + half])
+    scores, slopes, correction = line.measure(places, np.concatenate([half, half, -width]))
+    left = np.stack([start, half, low, scores[:n], middle, slopes[:n]])
+    right = np.stack([start + half, half, middle, scores[n : 2 * n], high, slopes[n : 2 * n]])
+    return np.concatenate([left, right], axis=1), correction

@@ -72,7 +72,7 @@ class SparsityPathDisplay:
         >>> from sparsecnn.datasets import make_shaky_spirals
         >>> from sparsecnn.inspection import SparsityPathDisplay
         >>> X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=0)
-        >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, refine_iter=1, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, finetune_iter=1, random_state=0)
         >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5, 0.9], cv=2).fit(X, y)
         >>> display = SparsityPathDisplay.from_estimator(search)
         >>> display.ax_.get_xlabel()

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, check_random_state, check_scalar
 
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import GroupLeakWarning
@@ -50,7 +50,7 @@ def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> 
     """
     y = _check_labels("y", y)
     groups = _check_labels("groups", groups, len(y))
-    _check_count("min_images", min_images)
+    check_scalar(min_images, "min_images", Integral, min_val=1)
     persons = average_by_group(np.zeros(len(y)), groups, y)
     for name, count in zip(persons.groups, persons.n_images, strict=True):
         if count < min_images:
@@ -197,7 +197,7 @@ def bootstrap_interval(
         raise TypeError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}.")
-    _check_count("n_resamples", n_resamples)
+    check_scalar(n_resamples, "n_resamples", Integral, min_val=1)
     draw = _resampler(y, groups)
     rng = check_random_state(random_state)
     value = _finite(metric(y, proba))
@@ -261,14 +261,6 @@ def _check_probabilities(proba: ArrayLike) -> np.ndarray:
     if not np.isfinite(checked).all():
         raise ValueError(f"proba must be finite, got {checked[~np.isfinite(checked)][0]}.")
     return checked
-
-
-def _check_count(name: str, value: int) -> None:
-    """Raise unless `value` is a positive integer."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, got {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value!r}.")
 
 
 def _finite(score: float) -> float:
