@@ -116,9 +116,9 @@ class TransformedL1(ClosedFormPenalty):
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         a = self._check_parameter("a", 0)
-        if a > 1e17 * step:  # ℓ1, to rounding
-            return softshrink(magnitude, round_down(self._threshold(step), magnitude.dtype))
         threshold = self._threshold(step)
+        if a > 1e17 * threshold:  # ℓ1, to rounding
+            return softshrink(magnitude, round_down(threshold, magnitude.dtype))
         kept = hardshrink(magnitude, round_down(threshold, magnitude.dtype))
         # y = 1/∛s is at least 1 above the threshold.
         root = math.cbrt(27 / 4 * step) * math.cbrt(a + 1) * math.cbrt(a)
@@ -126,7 +126,7 @@ class TransformedL1(ClosedFormPenalty):
             return kept
         y = magnitude.mul_(1 / root).add_(a / root).clamp_(1, 1e12)
         angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
-        return kept.addcmul_(y, angle.sin_().square_(), value=-4 / 3 * root)
+        return kept.addcmul_(angle.sin_().square_(), y, value=-4 / 3 * root)
 
     def _threshold(self, step: float) -> float:
         a = self.a
@@ -171,10 +171,10 @@ class LHalf(ClosedFormPenalty):
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         kept = hardshrink(magnitude, round_down(1.5 * step ** (2 / 3), magnitude.dtype))
-        sine = magnitude.mul_((step / 4) ** (-2 / 3) / 3).clamp_(min=1).pow_(-1.5)
+        sine = magnitude.mul_(step ** (-2 / 3) * (4 ** (2 / 3) / 3)).clamp_(min=1).pow_(-1.5)
         angle = sine.asin_().mul_(1 / 3)
         factor = (angle + math.pi / 3).sin_().mul_(angle.sin_())
-        return kept.addcmul_(kept, factor, value=-4 / 3)
+        return kept.mul_(factor.mul_(-4 / 3).add_(1))
 
     def critical_step(self, magnitude: float) -> float:
         return (2 / 3 * magnitude) ** 1.5
