@@ -1,15 +1,15 @@
-"""Warnings of sparsecnn, by name, so that they can be caught or turned into errors."""
+"""Warning categories of sparsecnn, to filter or to turn into errors."""
 
 __all__ = ["DeadLayerWarning", "GroupLeakWarning", "TrainingInterruptedWarning"]
 
 
 class DeadLayerWarning(UserWarning):
-    """Every penalised weight of a layer became zero, so that nothing passes through it."""
+    """All penalised weights of a layer are zero, so its output does not depend on the image."""
 
 
 class GroupLeakWarning(UserWarning):
-    """A split for choosing or judging has images of one group, such as a person, on both sides."""
+    """Images of one group, such as a person, are in a training set and its test set."""
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """Training was interrupted from the keyboard; the network of the last finished epoch was kept."""
+    """Training was interrupted from the keyboard, and the network of the last completed epoch is kept."""

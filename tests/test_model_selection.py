@@ -49,13 +49,23 @@ def test_equally_sparse_candidates_are_ranked_by_accuracy():
 
 def test_failed_candidates_are_passed_over():
     assert sparsest_within_one_se(results([np.nan, 0.9], [0.99, 0.5])) == 1
-    with pytest.raises(ValueError, match="Every candidate failed"):
-        sparsest_within_one_se(results([np.nan], [np.nan]))
+    assert sparsest_within_one_se(results([0.9, 0.9], [np.nan, 0.5])) == 1
+    assert sparsest_within_one_se(results([0.9, 0.9], [0.5, np.nan])) == 0
 
 
-def test_missing_scorer_is_named():
-    with pytest.raises(ValueError, match="no scorer 'sparsity'"):
-        sparsest_within_one_se({"mean_test_accuracy": [1.0]})
+@pytest.mark.parametrize(
+    ("cv_results", "names", "message"),
+    [
+        (results([np.nan], [0.5]), {}, "'mean_test_accuracy'.* is NaN for every candidate"),
+        (results([0.9], [np.nan]), {}, "'mean_test_sparsity'.* is NaN for every candidate"),
+        ({"mean_test_accuracy": [1.0]}, {}, r"sparsity='sparsity' must be a scorer .* has \['accuracy'\]"),
+        ({"mean_test_score": [1.0]}, {}, r"accuracy='accuracy' must be a scorer .* has \['score'\]"),
+        (results([0.9], [0.5]), {"accuracy": "auc"}, r"accuracy='auc' must .* \['accuracy', 'sparsity'\]"),
+    ],
+)
+def test_unusable_results_of_a_search_are_named(cv_results, names, message):
+    with pytest.raises(ValueError, match=message):
+        sparsest_within_one_se(cv_results, **names)
 
 
 def test_grid_search_refits_the_sparsest(stripes):
@@ -85,5 +95,5 @@ def test_refit_rule_takes_other_scorer_names(stripes):
     "estimator", [SparseCurveCNNClassifier(), LogisticRegression()], ids=["unfitted", "other"]
 )
 def test_scorer_refuses_what_has_no_sparsity(estimator):
-    with pytest.raises(TypeError, match="needs a fitted SparseCurveCNNClassifier"):
+    with pytest.raises(TypeError, match="estimator must be a fitted SparseCurveCNNClassifier"):
         sparsity_scorer(estimator)

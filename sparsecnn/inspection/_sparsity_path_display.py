@@ -1,4 +1,4 @@
-"""Pictures of fitted classifiers. Displays need matplotlib: ``pip install sparsecnn[plot]``."""
+"""Display of a score against the sparsity along a path."""
 
 from __future__ import annotations
 
@@ -6,65 +6,86 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sparsecnn._warn import warn_user
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
-
-__all__ = ["SparsityPathDisplay"]
 
 
 class SparsityPathDisplay:
-    """Accuracy against the fraction of weights left, along a path.
+    """Score against the percentage of penalised weights left, along a path.
 
-    Use `from_estimator` for a cross-validated search, `from_path` for one path and test data.
+    Use `from_estimator` for a cross-validated search and `from_path` for one path and test data.
 
     Parameters
     ----------
-    sparsities : ndarray of shape (n_points,)
-        Fraction of zeros at each point.
-    scores : ndarray of shape (n_points,)
+    sparsities : array-like of shape (n_points,)
+        Fraction of the penalised weights that are zero, at each point of the path.
+    scores : array-like of shape (n_points,)
         Score at each point.
-    errors : ndarray of shape (n_points,), default=None
+    errors : array-like of shape (n_points,), default=None
         Standard error of each score.
     best_index : int, default=None
-        The point to mark.
+        Index of the point to mark as chosen.
+    score_name : str, default="score"
+        Label of the vertical axis.
 
     Attributes
     ----------
+    errorbar_ : matplotlib ErrorbarContainer
+        The scores, with their errors if there are any.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        Axes of the display.
     figure_ : matplotlib Figure
-        The figure of it.
+        Figure of the axes.
+
+    Examples
+    --------
+    >>> from sparsecnn.inspection import SparsityPathDisplay
+    >>> display = SparsityPathDisplay([0.0, 0.5, 0.9], [0.95, 0.96, 0.91], best_index=1).plot()
+    >>> display.ax_.get_legend().get_texts()[0].get_text()
+    'chosen: 50.0% zeros'
     """
 
     def __init__(
         self,
-        sparsities: np.ndarray,
-        scores: np.ndarray,
-        errors: np.ndarray | None = None,
+        sparsities: ArrayLike,
+        scores: ArrayLike,
+        errors: ArrayLike | None = None,
         best_index: int | None = None,
+        score_name: str = "score",
     ):
         self.sparsities = sparsities
         self.scores = scores
         self.errors = errors
         self.best_index = best_index
+        self.score_name = score_name
 
     @classmethod
     def from_estimator(cls, estimator: SparseCurveCNNClassifierCV, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the mean score over the folds with its standard error, and mark the chosen point.
+        """Plot the mean score of the folds with its standard error, and mark the chosen point.
 
         Parameters
         ----------
         estimator : SparseCurveCNNClassifierCV
-            Fitted.
+            Fitted search.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to plot in; None makes a new figure.
         **kwargs : dict
-            Passed to matplotlib's ``errorbar``.
+            Passed to ``matplotlib.axes.Axes.errorbar``.
 
         Returns
         -------
         display : SparsityPathDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `estimator` is not a fitted SparseCurveCNNClassifierCV.
 
         Examples
         --------
@@ -79,15 +100,18 @@ class SparsityPathDisplay:
         'penalised weights left (%)'
         """
         check_is_fitted(estimator)
-        results = estimator.cv_results_
+        results = getattr(estimator, "cv_results_", {})
         if "mean_test_sparsity" not in results or "mean_test_score" not in results:
             raise ValueError(
                 "estimator must be a fitted SparseCurveCNNClassifierCV, whose cv_results_ have scores and "
                 f"sparsities, got a {type(estimator).__name__}."
             )
-        errors = standard_errors(results, "score")
         display = cls(
-            results["mean_test_sparsity"], results["mean_test_score"], errors, estimator.best_index_
+            results["mean_test_sparsity"],
+            results["mean_test_score"],
+            standard_errors(results, "score"),
+            estimator.best_index_,
+            _score_name(estimator.scoring),
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -95,61 +119,106 @@ class SparsityPathDisplay:
     def from_path(
         cls, path: SparsityPath, X: ArrayLike, y: ArrayLike, *, ax: Any = None, **kwargs: Any
     ) -> Self:
-        """Draw the accuracy of every network of a path on X.
+        """Plot the accuracy of each classifier of a path.
 
         Parameters
         ----------
         path : SparsityPath
+            Fitted classifiers, as `sparsity_path` returns them.
         X : array-like of shape (n, pixels) or (n, height, width)
+            Test images.
         y : array-like of shape (n,)
+            Labels of the test images.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to plot in; None makes a new figure.
         **kwargs : dict
-            Passed to matplotlib's ``errorbar``.
+            Passed to ``matplotlib.axes.Axes.errorbar``.
 
         Returns
         -------
         display : SparsityPathDisplay
-        """
-        return cls(path.sparsities, path.score(X, y)).plot(ax=ax, **kwargs)
-
-    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the path; the weights left are on a logarithmic axis, sparse to the right.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        **kwargs : dict
-            Passed to matplotlib's ``errorbar``.
-
-        Returns
-        -------
-        display : SparsityPathDisplay
+            The display, plotted.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError
+            If `path` is not a `SparsityPath`.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> from sparsecnn.inspection import SparsityPathDisplay
+        >>> from sparsecnn.model_selection import sparsity_path
+        >>> X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, finetune_iter=1, random_state=0)
+        >>> path = sparsity_path(X[:80], y[:80], estimator=quick, sparsities=[0, 0.5, 0.9])
+        >>> SparsityPathDisplay.from_path(path, X[80:], y[80:]).ax_.get_ylabel()
+        'accuracy'
+        """
+        if not isinstance(path, SparsityPath):
+            raise TypeError(f"path must be a SparsityPath, got a {type(path).__name__}.")
+        display = cls(path.sparsities, path.score(X, y), score_name="accuracy")
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Plot the scores against the weights left on a logarithmic axis, from dense on the left to sparse.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot in; None makes a new figure.
+        **kwargs : dict
+            Passed to ``matplotlib.axes.Axes.errorbar``.
+
+        Returns
+        -------
+        display : SparsityPathDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `sparsities`, `scores` and `errors` differ in length.
+
+        Warns
+        -----
+        UserWarning
+            If a point has no weights left, which a logarithmic axis cannot show.
         """
         try:
             import matplotlib.pyplot as plt
             from matplotlib.ticker import FuncFormatter
         except ImportError as error:
-            raise ImportError("Pictures need matplotlib: pip install sparsecnn[plot].") from error
+            raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
 
+        check_consistent_length(self.sparsities, self.scores, self.errors)
+        left = 100 * (1 - np.asarray(self.sparsities, dtype=float))
+        if (left <= 0).any():
+            warn_user(f"{(left <= 0).sum()} of {len(left)} points have no weights left and are not shown.")
         self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
-        kept = 100 * (1 - self.sparsities)
         options: dict[str, Any] = {"marker": "o", "capsize": 3} | kwargs
-        self.ax_.errorbar(kept, self.scores, self.errors, **options)
+        self.errorbar_ = self.ax_.errorbar(left, self.scores, self.errors, **options)
         if self.best_index is not None:
-            label = f"chosen: {self.sparsities[self.best_index]:.1%} zeros"
-            self.ax_.axvline(kept[self.best_index], color="0.5", linestyle="--", label=label)
+            label = f"chosen: {1 - left[self.best_index] / 100:.1%} zeros"
+            self.ax_.axvline(left[self.best_index], color="0.5", linestyle="--", label=label)
+        if self.best_index is not None or "label" in kwargs:
             self.ax_.legend()
-        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel="score")
+        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel=self.score_name)
         self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
         self.ax_.grid(alpha=0.3)
         if not self.ax_.xaxis_inverted():
             self.ax_.invert_xaxis()
         return self
+
+
+def _score_name(scoring: Any) -> str:
+    """Return the label of scores by `scoring`."""
+    if scoring is None:
+        return "accuracy"
+    return scoring.replace("_", " ") if isinstance(scoring, str) else "score"

@@ -1,4 +1,4 @@
-"""Choose between sparsity and accuracy with scikit-learn's own searches."""
+"""Choice between sparsity and accuracy in scikit-learn's searches."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 
 
 def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
-    """Return the sparsity of a fitted classifier, for ``scoring={"sparsity": sparsity_scorer, ...}``.
+    """Return the sparsity of a fitted classifier: a scorer for scikit-learn's searches.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted `SparseCurveCNNClassifier`, or a pipeline or search that ends in one.
-    X, y : ignored
-        So that the function is a scorer.
+        Fitted `SparseCurveCNNClassifier`, or a fitted pipeline or search that ends in one.
+    X : array-like, default=None
+        Ignored; scikit-learn passes it to every scorer.
+    y : array-like, default=None
+        Ignored; scikit-learn passes it to every scorer.
 
     Returns
     -------
     sparsity : float
-        Fraction of the penalised weights that are exactly zero.
+        Fraction of the penalised weights that are exactly zero, ``sparsity_``.
 
     Raises
     ------
     TypeError
-        If no fitted sparse classifier is found.
+        If `estimator` is not and does not end in a fitted `SparseCurveCNNClassifier`.
 
     Examples
     --------
@@ -51,38 +53,42 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
         elif hasattr(found, "best_estimator_"):
             found = found.best_estimator_
         else:
-            raise TypeError(f"sparsity_scorer needs a fitted SparseCurveCNNClassifier, got {estimator!r}.")
+            raise TypeError(
+                "estimator must be a fitted SparseCurveCNNClassifier, or a fitted pipeline or search with "
+                f"one at its end, got {estimator!r}."
+            )
     return found.sparsity_
 
 
 def sparsest_within_one_se(
     cv_results: Mapping[str, Any], *, accuracy: str = "accuracy", sparsity: str = "sparsity"
 ) -> int:
-    """Pick the sparsest candidate whose score is within one standard error of the best: a ``refit`` callable.
+    """Return the sparsest candidate within one standard error of the best: a callable for ``refit``.
 
     Parameters
     ----------
     cv_results : dict
         ``cv_results_`` of a scikit-learn search with several scorers.
     accuracy : str, default="accuracy"
-        Name of the scorer that must not suffer. Bind another one with `functools.partial`.
+        Name of the scorer whose best mean, less one standard error, a candidate must reach. For another name
+        pass ``functools.partial(sparsest_within_one_se, accuracy=...)`` as ``refit``.
     sparsity : str, default="sparsity"
-        Name of the scorer to be made as large as that allows.
+        Name of the scorer to maximise among those candidates.
 
     Returns
     -------
     best_index : int
-        Among equally sparse candidates, that of the best score.
+        Index of the candidate. Among equally sparse ones, that of the highest mean `accuracy`.
 
     Raises
     ------
     ValueError
-        If a scorer is missing, or every candidate failed.
+        If `cv_results` lacks a scorer, or a scorer failed for every candidate.
 
     Notes
     -----
-    The standard error is that of the best candidate's mean over the k folds, ``std / √(k - 1)`` with the
-    ``std_test_score`` of scikit-learn, which divides by k. With one fold it is 0.
+    The standard error is that of the best candidate's mean over k folds, ``std / √(k - 1)``, with the
+    ``std_test_<accuracy>`` of scikit-learn, which divides by k. For k = 1 it is 0.
 
     Examples
     --------
@@ -97,23 +103,31 @@ def sparsest_within_one_se(
     >>> sparsest_within_one_se(results)
     1
     """
-    for name in (accuracy, sparsity):
-        if f"mean_test_{name}" not in cv_results:
-            raise ValueError(
-                f"cv_results has no scorer {name!r}: give the search scoring={{{name!r}: ..., ...}}, or "
-                "bind another one's name: functools.partial(sparsest_within_one_se, accuracy=...)."
-            )
-    scores = np.asarray(cv_results[f"mean_test_{accuracy}"], dtype=float)
-    zeros = np.asarray(cv_results[f"mean_test_{sparsity}"], dtype=float)
-    if np.isnan(scores).all():
-        raise ValueError("Every candidate failed: all mean test scores are NaN.")
-    best = np.nanargmax(scores)
-    error = standard_errors(cv_results, accuracy)[best]
-    within = np.flatnonzero(scores >= scores[best] - error)
+    scores = _mean_scores(cv_results, "accuracy", accuracy)
+    zeros = _mean_scores(cv_results, "sparsity", sparsity)
+    best = int(scores.argmax())
+    within = np.flatnonzero(scores >= scores[best] - standard_errors(cv_results, accuracy)[best])
     return int(max(within, key=lambda i: (zeros[i], scores[i])))
 
 
+def _mean_scores(cv_results: Mapping[str, Any], argument: str, name: str) -> np.ndarray:
+    """Return the mean test scores of the scorer `name`, -inf where it failed; or raise ValueError."""
+    if f"mean_test_{name}" not in cv_results:
+        known = [key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_")]
+        raise ValueError(
+            f"{argument}={name!r} must be a scorer of cv_results, which has {known}: search with "
+            f"scoring={{{name!r}: ..., ...}}, or pass functools.partial(sparsest_within_one_se, "
+            f"{argument}=...) as refit."
+        )
+    scores = np.asarray(cv_results[f"mean_test_{name}"], dtype=float)
+    if np.isnan(scores).all():
+        raise ValueError(
+            f"cv_results[{f'mean_test_{name}'!r}] is NaN for every candidate: all of them failed."
+        )
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
 def standard_errors(cv_results: Mapping[str, Any], name: str) -> np.ndarray:
-    """Return the standard error of each candidate's mean score, from the scorer `name`; 0 with one fold."""
+    """Return the standard error of each candidate's mean score by the scorer `name`; 0 for one fold."""
     n_splits = sum(key.startswith("split") and key.endswith(f"_test_{name}") for key in cv_results)
     return np.asarray(cv_results[f"std_test_{name}"], dtype=float) / (math.sqrt(n_splits - 1) or np.inf)
