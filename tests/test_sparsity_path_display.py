@@ -54,6 +54,13 @@ def test_display_goes_from_dense_to_sparse_with_readable_labels():
     assert display.ax_.get_ylabel() == "AUC"
 
 
+def test_display_of_a_narrow_range_has_plain_numbers():
+    display = SparsityPathDisplay([0.0, 0.6], [1.0, 0.9]).plot()
+    display.figure_.canvas.draw()
+    labels = [label.get_text() for label in display.ax_.get_xticklabels(minor=True)]
+    assert {"60", "40"} <= set(labels)
+
+
 def test_display_draws_paths_into_one_picture(stripes):
     path = sparsity_path(*stripes, estimator=quick(max_iter=2, finetune_iter=1), sparsities=[0.0, 0.5])
     display = SparsityPathDisplay.from_path(path, *stripes)

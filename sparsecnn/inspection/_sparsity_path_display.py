@@ -192,7 +192,7 @@ class SparsityPathDisplay:
         """
         try:
             import matplotlib.pyplot as plt
-            from matplotlib.ticker import FuncFormatter
+            from matplotlib.ticker import FuncFormatter, LogFormatter
         except ImportError as error:
             raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
 
@@ -211,6 +211,7 @@ class SparsityPathDisplay:
             self.ax_.legend()
         self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel=self.score_name)
         self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
+        self.ax_.xaxis.set_minor_formatter(LogFormatter())
         self.ax_.grid(alpha=0.3)
         if not self.ax_.xaxis_inverted():
             self.ax_.invert_xaxis()
