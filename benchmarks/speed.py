@@ -239,7 +239,12 @@ def measure_rvsm():
 def _rvsm_share(X, y, penalty, params, finetune):
     """Return the share in one profiled fit: splitting alone, or with fine-tuning."""
     classifier = SparseCurveCNNClassifier(
-        penalty, max_iter=4, finetune_iter=4 if finetune else 0, random_state=0, **params
+        penalty,
+        batch_size=BATCH,
+        max_iter=4,
+        finetune_iter=4 if finetune else 0,
+        random_state=0,
+        **params,
     )
     classifier.fit(X[:64], y[:64])
     with torch.profiler.profile() as profile:
@@ -258,7 +263,7 @@ def measure_search(n_images=400):
     X, y = make_images(n_images, 64)
     n_threads = torch.get_num_threads()
     estimator = SparseCurveCNNClassifier(
-        channels=(8, 16, 32), max_iter=4, finetune_iter=1, augment=False, random_state=0
+        channels=(8, 16, 32), batch_size=BATCH, max_iter=4, finetune_iter=1, augment=False, random_state=0
     )
     grid = {"lam": list(np.geomspace(1e-7, 1e-5, 8))}
     folds = list(StratifiedKFold(3).split(X, y))

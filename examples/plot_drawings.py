@@ -29,7 +29,6 @@ def make_reader() -> Pipeline:
     """Return the transformer and the classifier in a pipeline."""
     network = SparseCurveCNNClassifier(
         channels=(16, 32, 32),
-        image_shape=IMAGE,
         augment=CurveAugmentation(flip=True),
         max_iter=36,
         finetune_iter=12,

@@ -1,6 +1,7 @@
 """The examples run from end to end, on smaller data, and save their pictures."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def is_picture(path):
     with Image.open(path) as image:
         low, high = image.convert("L").getextrema()
     return low < high
+
+
+def test_quickstart_prints_its_accuracy_on_new_persons(load_example, capsys):
+    load_example("quickstart").main()
+    printed = capsys.readouterr().out
+    assert float(re.search(r"seed 0: accuracy ([\d.]+) on 60 spirals", printed)[1]) > 0.9
+    assert "90.0% of the fully connected weights are zero" in printed
 
 
 def test_thresholds_of_all_penalties_are_drawn(load_example, capsys):
