@@ -3,6 +3,7 @@
 import copy
 import io
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from sparsecnn import RVSM
 from sparsecnn.penalties import L0, L1, TransformedL1
 
 PENALTIES = [L0(), L1(), TransformedL1(a=1.0)]
+SCOPES = ["global", "layer"]
 
 
 class LeastSquares:
@@ -333,3 +335,93 @@ def test_zeros_of_a_fixed_support_are_positive():
     zeros = net[0].weight[net[0].weight == 0]
     assert len(zeros) > 0
     assert not torch.signbit(zeros).any()
+
+
+BASES = [
+    lambda params: torch.optim.Adam(params, lr=0.01),
+    lambda params: torch.optim.SGD(params, lr=0.05, momentum=0.9),
+]
+
+
+@pytest.mark.parametrize("base", BASES, ids=["adam", "sgd"])
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [{"lam": 0.01}, {"lam": [0.01, 0.02]}, *({"target_sparsity": 0.6, "sparsity_scope": s} for s in SCOPES)],
+    ids=str,
+)
+def test_resumed_run_equals_the_uninterrupted_one_bit_for_bit(base, fixed, settings):
+    net = small_network()
+    optimizer = RVSM(base(net.parameters()), [net[0].weight, net[2].weight], L0(), beta=2.0, **settings)
+    train(net, optimizer, n_steps=21)
+    if fixed:
+        optimizer.finalize()
+        optimizer.fix_support()
+        train(net, optimizer, n_steps=3)
+    checkpoint = io.BytesIO()
+    torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, checkpoint)
+    checkpoint.seek(0)
+    saved = torch.load(checkpoint, weights_only=True)
+
+    other = small_network(seed=5)
+    resumed = RVSM(base(other.parameters()), [other[0].weight, other[2].weight], L0(), lam=0.5)
+    other.load_state_dict(saved["net"])
+    resumed.load_state_dict(saved["optimizer"])
+    for each, its in ((net, optimizer), (other, resumed)):
+        train(each, its, n_steps=20, seed=2)
+    assert repr(resumed) == repr(optimizer)
+    assert resumed.support_fixed == fixed
+    assert resumed._n_steps == optimizer._n_steps
+    assert all(torch.equal(u, v) for u, v in zip(resumed.u, optimizer.u, strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(other.parameters(), net.parameters(), strict=True))
+
+
+def test_closure_leaves_gradients_without_a_graph():
+    problem = LeastSquares()
+    optimizer = RVSM(torch.optim.LBFGS([problem.w]), [problem.w], L0(), 0.05, 1.0)
+    optimizer.step(problem.backward)
+    assert not problem.w.grad.requires_grad
+
+
+@pytest.mark.parametrize("base", [torch.optim.LBFGS, torch.optim.SGD], ids=["lbfgs", "sgd"])
+@pytest.mark.parametrize("settings", [{"lam": 0.01}, {"target_sparsity": 0.5}], ids=str)
+def test_default_dtype_changes_no_step(base, settings):
+    def run():
+        net = small_network()
+        optimizer = RVSM(base(net.parameters(), lr=0.1), [net[0].weight], TransformedL1(a=0.5), **settings)
+        x = torch.linspace(-1, 1, 96, dtype=torch.float32).reshape(16, 6)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(net(x), x[:, :2])
+            loss.backward()
+            return loss
+
+        return net, optimizer, closure
+
+    (net, optimizer, closure), (other, same, its_closure) = run(), run()
+    for _ in range(3):
+        optimizer.step(closure)
+    torch.set_default_dtype(torch.float64)
+    try:
+        for _ in range(3):
+            same.step(its_closure)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(other[0].weight, net[0].weight)
+    assert same.u[0].dtype == torch.float32
+
+
+def test_threads_do_not_disturb_each_other():
+    def run(seed):
+        net = small_network(0)
+        optimizer = adam_rvsm(net)
+        train(net, optimizer, n_steps=60, seed=seed)
+        return net[0].weight.detach()
+
+    alone = [run(seed) for seed in range(4)]
+    nets = [small_network(0) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: train(nets[i], adam_rvsm(nets[i]), n_steps=60, seed=i), range(4)))
+    assert all(torch.equal(net[0].weight, weight) for net, weight in zip(nets, alone, strict=True))
+    assert torch.is_grad_enabled()
