@@ -19,7 +19,7 @@ def check_base(base: Any) -> Optimizer:
     return base
 
 
-def check_params(params: Any, base: Optimizer) -> list[Tensor]:
+def check_params(params: Any, base: Optimizer, penalty: Any) -> list[Tensor]:
     """Return `params` as a list, or raise ValueError unless it holds weights that `base` optimizes."""
     try:
         if isinstance(params, Tensor | nn.Module | str):
@@ -37,6 +37,11 @@ def check_params(params: Any, base: Optimizer) -> list[Tensor]:
             raise ValueError(f"params[{i}] must be {fault}, got {_described(w)}.")
     if len({id(w) for w in weights}) < len(weights):
         raise ValueError("params must hold different tensors, got the same tensor twice.")
+    if not weights and penalty is not None:
+        raise ValueError(
+            f"params must hold at least one tensor, got none with penalty={penalty!r}: "
+            "nothing would become sparse. Give penalty=None if that is meant."
+        )
     return weights
 
 

@@ -41,10 +41,10 @@ class RVSM(Optimizer):
         A name in ``sparsecnn.penalties.PENALTIES``, such as "l0", or any object with ``value(w)`` and
         ``prox(w, step)``, such as ``sparsecnn.penalties.TransformedL1(a=0.5)``. None if nothing is split.
     lam : float or sequence of floats, default=None
-        λ, the weight of the penalty, at least 0: one for all split weights, or one for each tensor of them.
+        Weight λ of the penalty, at least 0: one for all split weights, or one for each tensor of them.
         For ℓ0, a weight of u is zero if and only if ``|w| <= √(2 lam/beta)``; for ℓ1, ``|w| <= lam/beta``.
     beta : float, default=1.0
-        β, the weight of ``‖w - u‖²/2``, above 0.
+        Weight β of ``‖w - u‖²/2``, above 0.
     target_sparsity : float, default=None
         Instead of `lam`: the fraction of units of the split weights that are zero in u, from 0 to below 1.
         Units are single weights, or groups of them if ``penalty.unit`` is "group". λ is then computed from
@@ -117,12 +117,7 @@ class RVSM(Optimizer):
         sparsity_scope: str = "global",
     ):
         self.base = check_base(base)
-        self.split_params = check_params(params, base)
-        if not self.split_params and penalty is not None:
-            raise ValueError(
-                f"params must hold at least one tensor, got none with penalty={penalty!r}: "
-                "nothing would become sparse. Give penalty=None if that is meant."
-            )
+        self.split_params = check_params(params, base, penalty)
         self.penalty: Any = get_penalty(penalty) if self.split_params else None
         if (lam is None) == (target_sparsity is None):
             raise ValueError(
@@ -168,7 +163,7 @@ class RVSM(Optimizer):
 
     @property
     def lam(self) -> float | tuple[float, ...]:
-        """λ, the weight of the penalty: one for all split weights, or one for each tensor of them."""
+        """Weight λ of the penalty: one for all split weights, or one for each tensor of them."""
         return self._lam
 
     @lam.setter
@@ -177,7 +172,7 @@ class RVSM(Optimizer):
 
     @property
     def beta(self) -> float:
-        """β, the weight of ``‖w - u‖²/2``."""
+        """Weight β of ``‖w - u‖²/2``."""
         return self._beta
 
     @beta.setter
@@ -220,7 +215,7 @@ class RVSM(Optimizer):
 
         Returns
         -------
-        loss : Tensor or None
+        Tensor or None
             What the base optimizer returns: with a closure, the loss plus ``(β/2)‖w - u‖²``.
         """
         if self.support_fixed:
@@ -252,7 +247,8 @@ class RVSM(Optimizer):
 
         Returns
         -------
-        lagrangian : float
+        float
+            The Lagrangian L(w, u).
         """
         penalty = sum(lam * self._penalty_value(u, lam) for lam, u in zip(self._lams(), self.u, strict=True))
         return float(loss) + penalty + float(self._pull())
@@ -263,7 +259,8 @@ class RVSM(Optimizer):
 
         Returns
         -------
-        distance : float
+        float
+            The Euclidean distance.
         """
         return math.sqrt(
             sum(float((w - u).square().sum()) for w, u in zip(self.split_params, self.u, strict=True))
@@ -275,7 +272,7 @@ class RVSM(Optimizer):
 
         Returns
         -------
-        sparsity : float
+        float
             From 0 to 1; 0 if nothing is split.
         """
         zero = [unit_magnitudes(self.penalty, u) == 0 for u in self.u]
@@ -298,7 +295,13 @@ class RVSM(Optimizer):
 
     @contextlib.contextmanager
     def sparse_weights(self) -> Iterator[None]:
-        """Put the sparse weights into the network within a ``with`` block, for example to validate it."""
+        """Put the sparse weights into the network within a ``with`` block, for example to validate it.
+
+        Yields
+        ------
+        None
+            The dense weights are put back when the block is left.
+        """
         dense = [w.detach().clone() for w in self.split_params]
         self.finalize()
         try:
@@ -313,10 +316,9 @@ class RVSM(Optimizer):
 
         Returns
         -------
-        state_dict : dict
-            Of u, λ, β, the target, its scope, whether the support is fixed, the number of steps, and the
-            state of the base optimizer: tensors and numbers, which ``torch.load(..., weights_only=True)``
-            reads. The penalty is not part of it.
+        dict
+            Of u, λ, β, target, scope, whether the support is fixed, number of steps and base optimizer, but
+            not of the penalty. ``torch.load(..., weights_only=True)`` reads it.
         """
         own = {name: getattr(self, name) for name in _CHECKPOINTED}
         return super().state_dict() | {"base": self.base.state_dict()} | own

@@ -50,7 +50,7 @@ class Penalty(BaseEstimator, abc.ABC):
 
         Returns
         -------
-        value : Tensor of shape ()
+        Tensor of shape ()
             In the dtype of `w`.
         """
 
@@ -62,11 +62,11 @@ class Penalty(BaseEstimator, abc.ABC):
         w : Tensor
             Weights of any shape, device and floating dtype.
         step : float
-            λ/β, at least 0.
+            The ratio λ/β, at least 0.
 
         Returns
         -------
-        x : Tensor
+        Tensor
             Like `w`.
 
         Raises
@@ -93,7 +93,7 @@ class Penalty(BaseEstimator, abc.ABC):
 
         Returns
         -------
-        magnitudes : Tensor of shape (n_units,)
+        Tensor of shape (n_units,)
             By default ``|w|``. At least 0, and 0 exactly where all weights of the unit are zero.
         """
         return w.abs().flatten()
@@ -124,7 +124,8 @@ class ClosedFormPenalty(Penalty):
 
         Returns
         -------
-        step : float
+        float
+            The ratio λ/β.
         """
 
 
@@ -142,11 +143,11 @@ class StepPenalty(Penalty):
         w : Tensor
             Weights of any shape, device and floating dtype.
         step : float, default=1.0
-            λ/β.
+            The ratio λ/β.
 
         Returns
         -------
-        value : Tensor of shape ()
+        Tensor of shape ()
             In the dtype of `w`.
         """
 

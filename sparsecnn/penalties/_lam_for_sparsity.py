@@ -22,14 +22,14 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     w : Tensor or sequence of Tensors
         Weights of any shape, of one layer or of several that share one λ.
     beta : float
-        β, above 0.
+        Weight β of ``‖w - u‖²/2``, above 0.
     sparsity : float
         Fraction of the units that become zero, from 0 to 1. Units are single weights, or groups of them for
         penalties of groups (see `unit_magnitudes`).
 
     Returns
     -------
-    lam : float
+    float
         0 where no λ is needed.
 
     Raises

@@ -38,7 +38,7 @@ def get_penalty(penalty: Any) -> Any:
 
     Returns
     -------
-    penalty : object
+    object
         A new one of default parameters for a name, otherwise `penalty` itself.
 
     Raises

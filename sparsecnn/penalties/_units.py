@@ -19,7 +19,7 @@ def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
 
     Returns
     -------
-    magnitudes : Tensor of shape (n_units,)
+    Tensor of shape (n_units,)
         At least 0, and 0 exactly where all weights of the unit are zero. Detached from the graph.
 
     Examples
