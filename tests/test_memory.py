@@ -14,7 +14,6 @@ from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._compute import autocast_for
 from sparsecnn._training import Images, predict
 
-pytestmark = pytest.mark.slow
 SIDE = 32
 
 

@@ -31,7 +31,8 @@ def seeded_torch(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch within a ``with`` block, and leave its global generators as they were found.
 
     Generators of its own serve the present thread meanwhile, so that fits in several threads draw what
-    each would draw alone. A user's network, which knows the global ones only, draws from those.
+    each would draw alone. Dropout in a user's network knows the global ones only: the seed covers it in a
+    fit that is alone, and fits in several threads draw from them together.
     """
     before = vars(_own).copy()
     _borrow(seed, device)
