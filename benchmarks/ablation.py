@@ -3,7 +3,7 @@
 Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``. LeNet-5 learns its first 5,000
 images and is measured on its last 5,000, with 0.36 % of all weights kept. The plain recipe is that of the
 classifier at 90 % zeros, and the second row that of the classifier at 99.64 %. The loop is written around
-``RVSM``, to vary also what is no parameter of the classifier.
+``RVSM``, so that settings that are not parameters of the classifier can vary too.
 """
 
 import argparse

@@ -67,8 +67,8 @@ class LeNet5(nn.Module):
         self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
 
     def forward(self, x):
-        x = max_pool(self.conv1(x)).relu()
-        x = max_pool(self.conv2(x)).relu()
+        x = max_pool(self.conv1(x), self.training).relu()
+        x = max_pool(self.conv2(x), self.training).relu()
         return self.fc2(self.fc1(x.flatten(1)).relu())
 
 

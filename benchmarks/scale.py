@@ -82,12 +82,12 @@ class Growth:
 
 
 def fit_memory():
-    """Print the memory of a fit on 60,000 images, besides its data."""
+    """Print the memory of a fit on 60,000 images, without its data."""
     X, y = make_images(60_000, 10)
     classifier = make_classifier(early_stopping=True)
     with Growth() as growth:
         classifier.fit(X, y)
-    print(f"fit on 60,000 x 28 x 28 uint8 ({X.nbytes / 2**20:.0f} MB): {growth.megabytes:.0f} MB besides")
+    print(f"fit on 60,000 x 28 x 28 uint8 ({X.nbytes / 2**20:.0f} MB): {growth.megabytes:.0f} MB more")
 
 
 def predict_memory(gigabytes):

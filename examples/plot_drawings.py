@@ -65,10 +65,8 @@ def main() -> None:
         return accuracy_score(y, probability > 0.5)
 
     images = bootstrap_interval(accuracy, y, probability, groups=persons, random_state=0)
-    judged = average_by_group(probability, persons, y)
-    by_person = bootstrap_interval(
-        accuracy, judged.target, judged.proba, groups=judged.groups, random_state=0
-    )
+    means = average_by_group(probability, persons, y)
+    by_person = bootstrap_interval(accuracy, means.target, means.proba, groups=means.groups, random_state=0)
     for name, found in (("drawings", images), ("persons", by_person)):
         print(f"{name} right: {found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}")
 
