@@ -79,7 +79,7 @@ def make_trainer(
         first_median={name: _median_magnitude(w) for name, w in weights.items() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
-        start=RampStart(lam_start, _zero_unit_fraction(optimizer)),
+        start=RampStart(lam_start, optimizer.unit_sparsity()),
     )
 
 
@@ -167,14 +167,6 @@ def check_target(
                 f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, for "
                 f"{n_classes} classes: it can be at most {1 - n_kept / size:.6g}."
             )
-
-
-def _zero_unit_fraction(optimizer: RVSM) -> float:
-    """Return the fraction of the units of the split weights that are zero; 0 of none."""
-    if not optimizer.split_params:
-        return 0.0
-    magnitudes = torch.cat([unit_magnitudes(optimizer.penalty, w.detach()) for w in optimizer.split_params])
-    return float((magnitudes == 0).double().mean())
 
 
 def _median_magnitude(w: Tensor) -> Tensor:
