@@ -20,7 +20,7 @@ def start(params, seed=0):
     rng = np.random.RandomState(seed)
     trainer = make_trainer(params, data.images, 2, rng)
     ramp = checked_ramp(params, trainer, 2)
-    return trainer, data.images, make_plan(params, (16, 16), 120, trainer.module, ramp)
+    return trainer, data.images, make_plan(params, data.images, trainer.module, ramp)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 5, 6])

@@ -244,6 +244,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         Returns
         -------
         self : SparseCurveCNNClassifier
+            The estimator itself.
 
         Raises
         ------
@@ -277,8 +278,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
                 trainer = self._make_trainer(data, rng, continues)
                 ramp = checked_ramp(self, trainer, len(data.classes))
-                shape = data.images.image_shape
-                plan = make_plan(self, shape, len(data.images), trainer.module, ramp)
+                plan = make_plan(self, data.images, trainer.module, ramp)
                 with progress(self.verbose, plan.n_epochs) as hooks:
                     interrupted = trainer.train(data.images, plan, data.validation, hooks, keep_interrupted)
             vars(draft).pop("_trainer", None)
@@ -328,6 +328,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         Returns
         -------
         self : SparseCurveCNNClassifier
+            The estimator itself.
 
         Raises
         ------
@@ -353,7 +354,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
                 self._check_same_network()
                 ramp = checked_ramp(self, trainer, len(data.classes))
                 images = data.images.on(trainer.module)
-                plan = make_plan(self, images.image_shape, len(images), trainer.module, ramp, decay=False)
+                plan = make_plan(self, images, trainer.module, ramp, decay=False)
                 trainer.train_epoch(images, plan, share=share)
                 with trainer.optimizer.sparse_weights():
                     trainer.update_norms(images, plan)

@@ -122,6 +122,7 @@ class ClassifierParameters(BaseEstimator):
         Returns
         -------
         self : SparseCurveCNNClassifier
+            The estimator itself.
 
         Raises
         ------

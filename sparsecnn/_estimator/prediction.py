@@ -38,10 +38,12 @@ class PredictionMixin:
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, as `fit` takes them.
 
         Returns
         -------
         scores : ndarray of shape (n,) for two classes, else (n, n_classes)
+            The larger, the more probable the class.
         """
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
@@ -52,10 +54,12 @@ class PredictionMixin:
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, as `fit` takes them.
 
         Returns
         -------
         labels : ndarray of shape (n,)
+            The class with the highest score.
         """
         best = self._scores(X, best_class)
         return self.classes_[best]
@@ -66,10 +70,12 @@ class PredictionMixin:
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, as `fit` takes them.
 
         Returns
         -------
         probability : ndarray of shape (n, n_classes)
+            Sums to 1 for each image; columns are in the order of `classes_`.
         """
         return self._scores(X, functools.partial(softmax, axis=1))
 
@@ -79,10 +85,12 @@ class PredictionMixin:
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, as `fit` takes them.
 
         Returns
         -------
         log_probability : ndarray of shape (n, n_classes)
+            Columns are in the order of `classes_`.
         """
         return self._scores(X, functools.partial(log_softmax, axis=1))
 

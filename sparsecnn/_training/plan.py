@@ -10,6 +10,7 @@ from torch import nn
 
 from sparsecnn._network import layer_weights, penalized_weights
 from sparsecnn._training.augment import CurveAugmentation
+from sparsecnn._training.images import Images
 from sparsecnn.rvsm import RVSM
 
 LARGEST_AUTO_BATCH = 64
@@ -102,8 +103,7 @@ def make_ramp(params: Any, start: RampStart) -> Ramp:
 
 def make_plan(
     params: Any,
-    image_shape: tuple[int, int],
-    n_images: int,
+    images: Images,
     module: nn.Module,
     ramp: Ramp,
     decay: bool = True,
@@ -113,9 +113,7 @@ def make_plan(
     Parameters
     ----------
     params : SparseCurveCNNClassifier
-    image_shape : tuple of two ints
-    n_images : int
-        Of one epoch.
+    images : Images
     module : torch.nn.Module
         The network to train.
     ramp : Ramp
@@ -123,7 +121,7 @@ def make_plan(
         Whether the learning rate falls to 0.
     """
     powers = powers_of_ten_removed(params, module, ramp)
-    auto_batch = auto_batch_size(n_images, image_shape)
+    auto_batch = auto_batch_size(len(images), images.image_shape)
     return Plan(
         max_iter=params.max_iter,
         finetune_iter=auto_finetune(powers) if params.finetune_iter == "auto" else params.finetune_iter,
@@ -131,7 +129,7 @@ def make_plan(
         learning_rate_init=params.learning_rate_init,
         ramp=ramp,
         decay=decay,
-        augmentation=resolve_augmentation(params.augment, image_shape, powers),
+        augmentation=resolve_augmentation(params.augment, images.image_shape, powers),
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,
     )

@@ -140,6 +140,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         Returns
         -------
         self : SparseCurveCNNClassifierCV
+            The estimator itself.
 
         Raises
         ------
@@ -211,6 +212,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         Returns
         -------
         score : float
+            By `scoring`; larger is better.
         """
         check_is_fitted(self)
         weighted = {} if sample_weight is None else {"sample_weight": sample_weight}

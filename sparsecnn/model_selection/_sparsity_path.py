@@ -85,12 +85,16 @@ class SparsityPath(Sequence):
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
+            Images, as `fit` takes them.
         y : array-like of shape (n,)
+            Label of each image.
         sample_weight : array-like of shape (n,), default=None
+            Weight of each image.
 
         Returns
         -------
         scores : ndarray of shape (n_points,)
+            One accuracy for each point.
         """
         return np.array([fitted.score(X, y, sample_weight) for fitted in self])
 
@@ -113,7 +117,9 @@ def sparsity_path(
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
+        Images, as `fit` takes them.
     y : array-like of shape (n,)
+        Label of each image.
     estimator : SparseCurveCNNClassifier, default=None
         How to train; it is not changed. Its `lam`, `target_sparsity` and `early_stopping` are not used, and
         "auto" parameters take the same value at every point, that of ``target_sparsity=0.9``. None is
@@ -239,7 +245,7 @@ def walk_path(
     with seeded_torch(rng.randint(2**31 - 1), images.device):
         trainer = make_trainer(start, images, len(data.classes), rng)
         ramp = make_ramp(start, trainer.start)
-        plan = make_plan(start, images.image_shape, len(images), trainer.module, ramp)
+        plan = make_plan(start, images, trainer.module, ramp)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
         n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
         with progress(start.verbose, n_epochs) as hooks:
