@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-# What cameras, scanners and editors write. Other formats of Pillow start other programs (EPS) or hold no pages.
+# What cameras, scanners and editors write. Other formats start other programs (EPS) or hold no pages.
 RASTER_FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO"),
     *("PCX", "PNG", "PPM", "PSD", "TGA", "TIFF", "WEBP"),
@@ -96,10 +96,12 @@ class PixelRows(np.ndarray):
 
 
 def _shape_of_rows(X: Any) -> tuple[int, int] | None:
-    """Return the image shape that flat X has with it, if any."""
-    shape = getattr(X, "image_shape", None) if isinstance(X, PixelRows) else shape_from_names(X)
-    # Selected columns or a single row are no images any more.
-    return shape if shape is None or X.ndim == 2 and math.prod(shape) == X.shape[1] else None
+    """Return the image shape that `PixelRows` or column names give, or None."""
+    if not isinstance(X, PixelRows):
+        return shape_from_names(X)
+    # Selected columns or a single row are not images.
+    shape = X.image_shape
+    return shape if shape and X.ndim == 2 and math.prod(shape) == X.shape[1] else None
 
 
 def _refuse_files(X: Any) -> None:
@@ -226,7 +228,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def raster_formats() -> list[str]:
-    """Return those of RASTER_FORMATS that Pillow reads as it is installed, for ``Image.open(formats=...)``."""
+    """Return the RASTER_FORMATS that the installed Pillow reads, for ``Image.open(formats=...)``."""
     Image.init()
     return [name for name in RASTER_FORMATS if name in Image.OPEN]
 

@@ -21,6 +21,7 @@ NOT_LEARNT, LEARNT = 0.7, 0.25
 
 def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn.Module, plan: Plan) -> None:
     """Set every fitted attribute of a classifier at once."""
+    module.zero_grad()  # copies and files need no gradients
     history = {name: list(values) for name, values in trainer.history.items()}
     lams = trainer.optimizer.lam
     layers = [] if estimator.penalty is None else list(penalized_weights(module, estimator.penalized))

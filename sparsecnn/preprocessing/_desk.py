@@ -8,7 +8,7 @@ from scipy import ndimage
 LEAST_SIDE = 64  # pixels of the thumbnail; smaller pictures are not photographs of a page
 DEEPEST = 0.25  # of the side that a desk may cover
 SHALLOWEST = 1.5  # pixels of the thumbnail
-LEAST_STEP = 0.08  # of brightness, from paper to desk
+LEAST_STEP = 0.05  # of brightness, from paper to desk
 SHARP = 2  # pixels on either side of the boundary, within which
 LEAST_DROP = 0.6  # of that step is made; a shadow is softer
 CORNER = 0.15  # of the side; what lies nearer to a corner may be the desk along the next edge
@@ -48,8 +48,9 @@ def find_page(thumbnail: np.ndarray) -> tuple[slice, slice]:
 
 
 def _is_stepped(view: np.ndarray) -> bool:
-    """Return whether the upper edge differs from what lies as deep as a desk may reach; fast."""
-    difference = view[0] - view[int(DEEPEST * len(view))]
+    """Return whether the upper edge departs from the slope of what lies below a desk's reach; fast."""
+    reach = int(DEEPEST * len(view))
+    difference = view[0] - 2 * view[reach] + view[2 * reach]
     middle = difference.size // 2
     return abs(np.partition(difference, middle)[middle]) >= LEAST_STEP
 
@@ -57,8 +58,10 @@ def _is_stepped(view: np.ndarray) -> bool:
 def _measure_depth(view: np.ndarray) -> np.ndarray | None:
     """Return how far a desk reaches down from the upper edge in each column, or None without a sharp step."""
     reach = int(DEEPEST * len(view))
-    near = ndimage.uniform_filter1d(view[:reach], GRAIN, axis=1, mode="nearest")
-    step = near - np.median(view[reach : 2 * reach], axis=0)
+    inner, next_inner = view[reach : 2 * reach], view[2 * reach : 3 * reach]
+    slope = (np.median(inner) - np.median(next_inner)) / reach
+    paper = np.median(inner, axis=0) + slope * (1.5 * reach - np.arange(reach))[:, np.newaxis]
+    step = ndimage.uniform_filter1d(view[:reach], GRAIN, axis=1, mode="nearest") - paper
     height = np.median(step[0])
     if abs(height) < LEAST_STEP:
         return None

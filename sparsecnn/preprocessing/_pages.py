@@ -112,7 +112,7 @@ def _page_from_image(image: Image.Image, side: int) -> np.ndarray:
         return _page_from_numbers(np.asarray(image), side)
     if image.has_transparency_data:
         image = _reduce(image.convert("RGBA"), side)
-        if image.getchannel("A").getextrema()[0] < 128:
+        if np.asarray(image.getchannel("A")).min() < 128:
             return _page_from_numbers(np.asarray(image), side)
     image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
     return np.asarray(_reduce(image, side))
@@ -146,7 +146,7 @@ def _page_from_numbers(array: np.ndarray, side: int) -> np.ndarray:
     pixels = np.concatenate(bands)
     if pixels.ndim == 2:
         return pixels
-    gray = pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])
+    gray = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return gray if pixels.shape[2] == 3 else _lay_on_paper(gray, pixels[..., 3])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from numbers import Integral, Real
@@ -26,6 +25,7 @@ from sparsecnn._image_shape import (
     is_file_or_image,
     pixel_names,
 )
+from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._ink import draw_ink
 from sparsecnn.preprocessing._pages import describe_error, read_page
 from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
@@ -39,8 +39,8 @@ SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_")
 class CurveImageTransformer(TransformerMixin, BaseEstimator):
     """Convert scans, photographs and drawings of curves to rows of pixels: bright ink on black.
 
-    Each image is turned upright; a desk around the page and the brightness of the paper (dark or light, evenly
-    lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect ratio, to
+    Each image is turned upright; a desk around the page and the brightness of the paper (dark or light,
+    evenly lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect ratio, to
     the centre of an image of `image_shape`. Every image is processed on its own: nothing is learned from the
     data.
 
@@ -98,15 +98,15 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
       (height, width, 3) or (height, width, 4), also mixed;
     * an array-like of shape (n, pixels) or (n, height, width).
 
-    Files are regular files of at most 80 million pixels (A3 at 600 dpi has 70 million) in AVIF, BMP, GIF, HEIF
-    (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an animation
-    and the first page of a document are read. Large JPEG files are decoded at reduced size.
+    Files are regular files of at most 80 million pixels (A3 at 600 dpi has 70 million) in AVIF, BMP, GIF,
+    HEIF (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an
+    animation and the first page of a document are read. Large JPEG files are decoded at reduced size.
 
     A border of other brightness along an edge of the image is a desk if its inner boundary is sharp, nearly
     straight, at most a quarter of the side deep, and free of ink; it is cut off. The brightness of the paper
     is taken from percentiles of blocks of the page, opened by a window of about a third of the page. Ink lies
-    on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper. Specks,
-    and narrow shadows at the edges of scans, do not count when the image is cropped.
+    on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper.
+    Specks, and narrow shadows at the edges of scans, do not count when the image is cropped.
 
     Numbers are brightnesses. White is 1 for floats and masks up to 1, 255 or 65535 for numbers whose largest
     is near; other ranges are stretched from their smallest to their largest value.
@@ -233,9 +233,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         _raise_unreadable(list(chain(*unreadable)), len(images))
         names = list(chain(*blank))
         if names:
-            warnings.warn(
-                f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.", stacklevel=3
-            )
+            warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
         return PixelRows.of(np.concatenate(drawn))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:

@@ -11,12 +11,14 @@ FINE_PEN = 0.1  # part of a pixel of the result that ink must cover to be as bri
 FULL = 0.4  # sine of the angle from the course at which a line is as bright as can be
 
 
-def fineness(image_shape):
+def fineness(image_shape: tuple[int, int]) -> int:
     """Return in how many times the resolution of an image of `image_shape` to look at the line; even."""
     return 2 * max(1, round(FINE_SIDE / 2 / math.sqrt(math.prod(image_shape))))
 
 
-def weigh_by_unsteadiness(ink, image_shape, share, scale):
+def weigh_by_unsteadiness(
+    ink: np.ndarray, image_shape: tuple[int, int], share: float, scale: float
+) -> np.ndarray:
     """Return the ink, the brighter the further the line departs from its own smoothed course.
 
     Parameters
@@ -48,7 +50,7 @@ def weigh_by_unsteadiness(ink, image_shape, share, scale):
     return _shrink(ink * weight, factor) / np.maximum(amount, FINE_PEN)
 
 
-def _deviation(ink, scale):
+def _deviation(ink: np.ndarray, scale: float) -> np.ndarray:
     """Return the sine of the angle between the line and its course at every pixel."""
     across = ndimage.gaussian_filter(ink, EDGE, order=(0, 1), truncate=3)
     down = ndimage.gaussian_filter(ink, EDGE, order=(1, 0), truncate=3)
@@ -60,19 +62,19 @@ def _deviation(ink, scale):
     return deviation.repeat(2, axis=0).repeat(2, axis=1)
 
 
-def measure_side(ink):
+def measure_side(ink: np.ndarray) -> float:
     """Return the side of the square that is as large as the box around the ink, in pixels."""
     drawn = ink > 0.2
     sides = [np.ptp(np.flatnonzero(drawn.any(axis))) + 1 if drawn.any() else 1 for axis in (0, 1)]
     return float(np.sqrt(sides[0] * sides[1]))
 
 
-def _shrink(image, factor):
+def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
     """Return the averages of squares of so many pixels a side."""
     height, width = (side // factor for side in image.shape)
     return image.reshape(height, factor, width, factor).mean((1, 3))
 
 
-def _directions(tensor, sigma):
+def _directions(tensor: list[np.ndarray], sigma: float) -> np.ndarray:
     smooth = np.stack([ndimage.gaussian_filter(part, sigma, truncate=3) for part in tensor])
     return smooth / np.maximum(np.hypot(*smooth), 1e-12)
