@@ -40,9 +40,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     """Convert scans, photographs and drawings of curves to rows of pixels: bright ink on black.
 
     Each image is turned upright; a desk around the page and the brightness of the paper (dark or light,
-    evenly lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect ratio, to
-    the centre of an image of `image_shape`. Every image is processed on its own: nothing is learned from the
-    data.
+    evenly lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect
+    ratio, to the centre of an image of `image_shape`. Every image is processed on its own: nothing is
+    learned from the data.
 
     Parameters
     ----------
