@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from sparsecnn._training.trainer import EpochEnd
+from sparsecnn._training.epoch_end import EpochEnd
 
 
 class Best:

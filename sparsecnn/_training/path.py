@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from sparsecnn._training.epoch_end import Hook
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Plan
-from sparsecnn._training.trainer import Hook, Trainer, check_finite
+from sparsecnn._training.trainer import Trainer, check_finite
 
 
 def train_path(

@@ -27,6 +27,7 @@ from sparsecnn._compute import (
 from sparsecnn._network import set_image_weight, zero_fraction
 from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
+from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn._training.plan import Plan, RampStart
 from sparsecnn._training.spec import TrainerSpec
@@ -38,37 +39,6 @@ CHECK_INTERVAL = 16
 SPARSE_LOSS_INTERVAL = 32
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """What hooks are given at the end of an epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        Epochs trained so far.
-    weights : dict of str to Tensor
-        State of the sparse network.
-    score : float
-        Validation accuracy of the sparse network; NaN without validation images.
-    settled : bool
-        Whether λ has reached its final value.
-    lam : float or tuple of floats
-        λ of the optimizer.
-    history : dict of str to list
-        One value for each epoch so far.
-    """
-
-    epoch: int
-    weights: dict[str, Tensor]
-    score: float
-    settled: bool
-    lam: Any
-    history: dict[str, list[float]]
-
-
-Hook = Callable[[EpochEnd], None]
 
 
 @dataclass
