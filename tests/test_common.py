@@ -12,12 +12,14 @@ from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCur
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
     SparseCurveCNNClassifier(),
-    SparseCurveCNNClassifier("tl1", **SMALL),
-    SparseCurveCNNClassifier("l1", penalized="all", **SMALL),
     SparseCurveCNNClassifierCV(
         SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0), sparsities=[0.25, 0.5], cv=2
     ),
     CurveImageTransformer(),
+]
+VARIANTS = [
+    SparseCurveCNNClassifier("tl1", **SMALL),
+    SparseCurveCNNClassifier("l1", penalized="all", **SMALL),
     CurveImageTransformer((16, 16), dtype="uint8", crop=False),
     CurveImageTransformer((16, 16), unsteadiness=0.5),
 ]
@@ -26,6 +28,12 @@ LEFT_OUT = [check_param_validation, check_dataframe_column_names_consistency]
 
 @parametrize_with_checks(ESTIMATORS, xfail_strict=True)
 def test_estimator_passes_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(VARIANTS, xfail_strict=True)
+def test_estimator_with_other_parameters_passes_check(estimator, check):
     check(estimator)
 
 

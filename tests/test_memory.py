@@ -133,6 +133,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize(("switch", "keeps"), [("1", True), ("0", False)])
 def test_environment_switches_the_keeping_of_memory_off(switch, keeps):
     environment = os.environ | {"SPARSECNN_KEEP_MEMORY": switch}
