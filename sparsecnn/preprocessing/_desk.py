@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from sparsecnn.preprocessing._percentile import percentile
+
 LEAST_SIDE = 64  # pixels of the thumbnail; smaller pictures are not photographs of a page
 DEEPEST = 0.25  # of the side that a desk may cover
 SHALLOWEST = 1.5  # pixels of the thumbnail
 LEAST_STEP = 0.05  # of brightness, from paper to desk
-SHARP = 2  # pixels on either side of the boundary, within which
-LEAST_DROP = 0.6  # of that step is made; a shadow is softer
+SHARP = 2  # pixels to either side of the boundary
+LEAST_DROP = 0.6  # of the step must lie between them; a shadow is softer
 CORNER = 0.15  # of the side; what lies nearer to a corner may be the desk along the next edge
 GRAIN = 9  # pixels along the edge; the grain of a desk is averaged over them
 STRAIGHT = 2  # pixels between the boundary and a straight line
@@ -50,26 +52,24 @@ def find_page(thumbnail: np.ndarray) -> tuple[slice, slice]:
 def _is_stepped(view: np.ndarray) -> bool:
     """Return whether the upper edge departs from the slope of what lies below a desk's reach; fast."""
     reach = int(DEEPEST * len(view))
-    difference = view[0] - 2 * view[reach] + view[2 * reach]
-    middle = difference.size // 2
-    return abs(np.partition(difference, middle)[middle]) >= LEAST_STEP
+    return abs(percentile(view[0] - 2 * view[reach] + view[2 * reach], 50)) >= LEAST_STEP
 
 
 def _measure_depth(view: np.ndarray) -> np.ndarray | None:
     """Return how far a desk reaches down from the upper edge in each column, or None without a sharp step."""
     reach = int(DEEPEST * len(view))
     inner, next_inner = view[reach : 2 * reach], view[2 * reach : 3 * reach]
-    slope = (np.median(inner) - np.median(next_inner)) / reach
-    paper = np.median(inner, axis=0) + slope * (1.5 * reach - np.arange(reach))[:, np.newaxis]
-    step = ndimage.uniform_filter1d(view[:reach], GRAIN, axis=1, mode="nearest") - paper
-    height = np.median(step[0])
+    slope = (percentile(inner, 50) - percentile(next_inner, 50)) / reach
+    paper = percentile(inner, 50, axis=0) + slope * (1.5 * reach - np.arange(reach))[:, np.newaxis]
+    height = percentile(view[0] - paper[0], 50)
     if abs(height) < LEAST_STEP:
         return None
+    step = ndimage.uniform_filter1d(view[:reach], GRAIN, axis=1, mode="nearest") - paper
     step /= height  # 1 on the desk, 0 on paper
     depth = np.logical_and.accumulate(step > 0.5, axis=0).sum(axis=0)
     inside, outside = (np.clip(depth + offset, 0, reach - 1)[np.newaxis] for offset in (-SHARP - 1, SHARP))
     drop = np.take_along_axis(step, inside, axis=0) - np.take_along_axis(step, outside, axis=0)
-    return depth if np.median(drop) >= LEAST_DROP else None
+    return depth if percentile(drop, 50) >= LEAST_DROP else None
 
 
 def _cut(depth: np.ndarray | None, left: int, right: int) -> int:
@@ -79,7 +79,7 @@ def _cut(depth: np.ndarray | None, left: int, right: int) -> int:
     reach = depth[left : depth.size - right]
     columns = np.arange(reach.size)
     third = reach.size // 3
-    start, end = np.median(reach[:third]), np.median(reach[-third:])
+    start, end = percentile(reach[:third], 50), percentile(reach[-third:], 50)
     line = start + (end - start) * (columns - third / 2) / (reach.size - third)
     if np.mean(np.abs(reach - line) > STRAIGHT) > MOST_CROSSINGS or line.mean() < SHALLOWEST:
         return 0
