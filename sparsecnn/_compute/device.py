@@ -41,7 +41,12 @@ def autocast_for(precision: str, device: torch.device) -> Callable[[], contextli
 
 
 def has_native_bf16(device: torch.device) -> bool:
-    """Return whether `device` computes in bf16 natively, rather than emulating it more slowly."""
+    """Return whether `device` computes in bf16 natively, rather than emulating it more slowly.
+
+    A torch that cannot say what the processor is capable of counts as one without.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
