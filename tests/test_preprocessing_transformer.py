@@ -124,6 +124,48 @@ def test_files_after_numbers_leave_no_trace_of_numbers(spiral):
     assert not hasattr(transformer, "input_shape_")
 
 
+@pytest.mark.parametrize("bad", [np.full((2, 16), np.nan), np.ones((2, 15)), "page.png", []])
+def test_fit_that_fails_keeps_what_an_earlier_one_saw(bad):
+    frame = pd.DataFrame(np.ones((2, 16)), columns=[f"p{i}" for i in range(16)])
+    transformer = CurveImageTransformer(input_shape=(2, 8)).fit(frame)
+    before = dict(vars(transformer))
+    with pytest.raises(ValueError, match=r"NaN|15 features|page\.png|empty list"):
+        transformer.fit(bad)
+    assert vars(transformer) == before
+    assert transformer.input_shape_ == (2, 8)
+
+
+def test_table_of_pixels_gives_their_shape():
+    pages = np.asarray(draw_mark())[np.newaxis]
+    first = CurveImageTransformer((20, 30), crop=False).set_output(transform="pandas")
+    table = first.fit_transform(pages)
+    second = CurveImageTransformer().fit(table)
+    assert second.input_shape_ == (20, 30)
+    images = table.to_numpy().reshape(1, 20, 30)
+    assert_array_equal(second.transform(table), CurveImageTransformer().transform(images))
+
+
+@pytest.mark.parametrize("as_X", [lambda X: X, list, tuple])
+def test_arrays_in_any_sequence_give_the_same(as_X):
+    pages = np.stack([np.asarray(draw_spiral(40, turns=turns)) for turns in (2, 3)])
+    expected = CurveImageTransformer().transform(pages)
+    assert_array_equal(CurveImageTransformer().transform(as_X(pages)), expected)
+
+
+def test_transposed_input_shape_is_refused():
+    with pytest.raises(ValueError, match=r"images of shape \(48, 96\), but input_shape=\(96, 48\)"):
+        CurveImageTransformer(input_shape=(96, 48)).fit(np.ones((2, 48, 96)))
+
+
+@pytest.mark.parametrize("path", ["drawings", Path("drawings")])
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_folder_instead_of_images_suggests_load_drawings(path, method):
+    with pytest.raises(
+        ValueError, match=r"X must be a list of images, got the path 'drawings'; .*load_drawings"
+    ):
+        getattr(CurveImageTransformer(), method)(path)
+
+
 def bad_sources(folder):
     good = encode(draw_spiral(64))
     contents = {"empty.png": b"", "text.png": b"no image", "truncated.png": good[: len(good) // 2]}

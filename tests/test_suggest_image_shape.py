@@ -38,6 +38,8 @@ def test_suggest_image_shape_turns_photographs_upright(tmp_path):
     [
         ([], {"side": 64}, "files is empty"),
         (["text.png"], {"side": 64}, r"'.*text.png' cannot be read: not an image"),
+        ("page.png", {"side": 64}, r"files must be a list of paths, got 'page.png'"),
+        ([], {"side": True}, "side must be a positive integer, got True"),
         ([], {"side": 0}, "side must be a positive integer, got 0"),
         ([], {"side": 64, "multiple": 2.5}, "multiple must be a positive integer, got 2.5"),
     ],
@@ -45,4 +47,11 @@ def test_suggest_image_shape_turns_photographs_upright(tmp_path):
 def test_suggest_image_shape_refuses_what_it_cannot_use(tmp_path, files, options, message):
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ValueError, match=message):
-        suggest_image_shape([tmp_path / name for name in files], **options)
+        suggest_image_shape(
+            files if isinstance(files, str) else [tmp_path / name for name in files], **options
+        )
+
+
+def test_missing_page_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"missing\.png"):
+        suggest_image_shape([tmp_path / "missing.png"], 64)

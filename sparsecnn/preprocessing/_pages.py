@@ -101,7 +101,7 @@ def orientation(image: Image.Image) -> int:
         number = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (SyntaxError, ValueError, TypeError, LookupError, struct.error):
         return 1  # damaged Exif data leave the pixels intact
-    return number if number in UPRIGHT else 1
+    return int(number) if number in UPRIGHT else 1
 
 
 def _page_from_image(image: Image.Image, side: int) -> np.ndarray:
@@ -157,7 +157,7 @@ def _find_range(array: np.ndarray) -> tuple[float, float]:
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
         raise ValueError("pixels are NaN or infinite")
-    if max(-low, high) > np.finfo(np.float32).max:
+    if max(-low, high) > float(np.finfo(np.float32).max):
         raise ValueError(f"expected pixels in the range of float32, got {low:g} to {high:g}")
     # A page's brightest pixel is not far below white; 12 bits in a 16-bit file are, and get stretched.
     white = next((white for white in WHITES if low >= 0 and white / 16 < high <= white), None)
