@@ -59,4 +59,4 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/scale.py
 
 clean:
-	rm -rf .venv .venv-oldest build dist *.egg-info
+	rm -rf .venv .venv-oldest build dist *.egg-info .coverage*

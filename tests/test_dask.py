@@ -27,8 +27,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def client():
-    """A client of two workers, each a process that is started anew when it dies."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    """A client of two workers, each a process that is started again when it dies."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}  # any free port
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         client.amm.stop()  # as the example does
         yield client
