@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
@@ -50,12 +50,21 @@ def test_any_array_gives_ink_or_an_error_that_names_it(array, dtype, crop):
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(-1e30, 1e30), st.floats(1e-3, 1e30), st.sampled_from([np.float32, np.float64]))
-def test_range_of_numbers_does_not_matter(low, span, dtype):
+def test_range_of_numbers_does_not_matter_where_it_is_stretched(low, span, dtype):
     page = np.asarray(draw_spiral(64), dtype=np.float64) / 255
     scaled = (low + span * page).astype(dtype)
+    # Numbers from 0 to near one of these are brightnesses with that white, whatever their contrast.
+    assume(scaled.min() < 0 or not any(white / 16 < scaled.max() <= white for white in (1, 255, 65535)))
     if len(np.unique(scaled)) < len(np.unique(page)) / 2:
         return  # too close for the type to tell apart
     assert similarity(transform_one(scaled), transform_one(page)) > 0.95
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(1 / 8, 1), st.sampled_from([255, 65535]))
+def test_numbers_near_a_white_are_as_their_fractions_of_it(brightest, white):
+    page = np.asarray(draw_spiral(64), dtype=np.float64) / 255 * brightest
+    assert_allclose(transform_one(page * white), transform_one(page), atol=1e-3)
 
 
 @pytest.mark.parametrize("value", [1e39, -1e200])

@@ -129,8 +129,8 @@ def make_shaky_spirals(
     --------
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> spirals = make_shaky_spirals(20, persons=range(6), random_state=0)
-    >>> spirals.images.shape, spirals.target.sum()
-    ((20, 64, 64), np.int64(10))
+    >>> spirals.images.shape, int(spirals.target.sum())
+    ((20, 64, 64), 10)
     >>> sorted(set(spirals.groups.tolist()))
     [0, 1, 2, 3, 4, 5]
     >>> X, y = make_shaky_spirals(5, return_X_y=True, random_state=0)

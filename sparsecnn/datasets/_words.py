@@ -143,8 +143,8 @@ def make_shaky_words(
     >>> words, test_words = train_test_split(list_words(), test_size=0.25, random_state=0)
     >>> train = make_shaky_words(40, fonts=fonts, words=words, random_state=0)
     >>> test = make_shaky_words(20, fonts=test_fonts, words=test_words, random_state=1)
-    >>> train.images.shape, train.target.sum()
-    ((40, 64, 64), np.int64(20))
+    >>> train.images.shape, int(train.target.sum())
+    ((40, 64, 64), 20)
     >>> set(train.groups) & set(test.groups), set(train.words) & set(test.words)
     (set(), set())
     """
