@@ -48,6 +48,7 @@ def test_any_array_gives_ink_or_an_error_that_names_it(array, dtype, crop):
     assert X.max() <= (1 if dtype == "float32" else 255)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.floats(-1e30, 1e30), st.floats(1e-3, 1e30), st.sampled_from([np.float32, np.float64]))
 def test_range_of_numbers_does_not_matter_where_it_is_stretched(low, span, dtype):
@@ -60,6 +61,7 @@ def test_range_of_numbers_does_not_matter_where_it_is_stretched(low, span, dtype
     assert similarity(transform_one(scaled), transform_one(page)) > 0.95
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.floats(1 / 8, 1), st.sampled_from([255, 65535]))
 def test_numbers_near_a_white_are_as_their_fractions_of_it(brightest, white):
