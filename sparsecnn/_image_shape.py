@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -215,7 +215,7 @@ def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int
         If it is not a pair of integers, or one is below `smallest`.
     """
     pair = isinstance(image_shape, (Sequence, np.ndarray)) and len(image_shape) == 2
-    if not pair or not all(_is_integer(side) and side > 0 for side in image_shape):
+    if not pair or not all(is_integer(side) and side > 0 for side in image_shape):
         raise ValueError(f"{name} must be two positive integers (height, width), got {image_shape!r}.")
     height, width = (int(side) for side in image_shape)
     if min(height, width) < smallest:
@@ -223,7 +223,8 @@ def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int
     return height, width
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Return whether `value` is an integer and no bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 

@@ -8,6 +8,7 @@ import torch
 from classifiers import own_network, small, state
 from conftest import make_stripes
 
+from sparsecnn import CurveAugmentation
 from sparsecnn.penalties import TransformedL1
 
 
@@ -148,3 +149,9 @@ def test_continuing_refuses_another_network(stripes, changes, names, method):
 def test_warm_start_goes_on_after_pickling_with_an_own_module(stripes):
     classifier = pickle.loads(pickle.dumps(small(warm_start=True, module=own_network()).fit(*stripes)))
     assert classifier.fit(*stripes).score(*stripes) > 0.9
+
+
+def test_partial_fit_refuses_an_augmentation_that_became_bad(stripes):
+    classifier = small(augment=CurveAugmentation()).partial_fit(*stripes).set_params(augment__strength="a")
+    with pytest.raises(ValueError, match="augment: strength must be a number from 0 to 1, got 'a'"):
+        classifier.partial_fit(*stripes)

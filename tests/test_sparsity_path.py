@@ -9,6 +9,7 @@ from classifiers import interrupted_after, quick, wide
 from conftest import make_stripes
 from torch import nn
 
+from sparsecnn import CurveAugmentation
 from sparsecnn.exceptions import DeadLayerWarning, TrainingInterruptedWarning
 from sparsecnn.model_selection import sparsity_path
 
@@ -136,3 +137,9 @@ def test_path_warns_once_of_all_dead_layers(stripes):
         sparsity_path(*stripes, estimator=quick(max_iter=2), lams=[1e-5, 10.0, 20.0])
     assert len(record) == 1
     assert record[0].filename == __file__
+
+
+def test_path_refuses_a_bad_augmentation_before_training(stripes):
+    estimator = quick(augment=CurveAugmentation(2.0), module=interrupted_after(0))
+    with pytest.raises(ValueError, match=r"augment: strength must be a number from 0 to 1, got 2\.0"):
+        sparsity_path(*stripes, estimator=estimator, sparsities=[0.5])

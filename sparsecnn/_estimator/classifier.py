@@ -29,7 +29,6 @@ from sparsecnn._training import (
     NetworkSpec,
     Trainer,
     TrainerSpec,
-    check_augmentation,
     check_finite,
     checked_ramp,
     make_plan,
@@ -264,6 +263,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         keep_interrupted = not called_repeatedly()
         with all_or_nothing(self) as draft:
             continues = self.warm_start and hasattr(self, "module_")
+            self._check_same_network(continues)
             rng = check_random_state(self.random_state)
             data = check_training_data(
                 draft,
@@ -342,6 +342,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
         with all_or_nothing(self) as draft:
             continues = hasattr(self, "module_")
+            self._check_same_network(continues)
             data = check_training_data(
                 draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
             )
@@ -351,7 +352,6 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
                 if trainer is None or trainer.spec != TrainerSpec.of(self):
                     trainer = self._make_trainer(data, rng, continues, before=trainer)
-                self._check_same_network()
                 ramp = checked_ramp(self, trainer, len(data.classes))
                 images = data.images.on(trainer.module)
                 plan = make_plan(self, images, trainer.module, ramp, decay=False)
@@ -371,17 +371,15 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         continues: bool,
         before: Trainer | None = None,
     ) -> Trainer:
-        check_augmentation(self.augment)
-        self._check_same_network(continues)
         fitted, lam = (self.module_, self.lam_) if continues else (None, 0.0)
         trainer = make_trainer(self, data.images, len(data.classes), rng, fitted, lam)
         if before is not None:
             trainer.epoch, trainer.history = before.epoch, before.history
         return trainer
 
-    def _check_same_network(self, continues: bool = True) -> None:
+    def _check_same_network(self, continues: bool) -> None:
         """Raise ValueError if training goes on from a network that parameters no longer describe."""
-        if not continues or not hasattr(self, "_network_spec") or self.module is self.module_:
+        if not continues or self.module is self.module_:
             return
         changed = self._network_spec.changed(NetworkSpec.of(self))
         if changed:

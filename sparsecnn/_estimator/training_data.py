@@ -130,7 +130,7 @@ def _scale(
     else:
         largest = max(gathered(pixel_range(images.X, images.rows))) or 1.0
         scale = 255.0 if images.X.dtype == np.uint8 else largest
-        brightness = background(images.X if images.rows is None else images.X[images.rows[:256]], scale)
+        brightness = background(images.X, images.rows, scale)
         if min(images.image_shape) > 1:
             warn_of_bright_background(brightness)
     features = ("n_features_in_", "feature_names_in_")

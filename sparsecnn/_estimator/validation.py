@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from sparsecnn._image_shape import flatten_images, infer_image_shape
+from sparsecnn._image_shape import flatten_images, infer_image_shape, is_integer
 from sparsecnn._warn import warn_user
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
@@ -19,6 +18,7 @@ OTHER_RANGE = 4  # times as bright, or as dark, as the training images
 BRIGHT = 0.6  # of the range; paper of bright ink is darker
 OTHER_BACKGROUND = 0.4  # of the range
 IMAGES_LOOKED_AT = 256
+BACKGROUND_IMAGES = 32  # a median takes far longer than the largest pixel
 SMALLEST_SIDE = 8  # halved by each of three poolings
 WIDEST_IMAGE = 8  # times as long as high
 
@@ -144,7 +144,7 @@ def share_of_epoch(n_images: int, n_total: int | None) -> float:
     """Return which part of an epoch `n_images` are."""
     if n_total is None:
         return 1.0
-    if isinstance(n_total, bool) or not isinstance(n_total, Integral) or n_total < n_images:
+    if not is_integer(n_total) or n_total < n_images:
         raise ValueError(f"n_total must be an integer, at least the {n_images} images of X, got {n_total!r}.")
     return n_images / n_total
 
@@ -166,9 +166,10 @@ def pixel_range(X: np.ndarray, rows: np.ndarray | None = None, part: int = 1024)
     return largest
 
 
-def background(X: np.ndarray, scale: float) -> float:
-    """Return the median pixel of the first images, divided by `scale`."""
-    return float(np.median(X[:IMAGES_LOOKED_AT])) / scale
+def background(X: np.ndarray, rows: np.ndarray | None, scale: float) -> float:
+    """Return the median pixel of the first images, of those in `rows` if given, divided by `scale`."""
+    first = slice(BACKGROUND_IMAGES)
+    return float(np.median(X[first if rows is None else rows[first]])) / scale
 
 
 def warn_of_bright_background(brightness: float) -> None:
@@ -185,16 +186,15 @@ def warn_of_other_pixels(
     X: np.ndarray, pixel_scale: float, largest_pixel: float, fitted_background: float
 ) -> None:
     """Warn if images to predict have another range or polarity than the training images had."""
-    first = X[:IMAGES_LOOKED_AT]
-    largest = max(float(first.max()), -float(first.min()))
+    largest, brightness = pixel_range(X[:IMAGES_LOOKED_AT]), background(X, None, pixel_scale)
     if largest and not 1 / OTHER_RANGE < largest / largest_pixel < OTHER_RANGE:
         warn_user(
             f"The pixels of X go up to {largest:g}, but those of the training images went up to "
             f"{largest_pixel:g}: give both the same range, or both as uint8."
         )
-    elif abs(background(X, pixel_scale) - fitted_background) > OTHER_BACKGROUND:
+    elif abs(brightness - fitted_background) > OTHER_BACKGROUND:
         warn_user(
             f"The background of X is not that of the training images: its median pixel is "
-            f"{background(X, pixel_scale):.0%} of the range, theirs {fitted_background:.0%}. Is dark ink on "
+            f"{brightness:.0%} of the range, theirs {fitted_background:.0%}. Is dark ink on "
             "bright paper mixed up with bright ink on black?"
         )

@@ -1,11 +1,11 @@
 """Training a network by RVSM: from parameters and images to sparse weights."""
 
-from sparsecnn._training.augment import CurveAugmentation, augment, check_augmentation
+from sparsecnn._training.augment import CurveAugmentation, augment
 from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, count_units, make_trainer
 from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
 from sparsecnn._training.path import train_path
-from sparsecnn._training.plan import Plan, SparsityRamp, make_plan, make_ramp
+from sparsecnn._training.plan import Plan, make_plan, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.trainer import Trainer, check_finite
 from sparsecnn._training.validation_split import train_validation_split
@@ -18,13 +18,11 @@ __all__ = [
     "Images",
     "NetworkSpec",
     "Plan",
-    "SparsityRamp",
     "Trainer",
     "TrainerSpec",
     "augment",
     "best_class",
     "bounded_batches",
-    "check_augmentation",
     "check_finite",
     "check_target",
     "checked_ramp",

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from sparsecnn._network import layer_weights, penalized_weights
-from sparsecnn._training.augment import CurveAugmentation
+from sparsecnn._training.augment import CurveAugmentation, check_augmentation
 from sparsecnn._training.images import Images
 from sparsecnn.rvsm import RVSM
 
@@ -25,8 +25,8 @@ AUTO_FINETUNE = 8
 class RampStart:
     """λ and fraction of zeros before the first epoch."""
 
-    lam: float = 0.0
-    sparsity: float = 0.0
+    lam: float
+    sparsity: float
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,8 @@ def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:
 def resolve_augmentation(
     augment: Any, image_shape: tuple[int, int], powers: float
 ) -> CurveAugmentation | None:
-    """Return the augmentation of a network; None where there is none, and for curves in one row."""
+    """Return the augmentation of a network, checked; None where there is none, and for curves in one row."""
+    check_augmentation(augment)
     if augment is False or min(image_shape) == 1:
         return None
     if augment == "auto":

@@ -1,16 +1,13 @@
 """Checks of the generators' arguments."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, TypeGuard
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-
-def is_integer(value: Any) -> TypeGuard[int]:
-    """Return whether `value` is an integer and no bool."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+from sparsecnn._image_shape import is_integer
 
 
 def check_count(name: str, value: Any, smallest: int = 1) -> None:

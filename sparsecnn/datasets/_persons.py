@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from sparsecnn._image_shape import is_integer
 from sparsecnn.datasets._bunch import TARGET_NAMES
-from sparsecnn.datasets._checks import check_count, is_integer
+from sparsecnn.datasets._checks import check_count
 
 # For each habit: its lower and upper bound over persons, and by what fraction of this range it varies from
 # drawing to drawing.

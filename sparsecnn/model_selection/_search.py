@@ -215,8 +215,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             By `scoring`; larger is better.
         """
         check_is_fitted(self)
-        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.scorer_(self.best_estimator_, X, y, **weighted)
+        return _score(self.scorer_, self.best_estimator_, X, y, sample_weight)
 
     def __getattr__(self, name: str) -> Any:
         # Fitted attributes of the chosen classifier; called only for names that are not found.
@@ -245,6 +244,11 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         return tags
 
 
+def _score(scorer: Callable, fitted: Any, X: Any, y: ArrayLike, weight: ArrayLike | None) -> float:
+    """Return the score of a fitted classifier; the scorer need not take weights where there are none."""
+    return scorer(fitted, X, y) if weight is None else scorer(fitted, X, y, sample_weight=weight)
+
+
 def _score_path(
     estimator: SparseCurveCNNClassifier,
     scorer: Callable,
@@ -264,8 +268,7 @@ def _score_path(
         path = list(walk_path(estimator, data, [{"target_sparsity": point} for point in points]))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
-    weighted = {} if test_weight is None else {"sample_weight": test_weight}
-    scores = [scorer(network, X_test, y[test], **weighted) for network, _ in path]
+    scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]
     seconds = fitted - start, time.perf_counter() - fitted
     row = {
         "test_score": scores,

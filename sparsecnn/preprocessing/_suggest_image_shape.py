@@ -3,10 +3,10 @@
 import math
 import os
 from collections.abc import Iterable
-from numbers import Integral
 
 import numpy as np
 
+from sparsecnn._image_shape import is_integer
 from sparsecnn.preprocessing._pages import describe_error, open_image, orientation
 
 WIDEST = 8  # ratio of the sides, at most
@@ -57,7 +57,7 @@ def suggest_image_shape(
     (40, 112)
     """
     for name, value in (("side", side), ("multiple", multiple)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        if not is_integer(value) or value < 1:
             raise ValueError(f"{name} must be a positive integer, got {value!r}.")
     if isinstance(files, (str, os.PathLike)):
         raise ValueError(f"files must be a list of paths, got {os.fspath(files)!r}; wrap it: [files].")
