@@ -1,13 +1,34 @@
 """The curve CNN, its batch normalisation, and which weights of a network can be sparse."""
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
-from sparsecnn._network.curve_cnn import CurveCNN, max_pool
+from sparsecnn._network.chain import (
+    ACTIVATIONS,
+    INERT,
+    NORMS,
+    POOLS,
+    Chain,
+    Link,
+    NoChainError,
+    Stage,
+    make_chain,
+)
+from sparsecnn._network.curve_cnn import CurveCNN, MaxPool, max_pool
 from sparsecnn._network.weights import layer_weights, penalized_weights, select_weights, zero_fraction
 
 __all__ = [
+    "ACTIVATIONS",
+    "INERT",
+    "NORMS",
+    "POOLS",
+    "Chain",
     "CurveCNN",
+    "Link",
+    "MaxPool",
+    "NoChainError",
+    "Stage",
     "WeightedBatchNorm2d",
     "layer_weights",
+    "make_chain",
     "max_pool",
     "penalized_weights",
     "select_weights",

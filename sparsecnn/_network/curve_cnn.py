@@ -67,3 +67,11 @@ def max_pool(x: Tensor, training: bool) -> Tensor:
     if x.shape[3] > 1:
         x = torch.maximum(x[..., :-1:2], x[..., 1::2])
     return x
+
+
+class MaxPool(nn.Module):
+    """`max_pool` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the largest of every 2×2 pixels of images of shape (n, channels, height, width)."""
+        return max_pool(x, self.training)
