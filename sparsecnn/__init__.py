@@ -2,6 +2,7 @@
 
 from sparsecnn import datasets, penalties, preprocessing
 from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._network import BinaryActivation
 from sparsecnn._training import CurveAugmentation
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
 from sparsecnn.preprocessing import CurveImageTransformer
@@ -9,6 +10,7 @@ from sparsecnn.rvsm import RVSM
 
 __all__ = [
     "RVSM",
+    "BinaryActivation",
     "CurveAugmentation",
     "CurveImageTransformer",
     "SparseCurveCNNClassifier",

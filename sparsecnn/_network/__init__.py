@@ -1,6 +1,7 @@
 """The curve CNN, its batch normalisation, and which weights of a network can be sparse."""
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
+from sparsecnn._network.binary import BinaryActivation, make_activation
 from sparsecnn._network.chain import (
     ACTIVATIONS,
     INERT,
@@ -20,6 +21,7 @@ __all__ = [
     "INERT",
     "NORMS",
     "POOLS",
+    "BinaryActivation",
     "Chain",
     "CurveCNN",
     "Link",
@@ -28,6 +30,7 @@ __all__ = [
     "Stage",
     "WeightedBatchNorm2d",
     "layer_weights",
+    "make_activation",
     "make_chain",
     "max_pool",
     "penalized_weights",

@@ -12,11 +12,15 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d
+from sparsecnn._network.binary import BinaryActivation
 from sparsecnn._network.curve_cnn import MaxPool, max_pool
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, WeightedBatchNorm2d)
 POOLS = (MaxPool, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.Hardtanh)
+ACTIVATIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.Hardtanh),
+    BinaryActivation,
+)
 INERT = (nn.Identity, nn.Dropout, nn.Dropout2d)
 LAYERS = (nn.Conv2d, nn.Linear, *NORMS, *POOLS, *ACTIVATIONS, *INERT, nn.Flatten)
 # Functions and methods, as the layer that does the same.

@@ -1,10 +1,13 @@
 """The curve CNN: three convolutions with max pooling, then one fully connected layer."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, relu
+from torch.nn.functional import max_pool2d
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d
+from sparsecnn._network.binary import make_activation
 
 
 class CurveCNN(nn.Module):
@@ -24,6 +27,8 @@ class CurveCNN(nn.Module):
         Odd side of every filter, in pixels.
     batch_norm : bool
         Whether to normalise the output of each convolution.
+    activation : {"relu", "binary"} or BinaryActivation
+        Applied to the output of each convolution, pooled and normalised.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class CurveCNN(nn.Module):
         channels: tuple[int, ...] = (16, 64, 64),
         kernel_size: int = 3,
         batch_norm: bool = True,
+        activation: Any = "relu",
     ):
         super().__init__()
         height, width = image_shape
@@ -41,6 +47,7 @@ class CurveCNN(nn.Module):
         for i, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False), start=1):
             self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=padding, bias=not batch_norm))
             self.add_module(f"norm{i}", WeightedBatchNorm2d(n_out) if batch_norm else nn.Identity())
+            self.add_module(f"activation{i}", make_activation(activation))
             height, width = max(1, height // 2), max(1, width // 2)
         self.fc = nn.Linear(channels[-1] * height * width, n_classes)
 
@@ -48,9 +55,9 @@ class CurveCNN(nn.Module):
         """Return the scores of each class, of shape (n, n_classes)."""
         for i in (1, 2, 3):
             x = getattr(self, f"conv{i}")(x)
-            # Pooled before it is normalised and rectified: a quarter of the work for both.
+            # Pooled before it is normalised and activated: a quarter of the work for both.
             x = max_pool(x, self.training)
-            x = relu(getattr(self, f"norm{i}")(x))
+            x = getattr(self, f"activation{i}")(getattr(self, f"norm{i}")(x))
         return self.fc(x.flatten(1))
 
 

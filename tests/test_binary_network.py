@@ -1,0 +1,138 @@
+"""Networks of binary activations and weights."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from sparsecnn import BinaryActivation
+from sparsecnn._network import CurveCNN, WeightedBatchNorm2d, make_chain
+
+PROXIES = ["identity", "relu", "clipped_relu"]
+DERIVATIVES = {
+    "identity": torch.ones_like,
+    "relu": lambda x: torch.where(x > 0, 1.0, 0.0),
+    "clipped_relu": lambda x: torch.where((x > 0) & (x < 1), 1.0, 0.0),
+}
+FLOATS = [torch.float32, torch.float64, torch.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("training", [True, False])
+def test_binary_activation_is_one_above_zero(dtype, training):
+    x = torch.tensor([-torch.inf, -1, -0.0, 0, 1e-30, 0.5, 1, 2, torch.inf], dtype=dtype)
+    x.requires_grad_(training)
+    y = BinaryActivation()(x)
+    assert y.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert y.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize(
+    ("proxy", "passed"),
+    [("identity", [1, 1, 1, 1, 1]), ("relu", [0, 0, 1, 1, 1]), ("clipped_relu", [0, 0, 1, 0, 0])],
+)
+def test_coarse_gradient_is_that_of_the_proxy(proxy, passed, dtype):
+    x = torch.tensor([-1, 0, 0.5, 1, 2], dtype=dtype, requires_grad=True)
+    gradient = torch.tensor([1, 2, -3, 4, 5], dtype=dtype)
+    BinaryActivation(proxy)(x).backward(gradient)
+    assert x.grad.tolist() == (gradient * torch.tensor(passed)).tolist()
+    assert x.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_coarse_gradient_of_a_layer_is_the_written_out_formula(proxy):
+    """The loss is ½(v·σ(Wx) - y)²; its coarse gradient is (v·σ(Wx) - y)·(v ∘ μ'(Wx))xᵀ."""
+    generator = torch.Generator().manual_seed(0)
+    w, x, v = (torch.randn(*shape, generator=generator).double() for shape in [(8, 5), (5,), (8,)])
+    layer = nn.Linear(5, 8, bias=False).double()
+    layer.weight.data = w
+    loss = (v @ BinaryActivation(proxy)(layer(x)) - 0.3).square() / 2
+    loss.backward()
+    residue = v @ (w @ x > 0).double() - 0.3
+    expected = residue * torch.outer(v * DERIVATIVES[proxy](w @ x), x)
+    torch.testing.assert_close(layer.weight.grad, expected)
+
+
+def test_batch_norm_and_step_are_one_threshold_a_channel():
+    norm = WeightedBatchNorm2d(6).double().eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in (norm.weight, norm.bias, norm.running_mean):
+            tensor.copy_(torch.randn(6, generator=generator))
+        norm.weight[0], norm.weight[1] = 0, 0
+        norm.weight[2:4] *= -norm.weight[2:4].sign()  # both signs, and a constant of both kinds
+        norm.weight[4:] *= norm.weight[4:].sign()
+        norm.bias[0], norm.bias[1] = 0.5, -0.5
+        norm.running_var.copy_(torch.rand(6, generator=generator) + 0.5)
+        x = torch.randn(4, 6, 5, 5, generator=generator).double() * 2
+        scale, shift = norm.weight.view(-1, 1, 1), norm.bias.view(-1, 1, 1)
+        deviation = (norm.running_var + norm.eps).sqrt().view(-1, 1, 1)
+        threshold = norm.running_mean.view(-1, 1, 1) - shift * deviation / scale
+        above, below = x > threshold, x < threshold
+        expected = torch.where(scale > 0, above, torch.where(scale < 0, below, shift > 0)).double()
+        assert torch.equal(BinaryActivation()(norm(x)), expected)
+    assert expected[:, 2:].mean((0, 2, 3)).min() > 0
+
+
+def test_binary_network_starts_from_the_weights_of_the_relu_network():
+    nets = {}
+    for activation in ("relu", "binary", BinaryActivation("relu")):
+        torch.manual_seed(0)
+        nets[str(activation)] = CurveCNN((16, 16), 2, channels=(2, 3, 4), activation=activation)
+    relu, *others = nets.values()
+    for net in others:
+        assert list(net.state_dict()) == list(relu.state_dict())
+        for ours, theirs in zip(net.parameters(), relu.parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+    assert [net.activation1.proxy for net in others] == ["clipped_relu", "relu"]
+    assert relu(torch.rand(2, 1, 16, 16)).shape == (2, 2)
+
+
+def test_binary_network_passes_bits_between_its_layers():
+    net = CurveCNN((16, 16), 2, channels=(2, 3, 4), activation="binary").eval()
+    seen = []
+    for layer in (net.conv2, net.conv3, net.fc):
+        layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].unique().tolist()))
+    net(torch.rand(8, 1, 16, 16))
+    assert len(seen) == 3
+    assert all(set(bits) <= {0.0, 1.0} for bits in seen)
+
+
+def test_binary_network_trains_every_layer():
+    torch.manual_seed(0)
+    net = CurveCNN((16, 16), 2, channels=(4, 4, 4), activation="binary")
+    nn.functional.cross_entropy(net(torch.rand(8, 1, 16, 16)), torch.arange(8) % 2).backward()
+    assert all(p.grad.any() for name, p in net.named_parameters() if name.endswith("weight"))
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_binary_network_can_be_copied_and_pickled(copied, proxy):
+    net = CurveCNN((16, 16), 2, channels=(2, 3, 4), activation=BinaryActivation(proxy)).eval()
+    x = torch.rand(2, 1, 16, 16)
+    twin = copied(net)
+    assert torch.equal(twin(x), net(x))
+    assert twin.activation1.proxy == proxy
+    assert repr(twin.activation1) == f"BinaryActivation(proxy={proxy!r})"
+
+
+def test_binary_network_computes_in_double_precision():
+    net = CurveCNN((16, 16), 2, channels=(2, 3, 4), activation="binary").double()
+    net(torch.rand(4, 1, 16, 16).double()).sum().backward()
+    assert net.conv1.weight.grad.dtype == torch.float64
+
+
+def test_binary_network_is_a_chain():
+    chain = make_chain(CurveCNN((16, 16), 2, channels=(2, 3, 4), activation="binary"), (16, 16))
+    assert chain.widths == [2, 3, 4]
+    assert isinstance(chain.stages[0].after[-1].layer, BinaryActivation)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match=r"proxy must be one of \['clipped_relu', 'identity', 'relu'\]"):
+        BinaryActivation("sigmoid")
+    with pytest.raises(ValueError, match="activation must be 'relu', 'binary' or a BinaryActivation, got 't"):
+        CurveCNN((16, 16), 2, activation="tanh")
