@@ -1,4 +1,4 @@
-"""Draw the proximal map of every penalty.
+"""Draw the proximal map of every penalty of single weights.
 
 Training by variable splitting thresholds each weight w to ``prox(w)``. All maps are drawn at the step that
 zeroes weights up to 0.02. Where a curve runs along the diagonal, weights stay unchanged; where it lies below,
@@ -19,8 +19,9 @@ PICTURE = "thresholds.png"
 
 def main() -> None:
     w = torch.linspace(-0.1, 0.1, 2001, dtype=torch.float64)
+    single = {name: penalty for name, penalty in PENALTIES.items() if "group" not in name}
     figure, axes = plt.subplots(3, 3, figsize=(9, 9), sharex=True, sharey=True, layout="constrained")
-    for ax, (name, penalty) in zip(axes.flat, sorted(PENALTIES.items()), strict=True):
+    for ax, (name, penalty) in zip(axes.flat, sorted(single.items()), strict=True):
         # Of two weights, the step zeroes the smaller.
         step = lam_for_sparsity(penalty(), torch.tensor([THRESHOLD, 0.1]), beta=1.0, sparsity=0.5)
         ax.plot(w, w, color="0.7", linewidth=1, linestyle="--")

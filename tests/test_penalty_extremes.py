@@ -14,6 +14,7 @@ from sparsecnn.penalties import (
     PENALTIES,
     SCAD,
     CappedL1,
+    GroupPenalty,
     L1MinusL2,
     LHalf,
     LogSum,
@@ -29,7 +30,8 @@ EXTREME = [
     *(CappedL1(theta=theta) for theta in SCALES),
     *(SCAD(a=2 + 1e-9), SCAD(a=1e300), MCP(gamma=1 + 1e-9), MCP(gamma=1e300), L1MinusL2(alpha=0.3)),
 ]
-SEPARABLE = [penalty for penalty in EXTREME if penalty.unit == "weight"]
+# On vectors, groups are single weights.
+SEPARABLE = [PENALTIES[name]() for name in PENALTIES if not name.endswith("l1_minus_l2")]
 STEPS = st.one_of(
     st.floats(-320, 308).map(lambda exponent: 10.0**exponent),
     st.sampled_from([0.0, 5e-324, 1e-60, 1e-12, 0.5, 1e12, 3.5e38, 1e60, 1.7e308]),
@@ -58,7 +60,7 @@ def test_prox_is_finite_odd_and_shrinks_every_finite_number(penalty, dtype, step
     assert (prox >= 0).all()
     assert (prox <= w).all()
     assert torch.equal(penalty.prox(-w, step), -prox)
-    if penalty.unit == "weight":
+    if "minus" not in repr(penalty).lower():
         zeros = prox == 0
         assert torch.equal(zeros, zeros.sort(descending=True).values)  # up to a threshold
         slack = 4 * torch.finfo(dtype).eps * prox[1:].double()
@@ -93,7 +95,7 @@ def test_l0_zeroes_exactly_the_weights_up_to_its_threshold(dtype, exponent, data
     assert torch.equal(L0().prox(w, step) == 0, w.double() <= math.sqrt(2 * step))
 
 
-@pytest.mark.parametrize("penalty", [*(p() for p in PENALTIES.values() if p is not L1MinusL2)], ids=str)
+@pytest.mark.parametrize("penalty", SEPARABLE, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_prox_in_each_dtype_is_that_of_double_precision_rounded(penalty, dtype):
     w = torch.linspace(-3, 3, 301).to(dtype)
@@ -105,6 +107,9 @@ def test_prox_in_each_dtype_is_that_of_double_precision_rounded(penalty, dtype):
 
 def at_scale(name, scale):
     """Return a penalty whose parameter is `scale`, and its step of that scale, for each of `name`."""
+    if name.startswith("group_"):
+        base, step = at_scale(name.removeprefix("group_"), scale)
+        return GroupPenalty(base), step
     return {
         "l0": (L0(), scale**2 / 2),
         "l1": (L1(), scale),
@@ -119,7 +124,7 @@ def at_scale(name, scale):
 
 @pytest.mark.parametrize("scale", [1e-25, 1e-12, 1e-3, 1.0, 1e6, 1e25])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("name", sorted(set(PENALTIES) - {"l1_minus_l2"}))
+@pytest.mark.parametrize("name", [n for n in PENALTIES if not n.endswith("l1_minus_l2")])
 def test_prox_minimises_the_objective_against_a_grid_at_every_scale(name, dtype, scale):
     penalty, step = at_scale(name, scale)
     generator = torch.Generator().manual_seed(0)
@@ -154,7 +159,8 @@ def test_large_weights_survive(penalty, w):
 @pytest.mark.parametrize("penalty", [*(p() for p in PENALTIES.values()), L1MinusL2(alpha=0.3)], ids=str)
 def test_steps_beyond_single_precision_zero_all_that_can_be(penalty):
     prox = penalty.prox(torch.tensor([1e-3, 2.0, -1e4]), 1e300)
-    assert prox.count_nonzero() == (getattr(penalty, "alpha", 0) == 1)  # ℓ1 - ℓ2 keeps its largest
+    keeps_largest = str(penalty) in ("L1MinusL2()", "GroupPenalty(base='l1_minus_l2')")
+    assert prox.count_nonzero() == keeps_largest
 
 
 def test_prox_refuses_what_is_no_floating_tensor():

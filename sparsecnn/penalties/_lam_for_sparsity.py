@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sparsecnn.penalties._checks import is_number
+from sparsecnn.penalties._step_to_zero import step_to_zero
 from sparsecnn.penalties._units import unit_magnitudes
 
 
@@ -62,13 +63,9 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     largest_zero = np.partition(magnitudes, n_zeros - 1)[n_zeros - 1]  # ten times as fast as in torch
     if largest_zero == 0:
         return 0.0
-    if hasattr(penalty, "critical_step"):
-        step = penalty.critical_step(float(largest_zero)) * (1 + 1e-12)  # safe from rounding
-    else:
-        _check_single_weights(penalty)
-        # The largest comes along for penalties of the user that look at all weights at once.
-        survivor = [magnitudes.max()] if n_zeros < len(magnitudes) else []
-        step = _bisect_step(penalty, torch.tensor(np.array([*survivor, largest_zero])))
+    # The largest comes along for penalties of the user that look at all weights at once.
+    survivors = magnitudes.max(initial=0.0, keepdims=True) if n_zeros < len(magnitudes) else magnitudes[:0]
+    step = step_to_zero(penalty, float(largest_zero), survivors) * (1 + 1e-12)  # safe from rounding
     if not beta * step < math.inf:
         raise ValueError(
             f"{penalty!r} does not set {n_zeros} of {len(magnitudes)} units to zero, whatever finite lam is: "
@@ -81,35 +78,3 @@ def _as_numpy(penalty: Any, w: Tensor) -> np.ndarray:
     """Return the magnitudes of the units of `w` as an array of at least single precision."""
     magnitudes = unit_magnitudes(penalty, w)
     return magnitudes.to("cpu", torch.promote_types(magnitudes.dtype, torch.float32)).numpy()
-
-
-def _check_single_weights(penalty: Any) -> None:
-    """Raise ValueError unless the units of `penalty` are single weights."""
-    unit = getattr(penalty, "unit", "weight")
-    if unit != "weight":
-        raise ValueError(
-            f"{penalty!r} of unit {unit!r} needs to see whole layers, so λ cannot be found without them: "
-            "give lam, or the penalty a method critical_step(magnitude)."
-        )
-
-
-def _bisect_step(penalty: Any, weights: Tensor) -> float:
-    """Return the least step whose proximal map zeroes the last of `weights`."""
-    low, high = 1e-60, 1.0
-    try:
-        while penalty.prox(weights, high)[-1] != 0:
-            high *= 16
-            if high > 1e36:
-                raise ValueError(f"{penalty!r} does not set weights to zero, whatever lam is.")
-    except (IndexError, RuntimeError) as error:
-        raise ValueError(
-            f"{penalty!r} needs to see whole layers, so λ cannot be found from their weights one by one: "
-            f"give lam, or the penalty a method critical_step(magnitude). ({error})"
-        ) from error
-    while high / low > 1 + 1e-12:
-        middle = math.sqrt(low * high)
-        if penalty.prox(weights, middle)[-1] != 0:
-            low = middle
-        else:
-            high = middle
-    return high
