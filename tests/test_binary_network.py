@@ -5,10 +5,13 @@ import pickle
 
 import pytest
 import torch
+from classifiers import OwnNetwork, quick, small, state
+from sklearn.base import clone
+from sklearn.utils._param_validation import InvalidParameterError
 from torch import nn
 
 from sparsecnn import BinaryActivation
-from sparsecnn._network import CurveCNN, WeightedBatchNorm2d, make_chain
+from sparsecnn._network import CurveCNN, WeightedBatchNorm2d, make_chain, penalized_weights
 
 PROXIES = ["identity", "relu", "clipped_relu"]
 DERIVATIVES = {
@@ -136,3 +139,47 @@ def test_unknown_names_are_refused():
         BinaryActivation("sigmoid")
     with pytest.raises(ValueError, match="activation must be 'relu', 'binary' or a BinaryActivation, got 't"):
         CurveCNN((16, 16), 2, activation="tanh")
+
+
+def test_hidden_layers_are_all_but_the_first_and_the_last():
+    net = CurveCNN((16, 16), 2, channels=(2, 3, 4))
+    assert list(penalized_weights(net, "hidden")) == ["conv2", "conv3"]
+    tied = nn.Sequential(*(nn.Linear(4, 4) for _ in range(4)))
+    tied[1].weight = tied[3].weight  # the last layer's stays real
+    assert list(penalized_weights(tied, "hidden")) == ["2"]
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 2])
+def test_networks_without_hidden_layers_are_refused(n_layers, stripes):
+    layers = [nn.Linear(256, 16), nn.Linear(16, 2)][-n_layers:] if n_layers else []
+    with pytest.raises(ValueError, match=f"at least three Linear .*layers, but Sequential has {n_layers}"):
+        penalized_weights(nn.Sequential(nn.Flatten(), *layers), "hidden")
+    with pytest.raises(ValueError, match=r"'hidden' needs .* but OwnNetwork has 2"):
+        small(penalized="hidden", module=OwnNetwork).fit(*stripes)
+
+
+@pytest.mark.parametrize("activation", ["binary", BinaryActivation("relu")])
+def test_classifier_learns_with_binary_activations(activation, stripes):
+    classifier = quick(activation=activation, penalized="hidden", channels=(8, 8, 8), max_iter=16)
+    classifier.fit(*stripes)
+    assert classifier.score(*stripes) > 0.9
+    assert isinstance(classifier.module_.activation3, BinaryActivation)
+    zeros = classifier.layer_sparsity_
+    assert zeros["conv1"] == zeros["fc"] == 0
+    assert classifier.sparsity_ == pytest.approx(0.9, abs=0.001)
+    again = clone(classifier).fit(*stripes)
+    assert torch.equal(state(again), state(classifier))
+
+
+def test_training_goes_on_only_with_the_same_activation(stripes):
+    classifier = small(activation="binary", max_iter=1, warm_start=True).fit(*stripes)
+    classifier.set_params(activation=BinaryActivation()).fit(*stripes)
+    for other in ("relu", BinaryActivation("relu")):
+        with pytest.raises(ValueError, match="activation changed since the network was fitted"):
+            classifier.set_params(activation=other).fit(*stripes)
+
+
+@pytest.mark.parametrize("activation", ["tanh", None, BinaryActivation])
+def test_classifier_refuses_other_activations(activation, stripes):
+    with pytest.raises(InvalidParameterError, match=r"'activation' parameter .* must be a str among"):
+        small(activation=activation).fit(*stripes)

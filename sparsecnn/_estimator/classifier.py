@@ -70,19 +70,21 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         curve over the first half of `max_iter` and then stays constant.
     sparsity_scope : {"global", "layer"}, default="global"
         Whether `target_sparsity` holds for all penalised weights together, by one λ, or for each layer.
-    penalized : {"fc", "all"}, default="fc"
-        Weights to make sparse: those of the last fully connected layer that the network registers, or those
-        of every convolution and fully connected layer.
+    penalized : {"fc", "all", "hidden"}, default="fc"
+        Weights to make sparse: those of the last fully connected layer that the network registers, of every
+        convolution and fully connected layer, or of every such layer but the first and the last.
     channels : tuple of three ints, default=(16, 64, 64)
         Number of filters of each convolution.
     kernel_size : int, default=3
         Side of the filters, in pixels; odd.
     batch_norm : bool, default=True
         Whether to normalise the output of each convolution over the batch.
+    activation : {"relu", "binary"} or BinaryActivation, default="relu"
+        What follows. "binary" is `BinaryActivation`: 1 where the normalised output is above 0, else 0.
     module : torch.nn.Module or callable returning one, default=None
         A network of your own, from images of shape (n, 1, height, width) to scores of shape (n, n_classes).
         A module is copied, and training starts from its weights; a class or function is called without
-        arguments at every fit. `channels`, `kernel_size` and `batch_norm` are then unused.
+        arguments at every fit. `channels`, `kernel_size`, `batch_norm` and `activation` are then unused.
     solver : {"adam", "sgd"}, default="adam"
         Base optimizer of RVSM. "sgd" has a Nesterov momentum of 0.9.
     weight_decay : float, default=0.0001

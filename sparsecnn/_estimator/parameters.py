@@ -11,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sparsecnn._network import BinaryActivation
 from sparsecnn._training import SOLVERS, CurveAugmentation
 
 
@@ -25,10 +26,11 @@ class ClassifierParameters(BaseEstimator):
         "beta": [Interval(Real, 0, None, closed="neither")],
         "target_sparsity": [Interval(Real, 0, 1, closed="left")],
         "sparsity_scope": [StrOptions({"global", "layer"})],
-        "penalized": [StrOptions({"fc", "all"})],
+        "penalized": [StrOptions({"fc", "all", "hidden"})],
         "channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "batch_norm": ["boolean"],
+        "activation": [StrOptions({"relu", "binary"}), BinaryActivation],
         "module": [HasMethods(["forward", "parameters"]), callable, None],
         "solver": [StrOptions(set(SOLVERS))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -62,6 +64,7 @@ class ClassifierParameters(BaseEstimator):
         channels: tuple[int, int, int] = (16, 64, 64),
         kernel_size: int = 3,
         batch_norm: bool = True,
+        activation: str | BinaryActivation = "relu",
         module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
         solver: str = "adam",
         weight_decay: float = 0.0001,
@@ -91,6 +94,7 @@ class ClassifierParameters(BaseEstimator):
         self.channels = channels
         self.kernel_size = kernel_size
         self.batch_norm = batch_norm
+        self.activation = activation
         self.module = module
         self.solver = solver
         self.weight_decay = weight_decay

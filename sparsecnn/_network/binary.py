@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -106,15 +107,15 @@ def make_activation(activation: Any) -> nn.Module:
 
     Parameters
     ----------
-    activation : {"relu", "binary"} or BinaryActivation
+    activation : {"relu", "binary"}, BinaryActivation or nn.ReLU
 
     Raises
     ------
     ValueError
         If it is none of these.
     """
-    if isinstance(activation, BinaryActivation):
-        return BinaryActivation(activation.proxy)
+    if isinstance(activation, (BinaryActivation, nn.ReLU)):
+        return copy.deepcopy(activation)
     if activation == "relu":
         return nn.ReLU()
     if activation == "binary":

@@ -35,15 +35,23 @@ def zero_fraction(weights: Iterable[Tensor]) -> float:
 
 
 def select_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
-    """Return the weights of the last fully connected layer, or of all layers, by layer name."""
+    """Return weights by layer name: of the last fully connected layer ("fc"), or of "all" or "hidden" layers.
+
+    The hidden ones are all but the first and the last, and share no weight with these.
+    """
     fc_only = penalized == "fc"
     layers = _layers(module, nn.Linear if fc_only else LAYERS)
     weights = {name: layer.weight for name, layer in layers.items()}
-    return _distinct(dict(list(weights.items())[-1:]) if fc_only else weights)
+    if fc_only:
+        return dict(list(weights.items())[-1:])
+    if penalized == "all":
+        return _distinct(weights)
+    ends = {id(w) for w in (*list(weights.values())[:1], *list(weights.values())[-1:])}
+    return _distinct({name: w for name, w in weights.items() if id(w) not in ends})
 
 
 def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
-    """Return the weights to make sparse, by layer name: of the last fully connected layer, or of all layers.
+    """Return the weights to make sparse, by layer name, as `select_weights` does.
 
     Raises
     ------
@@ -52,9 +60,15 @@ def penalized_weights(module: nn.Module, penalized: str) -> dict[str, Tensor]:
     """
     weights = select_weights(module, penalized)
     if not weights:
-        kind = "Linear layer" if penalized == "fc" else "Linear or convolutional layer"
+        needed = {
+            "fc": "a Linear layer",
+            "all": "a Linear or convolutional layer",
+            "hidden": "at least three Linear or convolutional layers",
+        }[penalized]
+        n_layers = len(layer_weights(module)) if penalized == "hidden" else "none"
         raise ValueError(
-            f"penalized={penalized!r} needs a module with a {kind}, but {type(module).__name__} has none."
+            f"penalized={penalized!r} needs a module with {needed}, but {type(module).__name__} has "
+            f"{n_layers}."
         )
     for name, weight in weights.items():
         if not isinstance(weight, nn.Parameter):

@@ -101,7 +101,8 @@ def count_units(params: Any, trainer: Trainer) -> dict[str, int]:
 def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
     """Return a new network: the curve CNN, or the user's own."""
     if spec.module is None:
-        return CurveCNN(image_shape, n_classes, spec.channels, spec.kernel_size, spec.batch_norm)
+        layers = (spec.channels, spec.kernel_size, spec.batch_norm, spec.activation)
+        return CurveCNN(image_shape, n_classes, *layers)
     module = spec.module if isinstance(spec.module, nn.Module) else spec.module()
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")

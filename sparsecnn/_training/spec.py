@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
 
+from sparsecnn._network import make_activation
+
 
 @dataclass(frozen=True)
 class TrainerSpec:
@@ -50,6 +52,7 @@ class NetworkSpec:
     channels: tuple[int, ...] = ()
     kernel_size: int = 0
     batch_norm: bool = False
+    activation: Any = None
     module: Any = None
 
     @classmethod
@@ -59,14 +62,16 @@ class NetworkSpec:
             return cls(module=params.module)
         if params.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {params.kernel_size}.")
-        return cls(check_channels(params.channels), params.kernel_size, params.batch_norm)
+        activation = make_activation(params.activation)
+        return cls(check_channels(params.channels), params.kernel_size, params.batch_norm, activation)
 
     def changed(self, other: NetworkSpec) -> list[str]:
         """Return the names of the parameters in which `other` differs."""
         if self.module is not other.module:
             return ["module"]
-        names = ("channels", "kernel_size", "batch_norm")
-        return [name for name in names if getattr(self, name) != getattr(other, name)]
+        names = ("channels", "kernel_size", "batch_norm", "activation")
+        # As text, since activations are modules, each of which equals itself alone.
+        return [name for name in names if str(getattr(self, name)) != str(getattr(other, name))]
 
 
 def check_channels(channels: Any) -> tuple[int, ...]:
