@@ -2,33 +2,30 @@
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
 from sparsecnn._network.binary import BinaryActivation, make_activation
-from sparsecnn._network.chain import (
-    ACTIVATIONS,
-    INERT,
-    NORMS,
-    POOLS,
-    Chain,
-    Link,
-    NoChainError,
-    Stage,
-    make_chain,
-)
+from sparsecnn._network.chain import Chain, Link, Stage, make_chain
+from sparsecnn._network.compressed import ChannelAffine, CompressedNetwork
 from sparsecnn._network.curve_cnn import CurveCNN, MaxPool, max_pool
+from sparsecnn._network.evaluation import evaluating
+from sparsecnn._network.tracing import ACTIVATIONS, INERT, MAX_POOLS, NORMS, POOLS, NoChainError
 from sparsecnn._network.weights import layer_weights, penalized_weights, select_weights, zero_fraction
 
 __all__ = [
     "ACTIVATIONS",
     "INERT",
+    "MAX_POOLS",
     "NORMS",
     "POOLS",
     "BinaryActivation",
     "Chain",
+    "ChannelAffine",
+    "CompressedNetwork",
     "CurveCNN",
     "Link",
     "MaxPool",
     "NoChainError",
     "Stage",
     "WeightedBatchNorm2d",
+    "evaluating",
     "layer_weights",
     "make_activation",
     "make_chain",

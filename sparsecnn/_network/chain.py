@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn import functional
+from torch import Tensor, nn
 
-from sparsecnn._network.batch_norm import WeightedBatchNorm2d
-from sparsecnn._network.binary import BinaryActivation
-from sparsecnn._network.curve_cnn import MaxPool, max_pool
+from sparsecnn._network.evaluation import evaluating
+from sparsecnn._network.tracing import INERT, NORMS, POOLS, NoChainError, named_layers
 
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, WeightedBatchNorm2d)
-POOLS = (MaxPool, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-ACTIVATIONS = (
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.Hardtanh),
-    BinaryActivation,
-)
-INERT = (nn.Identity, nn.Dropout, nn.Dropout2d)
-LAYERS = (nn.Conv2d, nn.Linear, *NORMS, *POOLS, *ACTIVATIONS, *INERT, nn.Flatten)
-# Functions and methods, as the layer that does the same.
-FUNCTIONS: dict[Any, tuple[Callable[..., nn.Module], tuple[str, ...]]] = {
-    max_pool: (lambda training=False: MaxPool(), ("training",)),
-    functional.max_pool2d: (nn.MaxPool2d, ("kernel_size", "stride", "padding", "dilation", "ceil_mode")),
-    torch.max_pool2d: (nn.MaxPool2d, ("kernel_size", "stride", "padding", "dilation", "ceil_mode")),
-    functional.avg_pool2d: (nn.AvgPool2d, ("kernel_size", "stride", "padding", "ceil_mode")),
-    functional.adaptive_avg_pool2d: (nn.AdaptiveAvgPool2d, ("output_size",)),
-    functional.leaky_relu: (nn.LeakyReLU, ("negative_slope", "inplace")),
-    functional.gelu: (nn.GELU, ("approximate",)),
-    functional.dropout: (lambda **_: nn.Identity(), ("p", "training", "inplace")),
-    functional.dropout2d: (lambda **_: nn.Identity(), ("p", "training", "inplace")),
-    torch.flatten: (nn.Flatten, ("start_dim", "end_dim")),
-    "flatten": (nn.Flatten, ("start_dim", "end_dim")),
-    "contiguous": (nn.Identity, ()),
-}
-for _names, _layer in (
-    (("relu", "relu_"), nn.ReLU),
-    (("tanh", "tanh_"), nn.Tanh),
-    (("sigmoid", "sigmoid_"), nn.Sigmoid),
-    (("silu",), nn.SiLU),
-    (("elu",), nn.ELU),
-):
-    for _name in _names:
-        for _key in (_name, getattr(torch, _name, None), getattr(functional, _name, None)):
-            if _key is not None:
-                FUNCTIONS[_key] = (lambda _layer=_layer, **_: _layer(), ("inplace",))
+# Images that a chain and its network must give the same scores to.
+N_IMAGES = 3
 
 
 @dataclass(frozen=True)
@@ -102,6 +68,13 @@ class Stage:
             if not isinstance(link.layer, (*POOLS, *INERT)):
                 return None
         return None
+
+    @property
+    def scaled(self) -> Tensor:
+        """Which channels of the output the batch normalisation does not multiply by zero."""
+        scale: Any = None if self.norm is None else self.norm.layer.weight
+        kept = torch.ones(self.n_written, dtype=torch.bool, device=self.layer.weight.device)
+        return kept if scale is None else scale.detach() != 0
 
     @property
     def n_read(self) -> int:
@@ -170,7 +143,7 @@ class Chain:
         list of bool Tensors of shape (n_channels,)
         """
         weights = [stage.weight.detach().ne(0).any(2) for stage in self.stages]
-        scaled = [_scaled(stage) for stage in self.stages[:-1]]
+        scaled = [stage.scaled for stage in self.stages[:-1]]
         living = [torch.ones_like(scale) for scale in scaled]
         while True:
             before = [alive.clone() for alive in living]
@@ -180,17 +153,6 @@ class Chain:
                 alive &= scaled[i] & written.any(1) & read.any(0)
             if all(torch.equal(old, new) for old, new in zip(before, living, strict=True)):
                 return living
-
-
-def _scaled(stage: Stage) -> Tensor:
-    """Return which output channels of a stage its batch normalisation does not multiply by zero."""
-    scale = None if stage.norm is None else stage.norm.layer.weight
-    kept = torch.ones(stage.n_written, dtype=torch.bool, device=stage.layer.weight.device)
-    return kept if scale is None else scale.detach() != 0
-
-
-class NoChainError(ValueError):
-    """A network is not one chain of layers."""
 
 
 def make_chain(module: nn.Module, image_shape: tuple[int, int]) -> Chain:
@@ -215,8 +177,8 @@ def make_chain(module: nn.Module, image_shape: tuple[int, int]) -> Chain:
         If `module` has branches, shared layers or layers of another kind, which is named.
     """
     try:
-        layers = list(_named_layers(module))
-        return _chain_of(module, layers, image_shape)
+        with evaluating(module):
+            return _chain_of(module, list(named_layers(module)), image_shape)
     except NoChainError as error:
         raise NoChainError(
             f"The channels of {type(module).__name__} cannot be counted or removed: {error} It must be a "
@@ -226,31 +188,44 @@ def make_chain(module: nn.Module, image_shape: tuple[int, int]) -> Chain:
 
 
 def _chain_of(module: nn.Module, layers: list[tuple[str, nn.Module]], image_shape: tuple[int, int]) -> Chain:
-    w = next((layer.weight for _, layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear))), None)
-    if w is None:
-        raise NoChainError("it has no convolution or fully connected layer.")
+    weights = _check_weights(layers)
+    w = next(iter(weights.values()))
     n_read = w.shape[1] if w.ndim > 2 else 1
-    images = torch.linspace(-1, 1, n_read * math.prod(image_shape)).view(1, n_read, *image_shape)
-    images = images.to(w.device, w.dtype)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((N_IMAGES, n_read, *image_shape), generator=generator).to(w.device, w.dtype)
     before: list[Link] = []
     stages: list[Stage] = []
-    was_training = module.training
-    module.eval()
     try:
-        with torch.no_grad():
-            x, scores = images, module(images)
-            for name, layer in layers:
-                x, given = layer.eval()(x), x
-                shape = tuple(x.shape[1:])
-                if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                    stages.append(Stage(name, layer, shape, _pixels(name, layer, given, stages)))
-                else:
-                    (stages[-1].after if stages else before).append(Link(name, layer, shape))
-    finally:
-        module.train(was_training)
-    if x.shape != scores.shape or not torch.allclose(x, scores, rtol=1e-3, atol=1e-5, equal_nan=True):
-        raise NoChainError("its layers, applied one after another, do not give its scores; has it a hook?")
+        x, scores = images, module(images)
+        for name, layer in layers:
+            # A layer may change its input in place.
+            x, given = layer.eval()(x.clone()), x
+            shape = tuple(x.shape[1:])
+            if name in weights:
+                stages.append(Stage(name, layer, shape, _pixels(name, layer, given, stages)))
+            else:
+                (stages[-1].after if stages else before).append(Link(name, layer, shape))
+    except (RuntimeError, TypeError) as error:
+        raise NoChainError(
+            f"its layers, one after another, cannot take images of shape {tuple(images.shape)} ({error})."
+        ) from error
+    # The same layers compute the same numbers, but for the rounding of other algorithms for them.
+    tolerance = torch.finfo(w.dtype).eps ** 0.5
+    if x.shape != scores.shape or (x - scores).abs().max() > tolerance * scores.abs().max():
+        raise NoChainError("its layers, applied one after another, do not give its scores.")
     return Chain(before, stages)
+
+
+def _check_weights(layers: list[tuple[str, nn.Module]]) -> dict[str, Any]:
+    """Return the weights of the layers of all stages by name, or raise NoChainError."""
+    weights = {n: layer.weight for n, layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear))}
+    if not weights:
+        raise NoChainError("it has no convolution or fully connected layer.")
+    first = {id(w): name for name, w in reversed(weights.items())}
+    for name, w in weights.items():
+        if first[id(w)] != name:
+            raise NoChainError(f"its layers {first[id(w)]!r} and {name!r} share one weight.")
+    return weights
 
 
 def _pixels(name: str, layer: nn.Module, x: Tensor, stages: list[Stage]) -> int:
@@ -260,75 +235,3 @@ def _pixels(name: str, layer: nn.Module, x: Tensor, stages: list[Stage]) -> int:
     if x.ndim != 2:
         raise NoChainError(f"its layer {name!r} is applied along one axis of {tuple(x.shape[1:])}.")
     return x.shape[1] // stages[-1].n_written if stages else 1
-
-
-def _named_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the name and the layer of every step of a network's forward pass."""
-    graph = _trace(module)
-    counted, current, seen = set(), None, set()
-    for node in graph.nodes:
-        if node.op == "placeholder" and current is None:
-            current = node
-        elif node.op == "output":
-            if node.args[0] is not current:
-                raise NoChainError("it does not return the output of its last layer.")
-        elif node.target in ("size", "shape", getattr) or (node.args and node.args[0] in counted):
-            counted.add(node)
-        elif [given for given in node.all_input_nodes if given not in counted] != [current]:
-            raise NoChainError(f"its step {node.name!r} uses more than the output of the step before.")
-        else:
-            current, layer = node, _layer_of(module, node)
-            if id(layer) in seen:
-                raise NoChainError(f"its layer {node.target!r} is applied twice.")
-            seen.add(id(layer))
-            yield str(node.target) if node.op == "call_module" else node.name, layer
-
-
-class _Tracer(fx.Tracer):
-    def __init__(self) -> None:
-        super().__init__(autowrap_functions=(max_pool,))
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LAYERS) or super().is_leaf_module(m, module_qualified_name)
-
-
-def _trace(module: nn.Module) -> fx.Graph:
-    if isinstance(module, LAYERS):
-        module = nn.Sequential(module)
-    try:
-        return _Tracer().trace(module)
-    except Exception as error:  # of the user's code, which may raise anything
-        raise NoChainError(f"its forward pass cannot be followed ({error}).") from error
-
-
-def _layer_of(module: nn.Module, node: fx.Node) -> nn.Module:
-    """Return the layer that does what a node does, or raise NoChainError."""
-    if node.op == "call_module":
-        layer = module.get_submodule(str(node.target)) if not isinstance(module, LAYERS) else module
-        _check_layer(str(node.target), layer)
-        return layer
-    if node.target in ("view", "reshape") and len(node.args) == 3:
-        return nn.Flatten()
-    if node.target in FUNCTIONS:
-        make, names = FUNCTIONS[node.target]
-        options = dict(zip(names, node.args[1:], strict=False)) | node.kwargs
-        return make(**{name: value for name, value in options.items() if name in names})
-    if node.op == "get_attr":
-        raise NoChainError(f"its parameter {node.target!r} is used outside of a layer.")
-    raise NoChainError(f"its step {node.name!r} is none that can be followed.")
-
-
-def _check_layer(name: str, layer: nn.Module) -> None:
-    """Raise NoChainError unless channels of a layer can be told apart."""
-    kind = next((kind for kind in LAYERS if type(layer).forward is kind.forward), None)
-    if kind is None:
-        raise NoChainError(f"its layer {name!r} is of the kind {type(layer).__name__}.")
-    if isinstance(layer, nn.Conv2d):
-        if layer.groups != 1 or layer.padding_mode != "zeros":
-            raise NoChainError(f"its layer {name!r} has groups or pads with something other than zeros.")
-    if isinstance(layer, (nn.Conv2d, nn.Linear)) and not isinstance(layer.weight, nn.Parameter):
-        raise NoChainError(f"the weight of its layer {name!r} is computed from other parameters.")
-    if isinstance(layer, NORMS) and layer.running_mean is None:
-        raise NoChainError(f"its layer {name!r} keeps no running statistics.")
-    if isinstance(layer, nn.Flatten) and (layer.start_dim, layer.end_dim) != (1, -1):
-        raise NoChainError(f"its layer {name!r} does not flatten whole images.")
