@@ -1,0 +1,329 @@
+"""Report of what the layers of a network hold and cost."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Self
+
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sparsecnn._compute import clean_torch_state, resolve_device
+from sparsecnn._image_shape import check_image_shape
+from sparsecnn.inspection._network_counts import (
+    LayerCounts,
+    NetworkCounts,
+    count_network,
+    example_images,
+    median_milliseconds,
+)
+from sparsecnn.inspection._network_table import amount, as_html, as_text, percent_zero
+
+# Of dense, living and non-zero multiply-adds: light to dark, and of different hue also to the colour-blind.
+COLOURS = {"dense": "#b8b8b8", "living": "#e69f00", "non-zero": "#0072b2"}
+
+
+class NetworkReport:
+    """Weights, zeros, living channels, multiply-adds and bytes of every layer of a network.
+
+    Use `from_estimator` for a fitted classifier and `from_module` for any torch network. ``print(report)``
+    shows a table, and so does a notebook; `plot` draws the multiply-adds.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    image_shape : tuple of two ints
+        (height, width) of its images.
+    layers : list of LayerCounts
+        As in the attributes.
+    totals : NetworkCounts
+        As in the attributes.
+    why_unknown : str, default=None
+        As in the attributes.
+
+    Attributes
+    ----------
+    layers : list of LayerCounts
+        For each convolution and fully connected layer: `name`, `kind`, `shape` of its weights, `n_weights`,
+        `n_nonzero`, `sparsity`, the channels `n_read` and `n_written` with `n_read_living` and
+        `n_written_living` of them, the multiply-adds for one image `macs` (dense), `living_macs` (between
+        living channels) and `nonzero_macs` (of non-zero weights), and the `bytes` of weights and biases in
+        memory with `sparse_bytes`, the least that positions and values of the non-zero weights need.
+    totals : NetworkCounts
+        The sums of these, with `other_macs` and `other_bytes` for what no such layer computes or holds.
+    why_unknown : str or None
+        Why living channels are None: the network is no chain of layers.
+    latency_ : dict of int to float or None
+        Median milliseconds for each batch size; None before `measure_latency`.
+    latency_conditions_ : str
+        What was measured, and how; defined after `measure_latency`.
+    bars_ : dict of str to matplotlib BarContainer
+        Bars of each kind of multiply-adds; defined after `plot`.
+    ax_ : matplotlib Axes
+        Axes of the plot; defined after `plot`.
+    figure_ : matplotlib Figure
+        Figure of the axes; defined after `plot`.
+
+    Notes
+    -----
+    A channel is living if it carries something from the image to a score. Zeros that leave all channels
+    living make files smaller, but no forward pass of torch faster: `nonzero_macs` is no measure of speed.
+
+    `sparse_bytes` of k non-zero values among n are ``log2(n choose k) / 8`` bytes for the positions and, for
+    float32, 4 for each value, or those of all n values if that is less.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecnn.inspection import NetworkReport
+    >>> net = torch.nn.Sequential(
+    ...     torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 2)
+    ... )
+    >>> with torch.no_grad():
+    ...     _ = net[3].weight[:, 36:].zero_()  # nothing reads the last three channels
+    >>> report = NetworkReport.from_module(net, (8, 8))
+    >>> report.layers[0].n_written, report.layers[0].n_written_living
+    (4, 1)
+    >>> report.totals.macs, report.totals.living_macs
+    (1584, 396)
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        image_shape: tuple[int, int],
+        layers: list[LayerCounts],
+        totals: NetworkCounts,
+        why_unknown: str | None = None,
+    ):
+        self.module = module
+        self.image_shape = image_shape
+        self.layers = layers
+        self.totals = totals
+        self.why_unknown = why_unknown
+        self.latency_: dict[int, float] | None = None
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, latency: bool = False) -> Self:
+        """Report on the network of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+            Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
+        latency : bool, default=False
+            Whether to measure the latency too, as `measure_latency` does.
+
+        Returns
+        -------
+        report : NetworkReport
+            The report.
+
+        Raises
+        ------
+        NotFittedError
+            If `estimator` is not fitted.
+        TypeError
+            If `estimator` is no such classifier.
+        """
+        classifier = _fitted_classifier(estimator)
+        report = cls.from_module(classifier.module_, classifier.image_shape_)
+        return report.measure_latency() if latency else report
+
+    @classmethod
+    def from_module(cls, module: nn.Module, image_shape: tuple[int, int]) -> Self:
+        """Report on any torch network.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Network from images of shape (n, channels, height, width), of as many channels as its first
+            convolution reads, else one. It is applied to one image and not changed.
+        image_shape : tuple of two ints
+            (height, width).
+
+        Returns
+        -------
+        report : NetworkReport
+            The report.
+
+        Raises
+        ------
+        TypeError
+            If `module` is no torch network.
+        ValueError
+            If `image_shape` is not a pair of positive integers, or `module` has no convolution or fully
+            connected layer or cannot be applied to such an image.
+        """
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module must be a torch.nn.Module, got a {type(module).__name__}.")
+        image_shape = check_image_shape(image_shape)
+        with clean_torch_state():
+            return cls(module, image_shape, *count_network(module, image_shape))
+
+    def measure_latency(
+        self,
+        batch_sizes: Sequence[int] = (1, 256),
+        *,
+        n_repeats: int = 20,
+        n_warmup: int = 3,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """Measure the time that the bare network takes in evaluation mode, without checks of its input.
+
+        Parameters
+        ----------
+        batch_sizes : sequence of ints, default=(1, 256)
+            Numbers of images to compute at once.
+        n_repeats : int, default=20
+            Number of runs whose median is taken.
+        n_warmup : int, default=3
+            Number of runs before these.
+        device : str or torch.device, default=None
+            Device of the computation; "auto" is CUDA if available, else the CPU. None is where the network
+            is: for a fitted classifier, the CPU.
+
+        Returns
+        -------
+        report : NetworkReport
+            The report itself, with `latency_` and `latency_conditions_`.
+
+        Raises
+        ------
+        TypeError
+            If a number is no integer.
+        ValueError
+            If `batch_sizes` is empty, a number is out of range, or the device is not available.
+
+        Notes
+        -----
+        The number of threads is left as it is: see ``torch.set_num_threads``.
+        """
+        if not len(batch_sizes):
+            raise ValueError("batch_sizes must not be empty.")
+        for n_images in batch_sizes:
+            check_scalar(n_images, "Each of batch_sizes", Integral, min_val=1)
+        check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+        check_scalar(n_warmup, "n_warmup", Integral, min_val=0)
+        with clean_torch_state():
+            module = self.module
+            if device is not None:
+                module = copy.deepcopy(module).to(resolve_device(device))
+            images = example_images(module, self.image_shape, max(batch_sizes))
+            self.latency_ = {
+                n_images: median_milliseconds(module, images[:n_images], n_warmup, n_repeats)
+                for n_images in batch_sizes
+            }
+        n_threads = torch.get_num_threads()
+        threads = f", {n_threads} thread{'s' if n_threads > 1 else ''}" if images.device.type == "cpu" else ""
+        dtype = str(images.dtype).removeprefix("torch.")
+        self.latency_conditions_ = (
+            f"the bare network, median of {n_repeats} runs, {dtype}, {images.device}{threads}"
+        )
+        return self
+
+    def to_frame(self) -> Any:
+        """Return the counts of the layers as a data frame.
+
+        Returns
+        -------
+        frame : pandas DataFrame
+            A row for each layer, under its name, and a column for each of its counts. Living channels and
+            multiply-adds that are not known are missing.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("NetworkReport.to_frame needs pandas: pip install pandas.") from error
+
+        rows = [{**vars(layer), "sparsity": layer.sparsity} for layer in self.layers]
+        frame = pd.DataFrame(rows).set_index("name")
+        counts = [name for name in frame.columns if name not in ("kind", "shape", "sparsity")]
+        return frame.astype(dict.fromkeys(counts, "Int64"))
+
+    def plot(self, ax: Any = None) -> Self:
+        """Plot the multiply-adds of each layer: dense, between living channels, and of non-zero weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot in; None makes a new figure.
+
+        Returns
+        -------
+        report : NetworkReport
+            The report itself, with `bars_`, `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
+
+        kinds = {"dense": "macs", "living": "living_macs", "non-zero": "nonzero_macs"}
+        if self.totals.living_macs is None:
+            del kinds["living"]
+        if ax is None:
+            ax = plt.subplots(figsize=(6.4, 1.2 + 0.7 * len(self.layers)), layout="constrained")[1]
+        self.ax_, self.figure_ = ax, ax.figure
+        height = 0.8 / len(kinds)
+        self.bars_ = {}
+        for i, (kind, attribute) in enumerate(kinds.items()):
+            macs = [getattr(layer, attribute) or 0 for layer in self.layers]
+            places = [row + (i - (len(kinds) - 1) / 2) * height for row in range(len(self.layers))]
+            bars = ax.barh(places, [n / 1e6 for n in macs], height, label=kind, color=COLOURS[kind])
+            ax.bar_label(bars, [amount(n) for n in macs], padding=2, fontsize="small")
+            self.bars_[kind] = bars
+        ax.set_yticks(range(len(self.layers)), [layer.name or layer.kind for layer in self.layers])
+        ax.set(xlabel="multiply-adds for one image (millions)", ylim=(len(self.layers) - 0.5, -0.5))
+        ax.margins(x=0.12)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+        return self
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        zeros = percent_zero(totals)
+        return f"<NetworkReport: {len(self.layers)} layers, {totals.n_weights:,} weights, {zeros} zero>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def _fitted_classifier(estimator: Any) -> Any:
+    """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
+    if isinstance(estimator, nn.Module):
+        raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
+    if not hasattr(estimator, "fit") or isinstance(estimator, type):
+        raise TypeError(_WRONG.format(got=repr(estimator)))
+    check_is_fitted(estimator)
+    if isinstance(estimator, Pipeline):
+        return _fitted_classifier(estimator[-1])
+    if hasattr(estimator, "best_estimator_"):
+        return _fitted_classifier(estimator.best_estimator_)
+    if not hasattr(estimator, "module_") or not hasattr(estimator, "image_shape_"):
+        raise TypeError(_WRONG.format(got=f"a fitted {type(estimator).__name__}"))
+    return estimator
+
+
+_WRONG = (
+    "estimator must be a fitted SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one, "
+    "got {got}."
+)
