@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -15,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
-from sparsecnn._network import Chain, NoChainError, make_chain
+from sparsecnn._network import Chain, NoChainError, evaluating, make_chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,19 +110,6 @@ def count_network(
             chain, why_unknown = None, str(error)
         layers = _count_layers(module, macs, chain)
     return layers, _sum(module, layers, total), why_unknown
-
-
-@contextlib.contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Compute without gradients and with `module` in evaluation mode; put back the mode of each layer."""
-    modes = {layer: layer.training for layer in module.modules()}
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for layer, mode in modes.items():
-            layer.training = mode
 
 
 def example_images(module: nn.Module, image_shape: tuple[int, int], n_images: int) -> Tensor:
