@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sparsecnn.penalties import is_number
+from sparsecnn.penalties import get_penalty, is_number
 
 
 def check_base(base: Any) -> Optimizer:
@@ -43,6 +43,33 @@ def check_params(params: Any, base: Optimizer, penalty: Any) -> list[Tensor]:
             "nothing would become sparse. Give penalty=None if that is meant."
         )
     return weights
+
+
+def check_penalties(penalty: Any, n_tensors: int) -> list[Any]:
+    """Return the penalty object of each of `n_tensors`, None where there is none, or raise ValueError."""
+    if not isinstance(penalty, Sequence) or isinstance(penalty, str):
+        return [get_penalty(penalty)] * n_tensors if n_tensors else []
+    if len(penalty) != n_tensors or all(one is None for one in penalty):
+        raise ValueError(
+            f"penalty must be one, or a list of one for each of the {n_tensors} tensors, not all None, got "
+            f"{penalty!r}."
+        )
+    return [None if one is None else get_penalty(one) for one in penalty]
+
+
+def check_target(target: Any, n_tensors: int) -> float | tuple[float, ...] | None:
+    """Return the target sparsity, None, one or one for each of `n_tensors`, or raise ValueError."""
+    if target is None:
+        return None
+    several = isinstance(target, Sequence) and not isinstance(target, str)
+    values = tuple(target) if several else (target,)
+    if not all(is_number(value) and 0 <= value < 1 for value in values):
+        raise ValueError(f"target_sparsity must be from 0 to below 1, got {target!r}.")
+    if several and len(values) != n_tensors:
+        raise ValueError(
+            f"target_sparsity must be one number, or one for each of the {n_tensors} tensors, got {target!r}."
+        )
+    return tuple(float(value) for value in values) if several else float(target)
 
 
 def check_lam(lam: Any, n_tensors: int) -> float | tuple[float, ...]:

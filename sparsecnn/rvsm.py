@@ -9,16 +9,24 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn._rvsm_checks import check_base, check_checkpoint, check_lam, check_params
-from sparsecnn.penalties import get_penalty, is_number, lam_for_sparsity, unit_magnitudes
+from sparsecnn._rvsm_checks import (
+    check_base,
+    check_checkpoint,
+    check_lam,
+    check_params,
+    check_penalties,
+    check_target,
+)
+from sparsecnn._rvsm_lam import lams_for_target, penalty_value
+from sparsecnn.penalties import is_number, unit_magnitudes
 
 __all__ = ["RVSM"]
 
 # Recompute λ for a target sparsity every 16 steps: the quantile costs more than the proximal map.
 LAM_INTERVAL = 16
 _PICKLED = (
-    *("base", "penalty", "split_params", "_lam", "_beta", "_target_sparsity"),
-    *("sparsity_scope", "support_fixed", "_n_steps"),
+    *("base", "penalty", "split_params", "_penalties", "_lam", "_beta", "_target_sparsity"),
+    *("sparsity_scope", "restriction", "support_fixed", "_n_steps"),
 )
 _CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed", "_n_steps")
 
@@ -37,25 +45,31 @@ class RVSM(Optimizer):
     params : iterable of Tensor
         The weights to split: those that are to become sparse. Each must be a parameter that `base` optimizes.
         May be empty only if `penalty` is None.
-    penalty : str or object
+    penalty : str, object or list of these
         A name in ``sparsecnn.penalties.PENALTIES``, such as "l0", or any object with ``value(w)`` and
-        ``prox(w, step)``, such as ``sparsecnn.penalties.TransformedL1(a=0.5)``. None if nothing is split.
+        ``prox(w, step)``, such as ``sparsecnn.penalties.TransformedL1(a=0.5)``; or a list of one for each
+        tensor, None for those that only `restriction` sets to zero. None if nothing is split.
     lam : float or sequence of floats, default=None
         Weight λ of the penalty, at least 0: one for all split weights, or one for each tensor of them.
         For ℓ0, a weight of u is zero if and only if ``|w| <= √(2 lam/beta)``; for ℓ1, ``|w| <= lam/beta``.
     beta : float, default=1.0
         Weight β of ``‖w - u‖²/2``, above 0.
-    target_sparsity : float, default=None
-        Instead of `lam`: the fraction of units of the split weights that are zero in u, from 0 to below 1.
-        Units are single weights, or groups of them if ``penalty.unit`` is "group". λ is then computed from
-        the quantiles of their magnitudes; for ℓ0, ``lam = beta·q²/2`` with q the quantile of ``|w|``.
+    target_sparsity : float or sequence of floats, default=None
+        Instead of `lam`: the fraction of units of the split weights that are zero in u, from 0 to below 1;
+        one for all, or one for each tensor. Units are single weights, or groups of them if ``penalty.unit``
+        is "group". λ is then computed from the quantiles of their magnitudes; for ℓ0, ``lam = beta·q²/2``
+        with q the quantile of ``|w|``.
     sparsity_scope : {"global", "layer"}, default="global"
-        Whether `target_sparsity` holds for all split weights together, by one λ, or for each tensor of them.
+        Whether a single `target_sparsity` holds for all split weights together, by one λ, or for each tensor
+        of them.
 
     Attributes
     ----------
     split_params : list of Tensor
         The weights that are split.
+    restriction : callable or None
+        Returns a mask for each split tensor, 0 where u must be zero whatever λ is and 1 elsewhere, or None;
+        called whenever λ is recomputed. None restricts nothing.
     support_fixed : bool
         Whether zeros are held at zero (see `fix_support`).
 
@@ -105,6 +119,7 @@ class RVSM(Optimizer):
     """
 
     _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
+    _masks: Sequence[Tensor | None] = ()  # as of the last call of `restriction`
 
     def __init__(
         self,
@@ -113,12 +128,15 @@ class RVSM(Optimizer):
         penalty: Any,
         lam: float | Sequence[float] | None = None,
         beta: float = 1.0,
-        target_sparsity: float | None = None,
+        target_sparsity: float | Sequence[float] | None = None,
         sparsity_scope: str = "global",
     ):
         self.base = check_base(base)
         self.split_params = check_params(params, base, penalty)
-        self.penalty: Any = get_penalty(penalty) if self.split_params else None
+        self._penalties = check_penalties(penalty, len(self.split_params))
+        several = isinstance(penalty, Sequence) and not isinstance(penalty, str)
+        self.penalty: Any = self._penalties if several else next(iter(self._penalties), None)
+        self.restriction: Callable[[], Sequence[Tensor | None]] | None = None
         if (lam is None) == (target_sparsity is None):
             raise ValueError(
                 f"Give either lam or target_sparsity, got lam={lam!r}, target_sparsity={target_sparsity!r}."
@@ -163,7 +181,7 @@ class RVSM(Optimizer):
 
     @property
     def lam(self) -> float | tuple[float, ...]:
-        """Weight λ of the penalty: one for all split weights, or one for each tensor of them."""
+        """Weight λ of the penalty: one for all, or one for each split tensor."""
         return self._lam
 
     @lam.setter
@@ -182,15 +200,13 @@ class RVSM(Optimizer):
         self._beta = float(beta)
 
     @property
-    def target_sparsity(self) -> float | None:
+    def target_sparsity(self) -> float | tuple[float, ...] | None:
         """Fraction of units that are zero in u, or None if `lam` is set by hand."""
         return self._target_sparsity
 
     @target_sparsity.setter
-    def target_sparsity(self, target_sparsity: float | None) -> None:
-        if target_sparsity is not None and not (is_number(target_sparsity) and 0 <= target_sparsity < 1):
-            raise ValueError(f"target_sparsity must be from 0 to below 1, got {target_sparsity!r}.")
-        self._target_sparsity = target_sparsity
+    def target_sparsity(self, target_sparsity: float | Sequence[float] | None) -> None:
+        self._target_sparsity = check_target(target_sparsity, len(self.split_params))
 
     @property
     def u(self) -> list[Tensor]:
@@ -250,7 +266,7 @@ class RVSM(Optimizer):
         float
             The Lagrangian L(w, u).
         """
-        penalty = sum(lam * self._penalty_value(u, lam) for lam, u in zip(self._lams(), self.u, strict=True))
+        penalty = penalty_value(self._penalties, self.u, self._each(self.lam), self.beta)
         return float(loss) + penalty + float(self._pull())
 
     @torch.no_grad()
@@ -275,7 +291,8 @@ class RVSM(Optimizer):
         float
             From 0 to 1; 0 if nothing is split.
         """
-        zero = [unit_magnitudes(self.penalty, u) == 0 for u in self.u]
+        pairs = zip(self._penalties, self.u, strict=True)
+        zero = [unit_magnitudes(penalty, u) == 0 for penalty, u in pairs if penalty is not None]
         return sum(int(z.sum()) for z in zero) / max(1, sum(len(z) for z in zero))
 
     @torch.no_grad()
@@ -349,29 +366,33 @@ class RVSM(Optimizer):
         return super().__getstate__() | {name: getattr(self, name) for name in _PICKLED}
 
     def _update_lam(self) -> None:
-        """Set λ from the target sparsity, if there is one."""
-        target = self.target_sparsity
-        if target is None or self.support_fixed or not self.split_params:
+        """Set the masks of the restriction, and λ from the target sparsity, if there are any."""
+        if self.support_fixed or not self.split_params:
             return
-        one_lam = self.sparsity_scope == "global"
-        layers = [self.split_params] if one_lam else [[w] for w in self.split_params]
-        lams = [lam_for_sparsity(self.penalty, weights, self.beta, target) for weights in layers]
-        self.lam = lams[0] if one_lam else lams
+        self._masks = () if self.restriction is None else self.restriction()
+        if self.target_sparsity is not None:
+            target, one = self.target_sparsity, self.sparsity_scope == "global"
+            self.lam = lams_for_target(self._penalties, self._restricted(), self.beta, target, one)
 
-    def _lams(self) -> Sequence[float]:
-        """Return the λ of each split tensor."""
-        return [self.lam] * len(self.split_params) if isinstance(self.lam, float) else self.lam
+    def _restricted(self) -> list[Tensor]:
+        """Return the split weights, with zeros where the restriction wants them."""
+        if not self._masks:
+            return self.split_params
+        pairs = zip(self.split_params, self._masks, strict=True)
+        return [w if mask is None else w * mask for w, mask in pairs]
+
+    def _each(self, value: Any) -> Sequence[float]:
+        """Return λ or a target for each split tensor."""
+        return [value] * len(self.split_params) if isinstance(value, float) else value
 
     def _threshold(self) -> None:
         """Set u from w and the present λ."""
-        for w, lam in zip(self.split_params, self._lams(), strict=True):
-            u = w.clone() if self.support_fixed else self.penalty.prox(w, lam / self.beta)
-            self.state[w]["u"] = u
+        weights = self.split_params if self.support_fixed else self._restricted()
+        triples = zip(self.split_params, weights, self._penalties, self._each(self.lam), strict=True)
+        for split, w, penalty, lam in triples:
+            free = self.support_fixed or penalty is None
+            self.state[split]["u"] = w.clone() if free else penalty.prox(w, lam / self.beta)
         self._kept = None
-
-    def _penalty_value(self, u: Tensor, lam: float) -> float:
-        shape = (lam / self.beta,) if getattr(self.penalty, "depends_on_step", False) else ()
-        return float(self.penalty.value(u, *shape))
 
     def _step_on_support(self, closure: Callable[[], Any] | None) -> Any:
         """Let the base optimizer step on the loss alone, and keep the zeros."""

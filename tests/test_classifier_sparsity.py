@@ -199,5 +199,5 @@ def test_target_sparsity_with_a_penalty_of_groups_goes_by_groups(stripes):
     classifier = small(penalty=ColumnPenalty(), lam="auto", target_sparsity=0.75).fit(*stripes)
     dead = (classifier.module_.fc.weight == 0).all(0)
     assert dead.double().mean() == 0.75 == classifier.sparsity_
-    with pytest.raises(ValueError, match=r"fewer than 2 of the 32 groups of all penalised layers"):
+    with pytest.raises(ValueError, match=r"fewer than 2 of the 32 groups of layer 'fc'"):
         small(penalty=ColumnPenalty(), lam="auto", target_sparsity=0.99).fit(*stripes)

@@ -12,6 +12,7 @@ ROOMS = (
     *(
         "preprocessing",
         "_rvsm_checks",
+        "_rvsm_lam",
         "rvsm",
         "_training",
         "_estimator",

@@ -79,7 +79,7 @@ CASES = [
     *((lambda v=v: rvsm(beta=v), "beta must be a finite number above 0, got ") for v in [*NO_NUMBERS, 0.0]),
     *(
         (lambda v=v: rvsm(lam=None, target_sparsity=v), "target_sparsity must be from 0 to below 1, got ")
-        for v in ["x", math.nan, 1j, True, [0.1], 1.0, -0.1]
+        for v in ["x", math.nan, 1j, True, [1.0], 1.0, -0.1]
     ),
     *((lambda v=v: L0().prox(WEIGHT, v), r"step \(lam / beta\) must be .*got ") for v in [*NO_NUMBERS, -1.0]),
     *((lambda v=v: lam_for_sparsity(L0(), WEIGHT, 1.0, v), "sparsity must be .*got ") for v in NO_NUMBERS),

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.mark.parametrize("penalty", sorted(PENALTIES))
 def test_target_sparsity_is_reached_with_every_penalty(stripes, penalty):
     classifier = wide(penalty=penalty, target_sparsity=0.95).fit(*stripes)
-    assert classifier.sparsity_ == pytest.approx(0.95, abs=1e-3)
+    n_units = 128 if penalty.startswith("group") else 1024  # channels, or weights
+    assert classifier.sparsity_ == pytest.approx(0.95, abs=0.6 / n_units)
     assert classifier.lam_ > 0
 
 

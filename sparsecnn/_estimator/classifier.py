@@ -68,8 +68,13 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
         Fraction of the penalised weights to set to zero, from 0 (dense) to below 1; used only while
         ``lam="auto"``. At least as many weights as classes must survive. The fraction grows along a cubic
         curve over the first half of `max_iter` and then stays constant.
-    sparsity_scope : {"global", "layer"}, default="global"
+    target_macs : float, default=None
+        Fraction of the multiply-adds to keep, above 0 to 1, by removing channels; for penalties of groups,
+        with ``penalized="all"`` and ``lam="auto"``. With "group_l0" and the like it replaces
+        `target_sparsity`; with "sparse_group_l0" and the like, that holds besides, for single weights.
+    sparsity_scope : {"auto", "global", "layer"}, default="auto"
         Whether `target_sparsity` holds for all penalised weights together, by one λ, or for each layer.
+        "auto" is "layer" for penalties of groups, since layers' norms cannot be compared, else "global".
     penalized : {"fc", "all", "hidden"}, default="fc"
         Weights to make sparse: those of the last fully connected layer that the network registers, of every
         convolution and fully connected layer, or of every such layer but the first and the last.
@@ -285,7 +290,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
                     interrupted = trainer.train(data.images, plan, data.validation, hooks, keep_interrupted)
             vars(draft).pop("_trainer", None)
             keep_fitted(draft, data, trainer, trainer.module, plan)
-        dead = describe_dead_layers(trainer, trainer.module, self.penalized)
+        dead = describe_dead_layers(trainer, trainer.module)
         warn_of_dead_layers(dead)
         if interrupted:
             warn_user(
@@ -363,7 +368,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
                     check_finite(trainer.module, plan)
                     keep_fitted(draft, data, trainer, copy.deepcopy(trainer.module), plan)
             draft._trainer = trainer
-        warn_of_dead_layers(describe_dead_layers(trainer, self.module_, self.penalized))
+        warn_of_dead_layers(describe_dead_layers(trainer, self.module_))
         return self
 
     def _make_trainer(

@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from sparsecnn._estimator.training_data import TrainingData
-from sparsecnn._network import penalized_weights
 from sparsecnn._training import NetworkSpec, Plan, Trainer
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import DeadLayerWarning
@@ -24,8 +23,9 @@ def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn
     module.zero_grad()  # copies and files need no gradients
     history = {name: list(values) for name, values in trainer.history.items()}
     lams = trainer.optimizer.lam
-    layers = [] if estimator.penalty is None else list(penalized_weights(module, estimator.penalized))
-    layer_lam = dict(zip(layers, [lams] * len(layers) if isinstance(lams, float) else lams, strict=True))
+    each = [lams] * len(trainer.split.penalties) if isinstance(lams, float) else lams
+    pairs = zip(trainer.split.tensors, trainer.split.penalties, each, strict=True)
+    layer_lam = {name: lam for name, penalty, lam in pairs if penalty is not None}
     validated = data.validation is not None
     vars(estimator).update(
         data.features,
@@ -49,21 +49,23 @@ def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn
     )
 
 
-def describe_dead_layers(trainer: Trainer, module: nn.Module, penalized: str) -> list[str]:
-    """Return a line for every penalised layer of `module` without a weight, which says what λ to try."""
+def describe_dead_layers(trainer: Trainer, module: nn.Module) -> list[str]:
+    """Return a line for every penalised layer of `module` that is all zero, which says what λ to try."""
     optimizer = trainer.optimizer
     lines = []
-    for name, weight in penalized_weights(module, penalized).items() if optimizer.split_params else ():
-        if weight.any():
+    for name, _, penalty in trainer.split.penalized():
+        layer: Any = module.get_submodule(name)
+        if layer.weight.any():
             continue
+        units = "groups" if getattr(penalty, "unit", "weight") == "group" else "weights"
         advice = "it was so before this training: fit with warm_start=False"
         if optimizer.target_sparsity is not None:
             advice = "ask for a smaller target_sparsity"
             advice += " or for sparsity_scope='layer'" if optimizer.sparsity_scope == "global" else ""
         elif name in trainer.first_median:
-            advice = _advise_lam(trainer, name)
+            advice = _advise_lam(trainer, name, penalty)
         lines.append(
-            f"All weights of layer {name!r} are zero at lam={optimizer.lam}, beta={optimizer.beta}, so the "
+            f"All {units} of layer {name!r} are zero at lam={optimizer.lam}, beta={optimizer.beta}, so the "
             f"output does not depend on the image; {advice}."
         )
     return lines
@@ -89,10 +91,10 @@ def warn_of_lost_accuracy(trainer: Trainer, n_classes: int) -> None:
         )
 
 
-def _advise_lam(trainer: Trainer, name: str) -> str:
+def _advise_lam(trainer: Trainer, name: str, penalty: Any) -> str:
     optimizer = trainer.optimizer
     try:
-        lam = lam_for_sparsity(optimizer.penalty, trainer.first_median[name], optimizer.beta, 1.0)
+        lam = lam_for_sparsity(penalty, trainer.first_median[name], optimizer.beta, 1.0)
     except ValueError:  # of a penalty that does not look at weights one by one
         return "try a smaller lam"
     return f"its weights began so small that you should try lam={lam:.3g} or less"

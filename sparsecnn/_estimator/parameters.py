@@ -25,7 +25,8 @@ class ClassifierParameters(BaseEstimator):
         "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "target_sparsity": [Interval(Real, 0, 1, closed="left")],
-        "sparsity_scope": [StrOptions({"global", "layer"})],
+        "target_macs": [Interval(Real, 0, 1, closed="right"), None],
+        "sparsity_scope": [StrOptions({"auto", "global", "layer"})],
         "penalized": [StrOptions({"fc", "all", "hidden"})],
         "channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
@@ -59,7 +60,8 @@ class ClassifierParameters(BaseEstimator):
         lam: float | str = "auto",
         beta: float = 1.0,
         target_sparsity: float = 0.9,
-        sparsity_scope: str = "global",
+        target_macs: float | None = None,
+        sparsity_scope: str = "auto",
         penalized: str = "fc",
         channels: tuple[int, int, int] = (16, 64, 64),
         kernel_size: int = 3,
@@ -89,6 +91,7 @@ class ClassifierParameters(BaseEstimator):
         self.lam = lam
         self.beta = beta
         self.target_sparsity = target_sparsity
+        self.target_macs = target_macs
         self.sparsity_scope = sparsity_scope
         self.penalized = penalized
         self.channels = channels

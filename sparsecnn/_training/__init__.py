@@ -1,7 +1,7 @@
 """Training a network by RVSM: from parameters and images to sparse weights."""
 
 from sparsecnn._training.augment import CurveAugmentation, augment
-from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, count_units, make_trainer
+from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, make_trainer, resolve_scope
 from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
 from sparsecnn._training.path import train_path
@@ -26,11 +26,11 @@ __all__ = [
     "check_finite",
     "check_target",
     "checked_ramp",
-    "count_units",
     "make_plan",
     "make_ramp",
     "make_trainer",
     "predict",
+    "resolve_scope",
     "train_path",
     "train_validation_split",
 ]

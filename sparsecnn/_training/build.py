@@ -13,18 +13,22 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
-from sparsecnn._network import CurveCNN, layer_weights, penalized_weights
+from sparsecnn._network import CurveCNN, layer_weights
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
+from sparsecnn._training.split import Split, make_split
 from sparsecnn._training.trainer import Trainer, names_not_finite
-from sparsecnn.penalties import unit_magnitudes
+from sparsecnn.penalties import get_penalty, unit_magnitudes
 from sparsecnn.rvsm import RVSM
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": functools.partial(torch.optim.Adam, fused=True),
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
+
+# Learning rate of scales and shifts of channels to remove, relative to that of weights.
+SCALE_RATE = 10.0
 
 
 def make_trainer(
@@ -60,23 +64,25 @@ def make_trainer(
     layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
     module = module.to(images.device, images.dtype, **layout)
     check_module(module, images, n_classes)
-    weights = {} if params.penalty is None else penalized_weights(module, params.penalized)
+    split = make_split(params, module, images.image_shape)
     base = SOLVERS[params.solver](
-        _parameter_groups(module, params.weight_decay), lr=params.learning_rate_init
+        _parameter_groups(module, params.weight_decay, split), lr=params.learning_rate_init
     )
     optimizer = RVSM(
         base,
-        weights.values(),
-        params.penalty,
+        split.tensors.values(),
+        split.penalties or None,
         lam=0.0,
         beta=params.beta,
-        sparsity_scope=params.sparsity_scope,
+        sparsity_scope=resolve_scope(params),
     )
+    optimizer.restriction = split.structure
     return Trainer(
         spec=TrainerSpec.of(params),
         module=module,
         optimizer=optimizer,
-        first_median={name: _median_magnitude(w) for name, w in weights.items() if w.any()},
+        split=split,
+        first_median={name: _median(unit_magnitudes(p, w)) for name, w, p in split.penalized() if w.any()},
         autocast=autocast_for(params.precision, images.device),
         rng=rng,
         start=RampStart(lam_start, optimizer.unit_sparsity()),
@@ -85,17 +91,10 @@ def make_trainer(
 
 def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
     """Return the schedule of λ or of the target sparsity, or raise ValueError if too little would survive."""
-    ramp = make_ramp(params, trainer.start)
+    ramp = make_ramp(params, trainer.start, trainer.split.structure)
     if params.penalty is not None and isinstance(ramp, SparsityRamp):
-        n_units = count_units(params, trainer)
-        check_target("target_sparsity", ramp.end, n_units, n_classes, params.sparsity_scope, params.penalty)
+        check_target("target_sparsity", ramp.end, trainer.split, n_classes, resolve_scope(params))
     return ramp
-
-
-def count_units(params: Any, trainer: Trainer) -> dict[str, int]:
-    """Return the number of units of every penalised layer: what the penalty zeroes together."""
-    weights = penalized_weights(trainer.module, params.penalized)
-    return {name: len(unit_magnitudes(trainer.optimizer.penalty, w)) for name, w in weights.items()}
 
 
 def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
@@ -135,9 +134,7 @@ def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
         )
 
 
-def check_target(
-    name: str, target: float, n_units: dict[str, int], n_classes: int, scope: str, penalty: Any
-) -> None:
+def check_target(name: str, target: float, split: Split, n_classes: int, scope: str) -> None:
     """Raise ValueError if too few units (weights, or what the penalty zeroes together) would survive.
 
     Parameters
@@ -145,16 +142,16 @@ def check_target(
     name : str
         Of the parameter that gives the target.
     target : float
-    n_units : dict of str to int
-        Units of every penalised layer, the last layer last.
+    split : Split
     n_classes : int
         Units that must survive: of all layers, or with the scope "layer", of the last layer; one of the
         others. A layer of fewer units must keep one.
     scope : {"global", "layer"}
-    penalty : object
-        Names its unit.
     """
-    units = "groups" if getattr(penalty, "unit", "weight") == "group" else "weights"
+    if split.structure is not None:
+        return  # which leaves a channel in every layer
+    n_units = split.count_units()
+    units = "groups" if getattr(split.penalties[0], "unit", "weight") == "group" else "weights"
     if scope == "global":
         needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
     else:
@@ -170,19 +167,35 @@ def check_target(
             )
 
 
-def _median_magnitude(w: Tensor) -> Tensor:
-    """Return the median magnitude of the non-zero weights; numpy takes a tenth of torch's time."""
-    magnitude = w.detach().abs().cpu().numpy()
-    magnitude = magnitude[magnitude != 0]
-    middle = (len(magnitude) - 1) // 2
-    return torch.tensor(np.partition(magnitude, middle)[middle])
+def resolve_scope(params: Any) -> str:
+    """Return the scope of a target sparsity: by layer for penalties of groups, else global, if "auto"."""
+    if params.sparsity_scope != "auto":
+        return params.sparsity_scope
+    unit = "weight" if params.penalty is None else getattr(get_penalty(params.penalty), "unit", "weight")
+    return "layer" if unit == "group" else "global"
 
 
-def _parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the parameters of `module` for an optimizer: layer weights decay, others do not."""
+def _median(magnitude: Tensor) -> Tensor:
+    """Return the median of the magnitudes that are not zero; numpy takes a tenth of torch's time."""
+    values = magnitude.cpu().numpy()
+    values = values[values != 0]
+    middle = (len(values) - 1) // 2
+    return torch.tensor(np.partition(values, middle)[middle])
+
+
+def _parameter_groups(module: nn.Module, weight_decay: float, split: Split) -> list[dict[str, Any]]:
+    """Return the parameters of `module` for an optimizer: layer weights decay, others do not.
+
+    Scales and shifts of batch normalisation that rank channels have a learning rate of their own, since
+    those of dead channels go from about 1 to 0.
+    """
     weights = {id(w): w for w in layer_weights(module).values()}  # tied layers share one
-    others = [p for p in module.parameters() if id(p) not in weights]
-    return [
+    scales = {id(p): p for p in split.tensors.values() if p.ndim == 1}
+    others = [p for p in module.parameters() if id(p) not in weights and id(p) not in scales]
+    groups: list[dict[str, Any]] = [
         {"params": list(weights.values()), "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    if scales:
+        groups.append({"params": list(scales.values()), "weight_decay": 0.0, "lr_scale": SCALE_RATE})
+    return groups

@@ -11,6 +11,7 @@ from torch import nn
 from sparsecnn._network import layer_weights, penalized_weights
 from sparsecnn._training.augment import CurveAugmentation, check_augmentation
 from sparsecnn._training.images import Images
+from sparsecnn._training.structure import Structure, fraction_for_macs
 from sparsecnn.rvsm import RVSM
 
 LARGEST_AUTO_BATCH = 64
@@ -54,10 +55,46 @@ class SparsityRamp:
     end: float
     n_epochs: int
 
+    def at(self, epoch: float) -> float:
+        """Return the value after `epoch` epochs."""
+        return self.end + (self.start - self.end) * self._left(epoch)
+
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set the target sparsity to its value after `epoch` epochs."""
-        left = (1 - min(1.0, epoch / self.n_epochs)) ** 3
-        optimizer.target_sparsity = self.end + (self.start - self.end) * left
+        optimizer.target_sparsity = self.at(epoch)
+
+    def _left(self, epoch: float) -> float:
+        return (1 - min(1.0, epoch / self.n_epochs)) ** 3
+
+
+@dataclass(frozen=True)
+class ChannelRamp(SparsityRamp):
+    """Fraction of channels removed from each layer, from `start` to `end`, along the same curve.
+
+    Attributes
+    ----------
+    by_macs : bool
+        Whether layers keep different powers of the fraction left (see `Structure`).
+    sparsity : tuple of two floats or None
+        Fraction of all weights that are zero at the start and the end, along the same curve. None if only
+        channels are removed.
+    weights_kept : float
+        Fraction of all weights that are left at the end.
+    """
+
+    by_macs: bool = False
+    sparsity: tuple[float, float] | None = None
+    weights_kept: float = 1.0
+
+    def apply(self, optimizer: RVSM, epoch: float) -> None:
+        """Set the channels to leave, and target sparsities, to their values after `epoch` epochs."""
+        structure: Any = optimizer.restriction
+        structure.keep(1 - self.at(epoch), self.by_macs)
+        if self.sparsity is None:
+            optimizer.target_sparsity = structure.removed()
+        else:
+            start, end = self.sparsity
+            optimizer.target_sparsity = end + (start - end) * self._left(epoch)
 
 
 Ramp = LamRamp | SparsityRamp
@@ -89,16 +126,38 @@ class Plan:
         return self.learning_rate_init * (1 + math.cos(math.pi * epoch / self.n_epochs)) / 2
 
 
-def make_ramp(params: Any, start: RampStart) -> Ramp:
-    """Return the schedule of λ, or with ``lam="auto"`` of the target sparsity.
+def make_ramp(params: Any, start: RampStart, structure: Structure | None = None) -> Ramp:
+    """Return the schedule of λ, or with ``lam="auto"`` of the target sparsity, or of channels to remove.
 
-    Both end after half of `max_iter`.
+    All end after half of `max_iter`.
     """
     n_epochs = max(1, params.max_iter // 2)
     if params.lam == "auto":
         target = float(params.target_sparsity)
+        if structure is not None:
+            return _channel_ramp(params, start.sparsity, structure, target, n_epochs)
         return SparsityRamp(min(start.sparsity, target), target, n_epochs)
     return LamRamp(start.lam, float(params.lam), n_epochs)
+
+
+def _channel_ramp(
+    params: Any, start: float, structure: Structure, target: float, n_epochs: int
+) -> ChannelRamp:
+    """Return the schedule of the channels to remove; with a penalty of single weights too, also theirs."""
+    both = structure.ranks_by_gain
+    if params.target_macs is None:
+        if both:
+            raise ValueError(
+                f"penalty={params.penalty!r} with penalized='all' and lam='auto' needs target_macs: it says how "
+                "many channels to remove, and target_sparsity how many weights."
+            )
+        return ChannelRamp(
+            min(start, target), target, n_epochs, weights_kept=structure.weights_kept(1 - target)
+        )
+    fraction = fraction_for_macs(structure, float(params.target_macs))
+    weights_kept = 1 - target if both else structure.weights_kept(fraction, by_macs=True)
+    sparsity = (min(start, target), target) if both else None
+    return ChannelRamp(min(start, 1 - fraction), 1 - fraction, n_epochs, True, sparsity, weights_kept)
 
 
 def make_plan(
@@ -139,6 +198,8 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
     """Return ``max(1, -log10(fraction of all weights kept))`` at the target sparsity; 1 without a target."""
     if params.penalty is None or isinstance(ramp, LamRamp):
         return 1.0
+    if isinstance(ramp, ChannelRamp):
+        return max(1.0, -math.log10(ramp.weights_kept))
     n_penalized, n_all = (
         sum(w.numel() for w in weights.values())
         for weights in (penalized_weights(module, params.penalized), layer_weights(module))

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, Self
 
 from sparsecnn._network import make_activation
+from sparsecnn.penalties import get_penalty
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class TrainerSpec:
     weight_decay: float
     device: str
     precision: str
+    by_target: bool
 
     @classmethod
     def of(cls, params: Any) -> Self:
         """Return the spec of a classifier's parameters."""
         penalty, penalty_params = params.penalty, ()
+        groups = penalty is not None and hasattr(get_penalty(penalty), "pixels")
         if hasattr(penalty, "get_params"):
             penalty, penalty_params = type(penalty), tuple(sorted(penalty.get_params().items()))
         return cls(
@@ -39,6 +42,7 @@ class TrainerSpec:
             weight_decay=params.weight_decay,
             device=str(params.device),
             precision=params.precision,
+            by_target=groups and params.lam == "auto",
         )
 
     def __deepcopy__(self, memo: dict) -> Self:

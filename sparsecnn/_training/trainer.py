@@ -31,6 +31,7 @@ from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn._training.plan import Plan, RampStart
 from sparsecnn._training.spec import TrainerSpec
+from sparsecnn._training.split import Split
 from sparsecnn.rvsm import RVSM
 
 # Batches between two checks for divergence.
@@ -52,8 +53,10 @@ class Trainer:
     module : nn.Module
         Holds the weights w during training, and the sparse u after `train`.
     optimizer : RVSM
+    split : Split
+        What the optimizer splits.
     first_median : dict of str to Tensor
-        For each penalised layer, the median magnitude of its non-zero weights before training.
+        For each penalised tensor, the median magnitude of its non-zero units before training.
     autocast : callable
         Returns the context in which the network computes.
     rng : RandomState
@@ -69,6 +72,7 @@ class Trainer:
     spec: TrainerSpec
     module: nn.Module
     optimizer: RVSM
+    split: Split
     first_median: dict[str, Tensor]
     autocast: Callable[[], contextlib.AbstractContextManager]
     rng: np.random.RandomState
@@ -277,7 +281,7 @@ class Trainer:
     def _follow(self, plan: Plan, epoch: float) -> None:
         """Set the learning rate, and λ or the target sparsity, to their values after `epoch` epochs."""
         for group in self.optimizer.param_groups:
-            group["lr"] = plan.learning_rate(epoch)
+            group["lr"] = plan.learning_rate(epoch) * group.get("lr_scale", 1.0)
         if not self.optimizer.support_fixed:
             plan.ramp.apply(self.optimizer, epoch)
 

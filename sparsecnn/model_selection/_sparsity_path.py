@@ -26,10 +26,10 @@ from sparsecnn._estimator import (
 from sparsecnn._training import (
     Plan,
     check_target,
-    count_units,
     make_plan,
     make_ramp,
     make_trainer,
+    resolve_scope,
     train_path,
 )
 from sparsecnn._warn import warn_user
@@ -244,7 +244,7 @@ def walk_path(
     rng = check_random_state(start.random_state)
     with seeded_torch(rng.randint(2**31 - 1), images.device):
         trainer = make_trainer(start, images, len(data.classes), rng)
-        ramp = make_ramp(start, trainer.start)
+        ramp = make_ramp(start, trainer.start, trainer.split.structure)
         plan = make_plan(start, images, trainer.module, ramp)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
         n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
@@ -254,7 +254,7 @@ def walk_path(
             for point, refined in zip(points, path, strict=True):
                 fitted = clone(start).set_params(**point)
                 keep_fitted(fitted, data, refined, refined.module, plan)
-                yield fitted, describe_dead_layers(refined, refined.module, start.penalized)
+                yield fitted, describe_dead_layers(refined, refined.module)
 
 
 def target_sparsities(
@@ -272,7 +272,7 @@ def target_sparsities(
     n_classes = len(data.classes)
     with seeded_torch(0, data.images.device):
         trainer = make_trainer(classifier, data.images, n_classes, check_random_state(0))
-    n_units = count_units(classifier, trainer)
+    n_units = trainer.split.count_units()
     if isinstance(sparsities, Integral):
         if sparsities < 2:
             raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
@@ -285,8 +285,8 @@ def target_sparsities(
         points = _check_points(sparsities, "sparsities")
         if points[-1] >= 1:
             raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    scope, penalty = classifier.sparsity_scope, classifier.penalty
-    check_target("sparsities: a target of", points[-1], n_units, n_classes, scope, penalty)
+    scope = resolve_scope(classifier)
+    check_target("sparsities: a target of", points[-1], trainer.split, n_classes, scope)
     return points
 
 
