@@ -1,0 +1,46 @@
+"""The examples of the page on compression run as they stand, one after the other."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+PAGE = Path(__file__).parent.parent / "docs" / "compression.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """What every example prints, and the names and the folder that they leave behind."""
+    folder, names, printed = tmp_path_factory.mktemp("page"), {}, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        names["print"] = lambda *values: printed.append(" ".join(map(str, values)))
+        for code in BLOCKS:
+            exec(code, names)
+    return names, printed, folder
+
+
+def test_page_has_every_example():
+    assert len(BLOCKS) == 3
+
+
+def test_report_of_the_page_is_printed_and_drawn(page):
+    names, printed, folder = page
+    assert "Removing dead channels" in printed[0]
+    assert names["report"].totals.sparsity == pytest.approx(0.9, abs=1e-4)
+    with Image.open(folder / "report.png") as picture:
+        assert picture.width > 100
+
+
+def test_latency_of_the_page_is_measured(page):
+    names, printed, _ = page
+    assert list(names["report"].latency_) == [1, 64]
+    assert "median of 20 runs" in printed[1]
+
+
+def test_network_of_ones_own_is_counted(page):
+    assert page[1][2] == str(8 * 25 * 24 * 24 + 8 * 12 * 12 * 10)
