@@ -18,6 +18,7 @@ from sparsecnn.penalties import (
     L1MinusL2,
     LHalf,
     LogSum,
+    SparseGroupPenalty,
     TransformedL1,
 )
 
@@ -110,6 +111,9 @@ def at_scale(name, scale):
     if name.startswith("group_"):
         base, step = at_scale(name.removeprefix("group_"), scale)
         return GroupPenalty(base), step
+    if name.startswith("sparse_group_"):
+        element, step = at_scale(name.removeprefix("sparse_group_"), scale)
+        return SparseGroupPenalty(element), step
     return {
         "l0": (L0(), scale**2 / 2),
         "l1": (L1(), scale),

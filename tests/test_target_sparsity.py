@@ -18,8 +18,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.mark.parametrize("penalty", sorted(PENALTIES))
 def test_target_sparsity_is_reached_with_every_penalty(stripes, penalty):
     classifier = wide(penalty=penalty, target_sparsity=0.95).fit(*stripes)
-    n_units = 128 if penalty.startswith("group") else 1024  # channels, or weights
-    assert classifier.sparsity_ == pytest.approx(0.95, abs=0.6 / n_units)
+    if penalty.startswith("sparse_group"):  # the last channel, of 8 weights, may die as a whole
+        assert 0.9495 <= classifier.sparsity_ < 0.95 + 8 / 1024
+    else:
+        n_units = 128 if penalty.startswith("group") else 1024  # channels, or weights
+        assert classifier.sparsity_ == pytest.approx(0.95, abs=0.6 / n_units)
     assert classifier.lam_ > 0
 
 

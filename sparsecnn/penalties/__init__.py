@@ -5,7 +5,7 @@ minimiser of ``(x - w)² / 2 + step * P(x)``. It does not know who uses it. `Pen
 map sets to zero together, and by which target sparsities count.
 """
 
-from sparsecnn.penalties import _concave, _group_axis, _groups, _names, _norms
+from sparsecnn.penalties import _concave, _group_axis, _groups, _names, _norms, _sparse_groups
 from sparsecnn.penalties._base import ClosedFormPenalty, Penalty
 from sparsecnn.penalties._checks import is_number as is_number
 from sparsecnn.penalties._concave import *
@@ -14,6 +14,7 @@ from sparsecnn.penalties._groups import *
 from sparsecnn.penalties._lam_for_sparsity import lam_for_sparsity
 from sparsecnn.penalties._names import *
 from sparsecnn.penalties._norms import *
+from sparsecnn.penalties._sparse_groups import *
 from sparsecnn.penalties._units import unit_magnitudes
 
 __all__ = ["ClosedFormPenalty", "Penalty", "lam_for_sparsity", "unit_magnitudes"]
@@ -22,3 +23,4 @@ __all__ += _group_axis.__all__
 __all__ += _groups.__all__
 __all__ += _names.__all__
 __all__ += _norms.__all__
+__all__ += _sparse_groups.__all__

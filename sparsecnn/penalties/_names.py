@@ -8,6 +8,7 @@ from typing import Any
 from sparsecnn.penalties._base import Penalty
 from sparsecnn.penalties._groups import GroupPenalty
 from sparsecnn.penalties._lookup import SCALAR_PENALTIES, find_penalty
+from sparsecnn.penalties._sparse_groups import ELEMENT_NAMES, SparseGroupPenalty
 
 __all__ = ["PENALTIES", "get_penalty"]
 
@@ -16,6 +17,7 @@ PENALTIES: Mapping[str, Callable[[], Penalty]] = MappingProxyType(
     {
         **SCALAR_PENALTIES,
         **{f"group_{name}": partial(GroupPenalty, name) for name in SCALAR_PENALTIES},
+        **{f"sparse_group_{name}": partial(SparseGroupPenalty, name) for name in ELEMENT_NAMES},
     }
 )
 

@@ -1,6 +1,7 @@
 """Penalties in the manner of a norm: ℓ0, ℓ½, ℓ1, transformed ℓ1 and ℓ1 - α ℓ2."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, hardshrink
@@ -8,6 +9,7 @@ from torch.nn.functional import softshrink
 
 from sparsecnn.penalties._base import ClosedFormPenalty
 from sparsecnn.penalties._checks import check_step, check_weights, round_down
+from sparsecnn.penalties._row_maps import shrink_l1_and_norm
 
 __all__ = ["L0", "L1", "L1MinusL2", "LHalf", "TransformedL1"]
 
@@ -114,25 +116,28 @@ class TransformedL1(ClosedFormPenalty):
         magnitude = w.abs()
         return (magnitude / (a + magnitude) * (a + 1)).sum()
 
-    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
+    def _shrink(self, magnitude: Tensor, step: float | Tensor) -> Tensor:
         a = self._check_parameter("a", 0)
         threshold = self._threshold(step)
-        if a > 1e17 * threshold:  # ℓ1, to rounding
+        if isinstance(threshold, float) and a > 1e17 * threshold:  # ℓ1, to rounding
             return softshrink(magnitude, round_down(threshold, magnitude.dtype))
-        kept = hardshrink(magnitude, round_down(threshold, magnitude.dtype))
+        kept = _above(magnitude, threshold)
         # y = 1/∛s is at least 1 above the threshold.
-        root = math.cbrt(27 / 4 * step) * math.cbrt(a + 1) * math.cbrt(a)
-        if root < 1e-6 * threshold:  # ℓ0, to rounding
+        root = _cube_root(27 / 4 * step) * math.cbrt(a + 1) * math.cbrt(a)
+        if isinstance(root, float) and root < 1e-6 * threshold:  # ℓ0, to rounding
             return kept
-        y = magnitude.mul_(1 / root).add_(a / root).clamp_(1, 1e12)
+        highest = 1e100 if magnitude.dtype == torch.float64 else 1e12
+        y = magnitude.mul_(1 / root).add_(a / root).clamp_(1, highest)
         angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
-        return kept.addcmul_(angle.sin_().square_(), y, value=-4 / 3 * root)
+        return kept.addcmul_(angle.sin_().square_(), y.mul_(root), value=-4 / 3)
 
-    def _threshold(self, step: float) -> float:
+    def _threshold(self, step: Any) -> Any:
         a = self.a
-        if step <= a / 2 * (a / (a + 1)):
-            return step * ((a + 1) / a)
-        return math.sqrt(2 * step * (a + 1)) - a / 2
+        low, high = step * ((a + 1) / a), (2 * step * (a + 1)) ** 0.5 - a / 2
+        is_low = step <= a / 2 * (a / (a + 1))
+        if isinstance(step, Tensor):
+            return torch.where(is_low, low, high)
+        return low if is_low else high
 
     def critical_step(self, magnitude: float) -> float:
         a = self._check_parameter("a", 0)
@@ -169,8 +174,8 @@ class LHalf(ClosedFormPenalty):
     def value(self, w: Tensor) -> Tensor:
         return w.abs().sqrt().sum()
 
-    def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
-        kept = hardshrink(magnitude, round_down(1.5 * step ** (2 / 3), magnitude.dtype))
+    def _shrink(self, magnitude: Tensor, step: float | Tensor) -> Tensor:
+        kept = _above(magnitude, 1.5 * step ** (2 / 3))
         sine = magnitude.mul_(step ** (-2 / 3) * (4 ** (2 / 3) / 3)).clamp_(min=1).pow_(-1.5)
         angle = sine.asin_().mul_(1 / 3)
         factor = (angle + math.pi / 3).sin_().mul_(angle.sin_())
@@ -221,16 +226,9 @@ class L1MinusL2(ClosedFormPenalty):
 
     def _shrink(self, magnitude: Tensor, step: float) -> Tensor:
         alpha = self._check_alpha()
-        shrunk = softshrink(magnitude, step)
         if magnitude.numel() == 0:
-            return shrunk
-        top = float(shrunk.max())
-        if top > 0:
-            norm = top * float((shrunk / top).norm())  # the squares could underflow
-            return torch.minimum(magnitude, shrunk.mul_(1 + alpha * (step / norm)))
-        flat, largest = shrunk.flatten(), magnitude.flatten().argmax()
-        flat[largest] = magnitude.flatten()[largest] - (1 - alpha) * step
-        return flat.view(magnitude.shape)
+            return magnitude
+        return shrink_l1_and_norm(magnitude.reshape(1, -1), step, -alpha * step).view(magnitude.shape)
 
     def magnitudes(self, w: Tensor) -> Tensor:
         alpha = self._check_alpha()
@@ -245,3 +243,14 @@ class L1MinusL2(ClosedFormPenalty):
 
     def _check_alpha(self) -> float:
         return self._check_parameter("alpha", 0, 1, closed=True)
+
+
+def _above(magnitude: Tensor, threshold: float | Tensor) -> Tensor:
+    """Return the magnitudes above a threshold, or above one of each row, and 0 for the others."""
+    if isinstance(threshold, Tensor):
+        return magnitude.where(magnitude > threshold, 0.0)
+    return hardshrink(magnitude, round_down(threshold, magnitude.dtype))
+
+
+def _cube_root(number: float | Tensor) -> Any:
+    return number.pow(1 / 3) if isinstance(number, Tensor) else math.cbrt(number)
