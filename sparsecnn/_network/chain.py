@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,11 +121,17 @@ class Chain:
             yield from stage.after
 
     @property
+    def n_channels(self) -> int:
+        """Channels of an image."""
+        w = self.stages[0].layer.weight
+        return w.shape[1] if w.ndim > 2 else 1
+
+    @property
     def widths(self) -> list[int]:
         """Channels between the stages: those that can be removed."""
         return [stage.n_written for stage in self.stages[:-1]]
 
-    def macs(self, widths: list[int] | None = None) -> int:
+    def macs(self, widths: Sequence[int] | None = None) -> int:
         """Return the multiply-adds for one image, with all channels or only `widths` between the stages."""
         inner = self.widths if widths is None else widths
         read = [self.stages[0].n_read, *inner]
@@ -196,9 +202,8 @@ def _chain_of(module: nn.Module, layers: list[tuple[str, nn.Module]], image_shap
     before: list[Link] = []
     stages: list[Stage] = []
     try:
-        x, scores = images, module(images)
+        x, scores = images, module(images.clone())  # which a layer may change in place
         for name, layer in layers:
-            # A layer may change its input in place.
             x, given = layer.eval()(x.clone()), x
             shape = tuple(x.shape[1:])
             if name in weights:

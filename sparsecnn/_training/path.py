@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sparsecnn._training.epoch_end import Hook
 from sparsecnn._training.images import Images
@@ -17,7 +18,7 @@ def train_path(
     trainer: Trainer,
     images: Images,
     plan: Plan,
-    points: Sequence[float],
+    points: Sequence[Any],
     finetune_iter: int,
     hooks: Sequence[Hook] = (),
 ) -> Iterator[Trainer]:
@@ -33,8 +34,9 @@ def train_path(
     images : Images
     plan : Plan
         Of one fit: the network trains densely for half of its `max_iter` before the first point.
-    points : list of float
-        Where the ramp of `plan` ends at each point, ascending: target sparsities, or values of λ.
+    points : list
+        Where the ramp of `plan` ends at each point, from dense to sparse: target sparsities, values of λ, or
+        channels left.
     finetune_iter : int
         Epochs of fine-tuning at each point.
     hooks : sequence of callables, default=()
@@ -45,10 +47,11 @@ def train_path(
     refined : Trainer
         With the sparse network of a point in its ``module``.
     """
-    plan = replace(plan, decay=False, ramp=replace(plan.ramp, start=0.0, end=0.0, n_epochs=1))
+    ramp: Any = plan.ramp
+    plan = replace(plan, decay=False, ramp=replace(ramp, start=ramp.dense, end=ramp.dense, n_epochs=1))
     _train(trainer, images, plan, plan.max_iter // 2, hooks)
-    for start, end in itertools.pairwise([0.0, *points]):
-        _train(trainer, images, replace(plan, ramp=replace(plan.ramp, start=start, end=end)), 1, hooks)
+    for start, end in itertools.pairwise([ramp.dense, *points]):
+        _train(trainer, images, replace(plan, ramp=replace(ramp, start=start, end=end, n_epochs=1)), 1, hooks)
         refined = copy.deepcopy(trainer)
         refined.optimizer.finalize()
         refined.optimizer.fix_support()

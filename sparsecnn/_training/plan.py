@@ -11,7 +11,8 @@ from torch import nn
 from sparsecnn._network import layer_weights, penalized_weights
 from sparsecnn._training.augment import CurveAugmentation, check_augmentation
 from sparsecnn._training.images import Images
-from sparsecnn._training.structure import Structure, fraction_for_macs
+from sparsecnn._training.structure import Structure, counts_for_channels, counts_for_macs
+from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
 LARGEST_AUTO_BATCH = 64
@@ -41,6 +42,11 @@ class LamRamp:
     end: float
     n_epochs: int
 
+    @property
+    def dense(self) -> float:
+        """Where a dense network is."""
+        return 0.0
+
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set λ to its value after `epoch` epochs."""
         optimizer.target_sparsity = None
@@ -55,26 +61,24 @@ class SparsityRamp:
     end: float
     n_epochs: int
 
-    def at(self, epoch: float) -> float:
-        """Return the value after `epoch` epochs."""
-        return self.end + (self.start - self.end) * self._left(epoch)
+    @property
+    def dense(self) -> float:
+        """Where a dense network is."""
+        return 0.0
 
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set the target sparsity to its value after `epoch` epochs."""
-        optimizer.target_sparsity = self.at(epoch)
-
-    def _left(self, epoch: float) -> float:
-        return (1 - min(1.0, epoch / self.n_epochs)) ** 3
+        optimizer.target_sparsity = self.end + (self.start - self.end) * cubic(epoch / self.n_epochs)
 
 
 @dataclass(frozen=True)
-class ChannelRamp(SparsityRamp):
-    """Fraction of channels removed from each layer, from `start` to `end`, along the same curve.
+class ChannelRamp:
+    """Channels left at each cut of a network (see `Structure`), along the same curve as a target sparsity.
 
     Attributes
     ----------
-    by_macs : bool
-        Whether layers keep different powers of the fraction left (see `Structure`).
+    start, end : tuple of ints
+    n_epochs : int
     sparsity : tuple of two floats or None
         Fraction of all weights that are zero at the start and the end, along the same curve. None if only
         channels are removed.
@@ -82,22 +86,36 @@ class ChannelRamp(SparsityRamp):
         Fraction of all weights that are left at the end.
     """
 
-    by_macs: bool = False
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+    n_epochs: int
     sparsity: tuple[float, float] | None = None
     weights_kept: float = 1.0
+
+    @property
+    def dense(self) -> tuple[int, ...]:
+        """Where a dense network is."""
+        return self.start
 
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set the channels to leave, and target sparsities, to their values after `epoch` epochs."""
         structure: Any = optimizer.restriction
-        structure.keep(1 - self.at(epoch), self.by_macs)
+        left = cubic(epoch / self.n_epochs)
+        pairs = zip(self.start, self.end, strict=True)
+        structure.kept = [round(end + (start - end) * left) for start, end in pairs]
         if self.sparsity is None:
             optimizer.target_sparsity = structure.removed()
         else:
             start, end = self.sparsity
-            optimizer.target_sparsity = end + (start - end) * self._left(epoch)
+            optimizer.target_sparsity = end + (start - end) * left
 
 
-Ramp = LamRamp | SparsityRamp
+Ramp = LamRamp | SparsityRamp | ChannelRamp
+
+
+def cubic(share: float) -> float:
+    """Return what a ramp has left to go after a share of its epochs."""
+    return (1 - min(1.0, share)) ** 3
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,8 @@ def make_ramp(params: Any, start: RampStart, structure: Structure | None = None)
     All end after half of `max_iter`.
     """
     n_epochs = max(1, params.max_iter // 2)
+    if params.penalty is not None and not getattr(get_penalty(params.penalty), "allows_zero", True):
+        return LamRamp(0.0, 0.0, n_epochs)  # its map is the same whatever λ is
     if params.lam == "auto":
         target = float(params.target_sparsity)
         if structure is not None:
@@ -145,19 +165,22 @@ def _channel_ramp(
 ) -> ChannelRamp:
     """Return the schedule of the channels to remove; with a penalty of single weights too, also theirs."""
     both = structure.ranks_by_gain
-    if params.target_macs is None:
-        if both:
-            raise ValueError(
-                f"penalty={params.penalty!r} with penalized='all' and lam='auto' needs target_macs: it says how "
-                "many channels to remove, and target_sparsity how many weights."
-            )
-        return ChannelRamp(
-            min(start, target), target, n_epochs, weights_kept=structure.weights_kept(1 - target)
+    if params.target_macs is not None:
+        end = counts_for_macs(structure, float(params.target_macs))
+    elif both:
+        raise ValueError(
+            f"penalty={params.penalty!r} with penalized='all' and lam='auto' needs target_macs: it says how "
+            "many channels to remove, and target_sparsity how many weights."
         )
-    fraction = fraction_for_macs(structure, float(params.target_macs))
-    weights_kept = 1 - target if both else structure.weights_kept(fraction, by_macs=True)
-    sparsity = (min(start, target), target) if both else None
-    return ChannelRamp(min(start, 1 - fraction), 1 - fraction, n_epochs, True, sparsity, weights_kept)
+    else:
+        end = counts_for_channels(structure, target)
+    return ChannelRamp(
+        start=tuple(max(pair) for pair in zip(structure.living_counts(), end, strict=True)),
+        end=end,
+        n_epochs=n_epochs,
+        sparsity=(min(start, target), target) if both else None,
+        weights_kept=1 - target if both else structure.weights_kept(end),
+    )
 
 
 def make_plan(

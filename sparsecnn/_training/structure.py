@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sparsecnn._network import Chain, Stage, make_chain
 
-# Halvings of the interval in which a budget's fraction of the channels is searched.
+# Halvings of the interval in which the fraction of the channels for a budget is searched.
 N_HALVINGS = 60
 
 
@@ -29,7 +29,7 @@ class Cut:
         input neuron.
     n_channels : int
     power : int
-        At a fraction f of the channels, so many are kept: ``n_channels * f**power``.
+        At a fraction f of the channels of convolutions, ``n_channels * f**power`` are kept.
     """
 
     name: str
@@ -87,19 +87,9 @@ class Structure:
         """Whether the penalty is of single weights too, so that what a group gains from them ranks it."""
         return hasattr(self.ranking[0], "gains")
 
-    def keep(self, fraction: float, by_macs: bool) -> None:
-        """Leave a fraction of the channels of each cut, with `by_macs` to the cut's power."""
-        self.kept = self.counts(fraction, by_macs)
-
-    def counts(self, fraction: float, by_macs: bool) -> list[int]:
-        """Return how many channels of each cut a fraction is, with `by_macs` to the cut's power."""
-        powers = [cut.power if by_macs else 1 for cut in self.cuts]
-        pairs = zip(self.cuts, powers, strict=True)
-        return [max(1, round(cut.n_channels * fraction**power)) for cut, power in pairs]
-
-    def macs(self, fraction: float) -> int:
-        """Return the multiply-adds at a fraction of the channels, to the power of each cut."""
-        return self.chain.macs(self.counts(fraction, by_macs=True))
+    def living_counts(self) -> list[int]:
+        """Return how many channels at each cut carry something from the image to a score."""
+        return [int(alive.sum()) for alive in self.chain.living()]
 
     def removed(self) -> list[float]:
         """Return which fraction of the groups of each tensor are to be zero."""
@@ -109,13 +99,12 @@ class Structure:
         }
         return [fractions.get(id(tensor), 0.0) for tensor in self.tensors]
 
-    def weights_kept(self, fraction: float, by_macs: bool = False) -> float:
-        """Return which fraction of all weights those channels have that `counts` leaves."""
-        kept = self.counts(fraction, by_macs)
-        ends = [self.chain.stages[0].n_read, *kept, self.chain.stages[-1].n_written]
+    def weights_kept(self, counts: Sequence[int]) -> float:
+        """Return which fraction of all weights so many channels at each cut have."""
         stages = self.chain.stages
-        n_kept = sum(i * o * s.weight.shape[2] for s, i, o in zip(stages, ends, ends[1:], strict=False))
-        return n_kept / sum(s.weight.numel() for s in stages)
+        ends = [stages[0].n_read, *counts, stages[-1].n_written]
+        kept = sum(i * o * s.weight.shape[2] for s, i, o in zip(stages, ends, ends[1:], strict=False))
+        return kept / sum(s.weight.numel() for s in stages)
 
     def __call__(self) -> Sequence[Tensor | None]:
         """Return the mask of each tensor: 0 for what dead channels write or read."""
@@ -189,26 +178,44 @@ def _pixels(cut: Cut) -> int:
     return cut.parameter.shape[1] // cut.n_channels if cut.parameter.ndim == 2 else 1
 
 
-def fraction_for_macs(structure: Structure, target: float) -> float:
-    """Return the largest fraction of the channels whose multiply-adds are at most `target` of all.
+def counts_for_channels(structure: Structure, removed: float) -> tuple[int, ...]:
+    """Return how many channels of each cut are left if a fraction of them is removed, at least one."""
+    return tuple(max(1, cut.n_channels - round(removed * cut.n_channels)) for cut in structure.cuts)
+
+
+def counts_for_macs(structure: Structure, target: float) -> tuple[int, ...]:
+    """Return how many channels of each cut are left at a fraction `target` of the multiply-adds.
+
+    A cut of n channels keeps ``n * f**power`` of them, with the largest f that is within the budget; what
+    the rounding leaves of it goes to the cuts one by one.
 
     Raises
     ------
     ValueError
         If one channel at each cut is already more.
     """
-    dense = structure.chain.macs()
+    cuts, dense = structure.cuts, structure.chain.macs()
 
-    def fits(fraction: float) -> bool:
-        return structure.macs(fraction) <= target * dense
+    def fits(counts: Sequence[int]) -> bool:
+        return structure.chain.macs(counts) <= target * dense
 
-    if not fits(0.0):
+    def counts_at(fraction: float) -> list[int]:
+        return [max(1, int(cut.n_channels * fraction**cut.power)) for cut in cuts]
+
+    if not fits([1] * len(cuts)):
+        least = structure.chain.macs([1] * len(cuts)) / dense
         raise ValueError(
             f"target_macs={target!r} is less than one channel in every layer needs: it must be at least "
-            f"{structure.macs(0.0) / dense:.3g}."
+            f"{least:.3g}."
         )
     low, high = 0.0, 1.0
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return high if fits(high) else low * (1 - 1e-9)  # away from where a count rounds up
+        low, high = (middle, high) if fits(counts_at(middle)) else (low, middle)
+    counts = counts_at(1.0 if fits(counts_at(1.0)) else low)
+    wanted = [cut.n_channels * high**cut.power for cut in cuts]
+    for i in sorted(range(len(cuts)), key=lambda i: counts[i] / wanted[i]):
+        more = [n + (i == j) for j, n in enumerate(counts)]
+        if counts[i] < cuts[i].n_channels and fits(more):
+            counts = more
+    return tuple(counts)

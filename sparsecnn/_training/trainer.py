@@ -113,7 +113,8 @@ class Trainer:
         try:
             if not self.optimizer.support_fixed:
                 self._run_phase(images, plan, plan.max_iter, validation, hooks)
-                self.module.load_state_dict(self._kept_weights())
+                if not self.optimizer.confined:  # else the weights w train on
+                    self.module.load_state_dict(self._kept_weights())
                 self.optimizer.fix_support()
                 self.best.begin_phase()
                 self.epoch = plan.max_iter
@@ -248,8 +249,9 @@ class Trainer:
     def _train_batch(self, x: Tensor, y: Tensor, weight: Tensor | None, factor: float) -> Tensor:
         assert self._network is not None
         self.optimizer.zero_grad()
-        loss = self._batch_loss(self._network, x, y, weight)
-        (loss if factor == 1 else loss * factor).backward()
+        with self.optimizer.gradient_weights():
+            loss = self._batch_loss(self._network, x, y, weight)
+            (loss if factor == 1 else loss * factor).backward()
         self.optimizer.step()
         return loss.detach()
 

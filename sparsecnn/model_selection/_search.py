@@ -30,7 +30,7 @@ from sparsecnn._estimator import (
 )
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
-from sparsecnn.model_selection._sparsity_path import path_start, reach_points, target_sparsities, walk_path
+from sparsecnn.model_selection._sparsity_path import path_start, reach_points, target_points, walk_path
 
 
 class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -43,10 +43,12 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, default=None
-        Classifier to fit; its `lam`, `target_sparsity` and `early_stopping` are not used. None is
-        ``SparseCurveCNNClassifier()``.
+        Classifier to fit; its `lam`, `early_stopping` and the target that the points give are not used. None
+        is ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=20
         Points of the path: their number, or fractions of zeros, ascending, from 0 to below 1.
+    macs : array-like of floats, default=None
+        Instead of `sparsities`, for penalties of groups: values of `target_macs`, descending, from at most 1.
     cv : int, splitter or iterable of splits, default=None
         Folds. None is 5. An integer gives stratified folds; if groups are passed to `fit`, no group is in
         two of them.
@@ -62,14 +64,14 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         The chosen point of the path on all images. `predict` and the other methods are its own, and so is
         every fitted attribute that is not listed here, such as ``classes_``, ``module_`` or ``sparsity_``.
     best_params_ : dict
-        ``{"target_sparsity": ...}`` of the chosen point. If the path on all images was interrupted, that of
-        the last finished point.
+        ``{"target_sparsity": ...}``, or with `macs` ``{"target_macs": ...}``, of the chosen point. If the
+        path on all images was interrupted, that of the last finished point.
     best_index_ : int
         Row of that point in `cv_results_`.
     best_score_ : float
         Its mean score over the folds.
     cv_results_ : dict of ndarrays
-        As that of `GridSearchCV`, with one row for each point: "params", "param_target_sparsity",
+        As that of `GridSearchCV`, with one row for each point: "params", "param_target_sparsity" or the like,
         "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score", the same of
         "sparsity" without a rank, and the times; those of a fold are divided evenly among its points.
     n_splits_ : int
@@ -96,6 +98,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [SparseCurveCNNClassifier, None],
         "sparsities": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "macs": ["array-like", None],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "n_jobs": [Integral, None],
@@ -106,12 +109,14 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         estimator: SparseCurveCNNClassifier | None = None,
         *,
         sparsities: int | ArrayLike = 20,
+        macs: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable | None = None,
         n_jobs: int | None = None,
     ):
         self.estimator = estimator
         self.sparsities = sparsities
+        self.macs = macs
         self.cv = cv
         self.scoring = scoring
         self.n_jobs = n_jobs
@@ -172,9 +177,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         keep_interrupted: bool,
     ) -> list[str]:
         """Set the fitted attributes, and return a line for every dead layer."""
-        estimator = path_start(self.estimator)
+        estimator = path_start(self.estimator, self.macs)
         data = check_training_data(estimator, X, y, sample_weight, groups)
-        points = target_sparsities(estimator, data, self.sparsities)
+        points = target_points(estimator, data, self.sparsities, self.macs)
         X, labels = indexable(X, column_or_1d(y))
         weight = None if sample_weight is None else np.asarray(sample_weight)
         folds = self._folds(X, labels, groups)
@@ -252,7 +257,7 @@ def _score(scorer: Callable, fitted: Any, X: Any, y: ArrayLike, weight: ArrayLik
 def _score_path(
     estimator: SparseCurveCNNClassifier,
     scorer: Callable,
-    points: list[float],
+    points: list[dict[str, float]],
     X: Any,
     y: np.ndarray,
     weight: np.ndarray | None,
@@ -265,7 +270,7 @@ def _score_path(
     train_weight, test_weight = (None, None) if weight is None else (weight[train], weight[test])
     with shared_threads(), clean_torch_state():
         data = check_training_data(estimator, _safe_indexing(X, train), y[train], train_weight)
-        path = list(walk_path(estimator, data, [{"target_sparsity": point} for point in points]))
+        path = list(walk_path(estimator, data, points))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]
@@ -279,10 +284,12 @@ def _score_path(
     return row, [line for _, lines in path for line in lines]
 
 
-def _format_results(points: list[float], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _format_results(points: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return `cv_results_` from what each fold measured at each point."""
-    results: dict[str, Any] = {"params": [{"target_sparsity": point} for point in points]}
-    results["param_target_sparsity"] = np.ma.array(points, mask=np.zeros(len(points), dtype=bool))
+    results: dict[str, Any] = {"params": points}
+    for name in points[0]:
+        given = [point[name] for point in points]
+        results[f"param_{name}"] = np.ma.array(given, mask=np.zeros(len(points), dtype=bool))
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
         if name.startswith("test"):

@@ -25,6 +25,7 @@ from sparsecnn._estimator import (
 )
 from sparsecnn._training import (
     Plan,
+    Trainer,
     check_target,
     make_plan,
     make_ramp,
@@ -34,6 +35,7 @@ from sparsecnn._training import (
 )
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
+from sparsecnn.penalties import get_penalty
 
 # A path takes at most this many times the epochs of one fit, if they are enough for its points.
 PATH_COST = 3
@@ -106,6 +108,7 @@ def sparsity_path(
     estimator: SparseCurveCNNClassifier | None = None,
     sparsities: int | ArrayLike | None = None,
     lams: ArrayLike | None = None,
+    macs: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> SparsityPath:
     """Train networks of many sparsities in one run, from dense to very sparse.
@@ -121,15 +124,17 @@ def sparsity_path(
     y : array-like of shape (n,)
         Label of each image.
     estimator : SparseCurveCNNClassifier, default=None
-        How to train; it is not changed. Its `lam`, `target_sparsity` and `early_stopping` are not used, and
-        "auto" parameters take the same value at every point, that of ``target_sparsity=0.9``. None is
-        ``SparseCurveCNNClassifier()``.
+        How to train; it is not changed. Its `lam`, `early_stopping` and the target that the points give are
+        not used, and "auto" parameters take the same value at every point, that of ``target_sparsity=0.9`` or
+        of the last of `macs`. None is ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=None
         Fractions of zeros, ascending, from 0 (dense) to below 1; or the number of points, at least 2, from
         dense to 0.5 % of the weights kept (at least four for each class), with the kept weights in a
         geometric series from one half on. None is 20; a small network has as many points as differ.
     lams : array-like of floats, default=None
         Values of λ, ascending, instead of `sparsities`.
+    macs : array-like of floats, default=None
+        Instead of `sparsities`, for penalties of groups: values of `target_macs`, descending, from at most 1.
     sample_weight : array-like of shape (n,), default=None
         Weight of each image. Images of weight 0 are left out.
 
@@ -141,8 +146,8 @@ def sparsity_path(
     Raises
     ------
     ValueError
-        If points are out of range, unsorted or repeated, `sparsities` and `lams` are both given, or anything
-        that `fit` would refuse.
+        If points are out of range, unsorted or repeated, more than one of `sparsities`, `lams` and `macs` is
+        given, or anything that `fit` would refuse.
 
     Warns
     -----
@@ -166,14 +171,13 @@ def sparsity_path(
     >>> path.score(X, y).shape
     (3,)
     """
-    if sparsities is not None and lams is not None:
-        raise ValueError("Give either sparsities or lams, not both.")
-    start = path_start(estimator)
+    if sum(points is not None for points in (sparsities, lams, macs)) > 1:
+        raise ValueError("Give only one of sparsities, lams and macs.")
+    start = path_start(estimator, macs)
     with shared_threads(), clean_torch_state():
         data = check_training_data(start, X, y, sample_weight)
         if lams is None:
-            wanted = target_sparsities(start, data, 20 if sparsities is None else sparsities)
-            points = [{"target_sparsity": point} for point in wanted]
+            points = target_points(start, data, 20 if sparsities is None else sparsities, macs)
         else:
             start.set_params(lam=0.0)
             points = [{"lam": lam} for lam in _check_points(lams, "lams")]
@@ -182,14 +186,23 @@ def sparsity_path(
     return SparsityPath(reached)
 
 
-def path_start(estimator: SparseCurveCNNClassifier | None) -> SparseCurveCNNClassifier:
-    """Return an unfitted copy of `estimator`, checked, for a path of target sparsities."""
+def path_start(
+    estimator: SparseCurveCNNClassifier | None, macs: ArrayLike | None = None
+) -> SparseCurveCNNClassifier:
+    """Return an unfitted copy of `estimator`, checked, for a path of target sparsities, or else of `macs`."""
     start = SparseCurveCNNClassifier() if estimator is None else estimator
     if not isinstance(start, SparseCurveCNNClassifier):
         raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
     if start.penalty is None:
         raise ValueError("A path needs a penalty, but the estimator has penalty=None.")
-    start = clone(start).set_params(lam="auto", target_sparsity=AUTO_TARGET)
+    start = clone(start).set_params(lam="auto")
+    if macs is not None:
+        start.set_params(target_macs=_check_macs(macs)[-1])
+    else:
+        # A penalty of weights and groups has two targets.
+        start.set_params(target_sparsity=AUTO_TARGET)
+        if getattr(get_penalty(start.penalty), "unit", "weight") == "group":
+            start.set_params(target_macs=None)
     start._validate_params()
     return start
 
@@ -249,12 +262,32 @@ def walk_path(
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
         n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
         with progress(start.verbose, n_epochs) as hooks:
-            ends = [value for point in points for value in point.values()]
+            ends = [_ramp_end(start, point, trainer) for point in points]
             path = train_path(trainer, images, plan, ends, finetune_iter, hooks)
             for point, refined in zip(points, path, strict=True):
                 fitted = clone(start).set_params(**point)
                 keep_fitted(fitted, data, refined, refined.module, plan)
                 yield fitted, describe_dead_layers(refined, refined.module)
+
+
+def target_points(
+    classifier: SparseCurveCNNClassifier,
+    data: TrainingData,
+    sparsities: int | ArrayLike,
+    macs: ArrayLike | None,
+) -> list[dict[str, float]]:
+    """Return the parameters of each point of a path of target sparsities, or else of `macs`."""
+    if macs is None:
+        wanted = target_sparsities(classifier, data, sparsities)
+        return [{"target_sparsity": point} for point in wanted]
+    return [{"target_macs": point} for point in _check_macs(macs)]
+
+
+def _check_macs(macs: ArrayLike) -> list[float]:
+    removed = _check_points(1 - np.asarray(macs, dtype=float), "1 - macs")
+    if removed[-1] >= 1:
+        raise ValueError(f"macs must be fractions above 0, got {macs!r}.")
+    return np.asarray(macs, dtype=float).tolist()
 
 
 def target_sparsities(
@@ -297,6 +330,11 @@ def _check_points(values: ArrayLike, name: str) -> list[float]:
     if not (np.diff(points) > 0).all():
         raise ValueError(f"{name} must be ascending, each only once, got {values!r}.")
     return points.tolist()
+
+
+def _ramp_end(start: SparseCurveCNNClassifier, point: dict[str, float], trainer: Trainer) -> Any:
+    """Return where the ramp ends of a classifier with the parameters of a point."""
+    return make_ramp(clone(start).set_params(**point), trainer.start, trainer.split.structure).end
 
 
 def _finetune_epochs(plan: Plan, n_points: int) -> int:
