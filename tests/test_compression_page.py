@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sparsecnn.inspection import NetworkReport
+
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parent.parent / "docs" / "compression.md"
@@ -25,7 +27,7 @@ def page(tmp_path_factory):
 
 
 def test_page_has_every_example():
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 5
 
 
 def test_report_of_the_page_is_printed_and_drawn(page):
@@ -44,3 +46,18 @@ def test_latency_of_the_page_is_measured(page):
 
 def test_network_of_ones_own_is_counted(page):
     assert page[1][2] == str(8 * 25 * 24 * 24 + 8 * 12 * 12 * 10)
+
+
+def test_channels_of_the_page_are_removed_to_a_tenth_of_the_multiply_adds(page):
+    names, printed, _ = page
+    totals = NetworkReport.from_estimator(names["narrow"]).totals
+    assert totals.living_macs <= 0.1 * totals.macs
+    assert names["narrow"].score(names["X"], names["y"]) > 0.9
+    assert "times fewer" in printed[3]
+
+
+def test_both_targets_of_the_page_are_met(page):
+    totals = NetworkReport.from_estimator(page[0]["both"]).totals
+    assert totals.living_macs <= 0.2 * totals.macs
+    assert totals.sparsity == pytest.approx(0.97, abs=1e-3)
+    assert page[0]["both"].score(page[0]["X"], page[0]["y"]) > 0.9
