@@ -19,7 +19,13 @@ def check_base(base: Any) -> Optimizer:
     return base
 
 
-def check_params(params: Any, base: Optimizer, penalty: Any) -> list[Tensor]:
+def check_split(params: Any, base: Optimizer, penalty: Any) -> tuple[list[Tensor], list[Any]]:
+    """Return `params` and the penalty object of each, or raise ValueError."""
+    weights = _check_params(params, base, penalty)
+    return weights, _check_penalties(penalty, len(weights))
+
+
+def _check_params(params: Any, base: Optimizer, penalty: Any) -> list[Tensor]:
     """Return `params` as a list, or raise ValueError unless it holds weights that `base` optimizes."""
     try:
         if isinstance(params, Tensor | nn.Module | str):
@@ -45,7 +51,7 @@ def check_params(params: Any, base: Optimizer, penalty: Any) -> list[Tensor]:
     return weights
 
 
-def check_penalties(penalty: Any, n_tensors: int) -> list[Any]:
+def _check_penalties(penalty: Any, n_tensors: int) -> list[Any]:
     """Return the penalty object of each of `n_tensors`, None where there is none, or raise ValueError."""
     if not isinstance(penalty, Sequence) or isinstance(penalty, str):
         return [get_penalty(penalty)] * n_tensors if n_tensors else []
@@ -55,6 +61,14 @@ def check_penalties(penalty: Any, n_tensors: int) -> list[Any]:
             f"{penalty!r}."
         )
     return [None if one is None else get_penalty(one) for one in penalty]
+
+
+def check_one_goal(lam: Any, target: Any, scope: Any) -> None:
+    """Raise ValueError unless exactly one of λ and a target sparsity is given, and `scope` exists."""
+    if (lam is None) == (target is None):
+        raise ValueError(f"Give either lam or target_sparsity, got lam={lam!r}, target_sparsity={target!r}.")
+    if scope not in ("global", "layer"):
+        raise ValueError(f"sparsity_scope must be 'global' or 'layer', got {scope!r}.")
 
 
 def check_target(target: Any, n_tensors: int) -> float | tuple[float, ...] | None:

@@ -9,29 +9,18 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn._rvsm_checks import (
-    check_base,
-    check_checkpoint,
-    check_lam,
-    check_params,
-    check_penalties,
-    check_target,
-)
+from sparsecnn._rvsm_checks import check_base, check_lam, check_one_goal, check_split, check_target
 from sparsecnn._rvsm_lam import lams_for_target, penalty_value
+from sparsecnn._rvsm_wrapper import Wrapper
 from sparsecnn.penalties import is_number, unit_magnitudes
 
 __all__ = ["RVSM"]
 
 # Recompute λ for a target sparsity every 16 steps: the quantile costs more than the proximal map.
 LAM_INTERVAL = 16
-_PICKLED = (
-    *("base", "penalty", "split_params", "_penalties", "_lam", "_beta", "_target_sparsity"),
-    *("sparsity_scope", "restriction", "support_fixed", "_n_steps"),
-)
-_CHECKPOINTED = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed", "_n_steps")
 
 
-class RVSM(Optimizer):
+class RVSM(Wrapper):
     """Train the weights of a network to be sparse: relaxed variable splitting around a torch optimizer.
 
     Each step maps the split weights w to a sparse copy u, then lets the base optimizer descend the loss plus
@@ -72,6 +61,8 @@ class RVSM(Optimizer):
         called whenever λ is recomputed. None restricts nothing.
     support_fixed : bool
         Whether zeros are held at zero (see `fix_support`).
+    confined : bool
+        Whether the penalty confines u to a set, such as that of binary weights: its ``confines`` is True.
 
     Raises
     ------
@@ -94,11 +85,16 @@ class RVSM(Optimizer):
     is a target sparsity s, λ is set to where the proximal map just zeroes the s-quantile of the magnitudes,
     at every 16th step and at every `update_u` and `finalize`.
 
+    If the penalty confines u, take the gradient at u, within `gradient_weights`. The step is then the blended
+    one of [3]_: ``w ← (1 - ηβ) w + ηβ u - η ∇f(u)``; momentum and adaptive rates act on ``∇f(u)`` alone.
+
     References
     ----------
     .. [1] F. Xue and J. Xin, arXiv:1902.07419.
     .. [2] T. Dinh and J. Xin, "Convergence of a Relaxed Variable Splitting Method for Learning Sparse
        Neural Networks via ℓ1, ℓ0, and transformed-ℓ1 Penalties", arXiv:1812.05719.
+    .. [3] P. Yin, S. Zhang, J. Lyu, S. Osher, Y. Qi and J. Xin, "Blended Coarse Gradient Descent for Full
+       Quantization of Deep Neural Networks", arXiv:1808.05240.
 
     Examples
     --------
@@ -118,6 +114,11 @@ class RVSM(Optimizer):
     1
     """
 
+    _checkpointed = ("lam", "beta", "target_sparsity", "sparsity_scope", "support_fixed", "_n_steps")
+    _pickled = (
+        *("penalty", "split_params", "_penalties", "_lam", "_beta", "_target_sparsity"),
+        *("sparsity_scope", "restriction", "support_fixed", "confined", "_n_steps"),
+    )
     _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
     _masks: Sequence[Tensor | None] = ()  # as of the last call of `restriction`
 
@@ -132,17 +133,12 @@ class RVSM(Optimizer):
         sparsity_scope: str = "global",
     ):
         self.base = check_base(base)
-        self.split_params = check_params(params, base, penalty)
-        self._penalties = check_penalties(penalty, len(self.split_params))
+        self.split_params, self._penalties = check_split(params, base, penalty)
+        self.confined = any(getattr(one, "confines", False) for one in self._penalties)
         several = isinstance(penalty, Sequence) and not isinstance(penalty, str)
         self.penalty: Any = self._penalties if several else next(iter(self._penalties), None)
         self.restriction: Callable[[], Sequence[Tensor | None]] | None = None
-        if (lam is None) == (target_sparsity is None):
-            raise ValueError(
-                f"Give either lam or target_sparsity, got lam={lam!r}, target_sparsity={target_sparsity!r}."
-            )
-        if sparsity_scope not in ("global", "layer"):
-            raise ValueError(f"sparsity_scope must be 'global' or 'layer', got {sparsity_scope!r}.")
+        check_one_goal(lam, target_sparsity, sparsity_scope)
         self.sparsity_scope = sparsity_scope
         self.lam = 0.0 if lam is None else lam
         self.beta = beta
@@ -159,25 +155,6 @@ class RVSM(Optimizer):
             f"RVSM(penalty={self.penalty!r}, {target}lam={self.lam}, beta={self.beta}, "
             f"base={type(self.base).__name__}, split_params={n_tensors} tensor{'s' * (n_tensors != 1)})"
         )
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The parameter groups of the base optimizer."""
-        return self.base.param_groups
-
-    @param_groups.setter
-    def param_groups(self, param_groups: list[dict[str, Any]]) -> None:
-        self.base.param_groups = param_groups
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group to the base optimizer, with its defaults. Its weights are not split.
-
-        Parameters
-        ----------
-        param_group : dict
-            As torch has it: ``{"params": ...}`` and options.
-        """
-        self.base.add_param_group(param_group)
 
     @property
     def lam(self) -> float | tuple[float, ...]:
@@ -234,12 +211,13 @@ class RVSM(Optimizer):
         Tensor or None
             What the base optimizer returns: with a closure, the loss plus ``(β/2)‖w - u‖²``.
         """
-        if self.support_fixed:
+        if self._holds_support():
             return self._step_on_support(closure)
-        if self._n_steps % LAM_INTERVAL == 0:
-            self._update_lam()
+        self._refresh_u()
         self._n_steps += 1
-        self._threshold()
+        if self.confined:
+            self._approach(zip(self.split_params, self.u, strict=True), self.beta)
+            return self.base.step(closure)
         if closure is None:
             self._add_pull()
             return self.base.step()
@@ -278,9 +256,8 @@ class RVSM(Optimizer):
         float
             The Euclidean distance.
         """
-        return math.sqrt(
-            sum(float((w - u).square().sum()) for w, u in zip(self.split_params, self.u, strict=True))
-        )
+        pairs = zip(self.split_params, self.u, strict=True)
+        return math.sqrt(sum(float((w - u).square().sum()) for w, u in pairs))
 
     @torch.no_grad()
     def unit_sparsity(self) -> float:
@@ -299,13 +276,13 @@ class RVSM(Optimizer):
     def finalize(self) -> None:
         """Update u from the present w and write it into the network."""
         self.update_u()
-        for w, u in zip(self.split_params, self.u, strict=True):
-            w.copy_(u)
+        self._write(self.u)
 
     def fix_support(self) -> None:
         """Hold zero weights at zero: further steps fine-tune the others, without penalty.
 
-        Call `finalize` first, which sets the weights to zero.
+        Call `finalize` first, which sets the weights to zero. A penalty that confines u goes on: there is
+        nothing to fine-tune outside of its set.
         """
         self.support_fixed = True
         self.update_u()
@@ -319,55 +296,53 @@ class RVSM(Optimizer):
         None
             The dense weights are put back when the block is left.
         """
+        self.update_u()
+        with self._holding_u():
+            yield
+
+    @contextlib.contextmanager
+    def gradient_weights(self) -> Iterator[None]:
+        """Put the weights at which the gradient is due into the network within a ``with`` block.
+
+        These are the sparse weights if the penalty confines them to a set, else the weights as they are.
+
+        Yields
+        ------
+        None
+            Compute the loss and call ``backward`` in the block, and `step` after it.
+        """
+        if self.confined:
+            self._refresh_u()
+        with self._holding_u() if self.confined else contextlib.nullcontext():
+            yield
+
+    @contextlib.contextmanager
+    def _holding_u(self) -> Iterator[None]:
         dense = [w.detach().clone() for w in self.split_params]
-        self.finalize()
+        self._write(self.u)
         try:
             yield
         finally:
-            with torch.no_grad():
-                for w, kept in zip(self.split_params, dense, strict=True):
-                    w.copy_(kept)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that a checkpoint needs to resume training bit for bit, besides the weights themselves.
-
-        Returns
-        -------
-        dict
-            Of u, λ, β, target, scope, whether the support is fixed, number of steps and base optimizer, but
-            not of the penalty. ``torch.load(..., weights_only=True)`` reads it.
-        """
-        own = {name: getattr(self, name) for name in _CHECKPOINTED}
-        return super().state_dict() | {"base": self.base.state_dict()} | own
+            self._write(dense)
 
     @torch.no_grad()
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned, on the devices of the present weights.
+    def _write(self, weights: Sequence[Tensor]) -> None:
+        for w, value in zip(self.split_params, weights, strict=True):
+            w.copy_(value)
 
-        Parameters
-        ----------
-        state_dict : dict
-            Saved with the same weights split and a base optimizer of the same class.
-
-        Raises
-        ------
-        ValueError
-            If `state_dict` has missing or foreign keys, or other weights were split when it was saved.
-        """
-        check_checkpoint(state_dict, self.state_dict())
-        super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})
-        self.base.load_state_dict(state_dict["base"])
-        for name in _CHECKPOINTED:
-            setattr(self, name, state_dict[name])
+    def _forget(self) -> None:
         self._kept = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        # That of torch keeps only what every optimizer has.
-        return super().__getstate__() | {name: getattr(self, name) for name in _PICKLED}
+    @torch.no_grad()
+    def _refresh_u(self) -> None:
+        """Set u as a step does: λ for a target is up to 16 steps old."""
+        if self._n_steps % LAM_INTERVAL == 0:
+            self._update_lam()
+        self._threshold()
 
     def _update_lam(self) -> None:
         """Set the masks of the restriction, and λ from the target sparsity, if there are any."""
-        if self.support_fixed or not self.split_params:
+        if self._holds_support() or not self.split_params:
             return
         self._masks = () if self.restriction is None else self.restriction()
         if self.target_sparsity is not None:
@@ -385,12 +360,17 @@ class RVSM(Optimizer):
         """Return λ or a target for each split tensor."""
         return [value] * len(self.split_params) if isinstance(value, float) else value
 
+    def _holds_support(self) -> bool:
+        """Return whether steps leave the splitting and keep zeros at zero."""
+        return self.support_fixed and not self.confined
+
     def _threshold(self) -> None:
         """Set u from w and the present λ."""
-        weights = self.split_params if self.support_fixed else self._restricted()
+        held = self._holds_support()
+        weights = self.split_params if held else self._restricted()
         triples = zip(self.split_params, weights, self._penalties, self._each(self.lam), strict=True)
         for split, w, penalty, lam in triples:
-            free = self.support_fixed or penalty is None
+            free = held or penalty is None
             self.state[split]["u"] = w.clone() if free else penalty.prox(w, lam / self.beta)
         self._kept = None
 

@@ -13,12 +13,14 @@ ROOMS = (
         "preprocessing",
         "_rvsm_checks",
         "_rvsm_lam",
+        "_rvsm_wrapper",
         "rvsm",
         "_training",
         "_estimator",
         "model_selection",
         "pretraining",
         "inspection",
+        "export",
     ),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -34,10 +34,14 @@ class Penalty(BaseEstimator, abc.ABC):
           one, so each counts as a unit, but the map must always be given whole tensors.
     depends_on_step : bool, default=False
         Whether the shape of P depends on the step, which `value` then takes as its second argument.
+    confines : bool, default=False
+        Whether P is infinite outside of a set, such as that of binary weights. Training then takes gradients
+        at the proximal map, and never leaves the set.
     """
 
     unit: ClassVar[Literal["weight", "group", "tensor"]] = "weight"
     depends_on_step: ClassVar[bool] = False
+    confines: ClassVar[bool] = False
 
     @abc.abstractmethod
     def value(self, w: Tensor) -> Tensor:
