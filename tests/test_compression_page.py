@@ -27,7 +27,7 @@ def page(tmp_path_factory):
 
 
 def test_page_has_every_example():
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_report_of_the_page_is_printed_and_drawn(page):
@@ -61,3 +61,10 @@ def test_both_targets_of_the_page_are_met(page):
     assert totals.living_macs <= 0.2 * totals.macs
     assert totals.sparsity == pytest.approx(0.97, abs=1e-3)
     assert page[0]["both"].score(page[0]["X"], page[0]["y"]) > 0.9
+
+
+def test_compressed_network_of_the_page_predicts_as_before(page):
+    names, printed, _ = page
+    dense = NetworkReport.from_estimator(names["compressed"]).totals
+    assert dense.macs == NetworkReport.from_estimator(names["narrow"]).totals.living_macs
+    assert float(printed[-1]) < 1e-5

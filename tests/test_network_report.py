@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
 from sparsecnn._network import CurveCNN
+from sparsecnn.export import compress
 from sparsecnn.inspection import NetworkReport
 
 
@@ -316,6 +317,15 @@ def test_report_of_a_classifier_agrees_with_its_attributes(stripes):
     assert {layer.name: layer.sparsity for layer in report.layers} == pytest.approx(
         classifier.layer_sparsity_
     )
+
+
+def test_report_of_a_compressed_classifier_has_the_living_channels_alone(stripes):
+    classifier = quick(max_iter=2, finetune_iter=1, penalty="group_l0", penalized="all", target_sparsity=0.5)
+    before = NetworkReport.from_estimator(classifier.fit(*stripes))
+    after = NetworkReport.from_estimator(compress(classifier))
+    assert [layer.name for layer in after.layers] == ["conv1", "conv2", "conv3", "fc"]
+    assert after.totals.macs == after.totals.living_macs == before.totals.living_macs < before.totals.macs
+    assert after.totals.n_nonzero == before.totals.n_nonzero
 
 
 def test_report_of_a_one_row_curve_without_batch_norm(stripes):
