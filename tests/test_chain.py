@@ -1,5 +1,7 @@
 """Networks as chains of layers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -143,6 +145,24 @@ def test_global_random_numbers_stay():
     before = torch.random.get_rng_state()
     make_chain(net, (8, 8))
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_chains_are_made_while_other_threads_compute():
+    call = nn.Module.__call__
+    nets = [Applied(lambda x, net: functional.relu(x)).eval() for _ in range(3)]
+    images = torch.rand(2, 1, *SHAPE)
+    expected = [net(images) for net in nets]
+
+    def work(k):
+        for _ in range(50):
+            # The networks of others too, which may be followed at this moment.
+            scores = nets[k % 3](images)
+            assert torch.equal(scores, expected[k % 3])
+            make_chain(nets[(k + 1) % 3], SHAPE)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+    assert nn.Module.__call__ is call
 
 
 def tied(net):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -100,17 +101,33 @@ def named_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, layer
 
 
+# A tracer takes the place of `Module.__call__`, in all threads.
+_lock = threading.Lock()
+
+
 class _Tracer(fx.Tracer):
+    """Follows a network in one thread, and leaves those of other threads alone."""
+
     def __init__(self) -> None:
         super().__init__(autowrap_functions=(max_pool,))
+        self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, LAYERS) or super().is_leaf_module(m, module_qualified_name)
 
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        own = threading.get_ident() == self._thread
+        return super().call_module(m, forward, args, kwargs) if own else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        own = threading.get_ident() == self._thread
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if own else attr_val
+
 
 def _trace(module: nn.Module) -> fx.Graph:
     try:
-        return _Tracer().trace(module)
+        with _lock:
+            return _Tracer().trace(module)
     except Exception as error:  # of the user's code, which may raise anything
         raise NoChainError(f"its forward pass cannot be followed ({error}).") from error
 
