@@ -5,8 +5,9 @@ minimiser of ``(x - w)² / 2 + step * P(x)``. It does not know who uses it. `Pen
 map sets to zero together, and by which target sparsities count.
 """
 
-from sparsecnn.penalties import _concave, _group_axis, _groups, _names, _norms, _sparse_groups
+from sparsecnn.penalties import _binary, _concave, _group_axis, _groups, _names, _norms, _sparse_groups
 from sparsecnn.penalties._base import ClosedFormPenalty, Penalty
+from sparsecnn.penalties._binary import *
 from sparsecnn.penalties._checks import is_number as is_number
 from sparsecnn.penalties._concave import *
 from sparsecnn.penalties._group_axis import *
@@ -18,6 +19,7 @@ from sparsecnn.penalties._sparse_groups import *
 from sparsecnn.penalties._units import unit_magnitudes
 
 __all__ = ["ClosedFormPenalty", "Penalty", "lam_for_sparsity", "unit_magnitudes"]
+__all__ += _binary.__all__
 __all__ += _concave.__all__
 __all__ += _group_axis.__all__
 __all__ += _groups.__all__

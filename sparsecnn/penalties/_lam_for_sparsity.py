@@ -101,6 +101,8 @@ def _bisect_zeros(penalty: Any, weights: Sequence[Tensor], n_zeros: int, magnitu
             sum(int((unit_magnitudes(penalty, penalty.prox(w, step)) == 0).sum()) for w in weights) - n_zeros
         )
 
+    if excess(0.0) >= 0:
+        return 0.0
     high = max(magnitude * magnitude / 2, 1e-290)
     while (found := excess(high)) < 0:
         high *= 16

@@ -40,11 +40,14 @@ def shrink_by_search(element: Any, magnitude: Tensor, element_step: float, norm_
     least that chord plus ``t₂/(2θ)``. Cuts at the minima of these bounds go on until no bound is lower than
     the best x found.
     """
-    rows = _Rows(element, magnitude, element_step, norm_step)
-    theta = _search(rows)
-    theta = _polish(rows, theta)
-    x, _, _, objective = rows.at(theta)
-    return x * (objective < rows.square / 2)
+    # Others are zero, since a survivor x gains less than ‖m‖‖x‖, and is no better without the norm.
+    hopeful = element.prox(magnitude, element_step).any(1) & (vector_norm(magnitude, dim=1) > norm_step)
+    shrunk = torch.zeros_like(magnitude)
+    if hopeful.any():
+        rows = _Rows(element, magnitude[hopeful], element_step, norm_step)
+        x, _, _, objective = rows.at(_polish(rows, _search(rows)))
+        shrunk[hopeful] = x * (objective < rows.square / 2)
+    return shrunk
 
 
 class _Rows:
@@ -65,7 +68,8 @@ class _Rows:
         """Return ``x(θ)``, and relative to the scale of its row, its norm, ``g(θ)`` and its objective."""
         norm_step = self.norm_step / self.scale
         shrink = 1 / (1 + norm_step * theta)
-        x = self.element._shrink(self.magnitude * shrink, self.element_step * shrink).clamp_(min=0)
+        step = (self.element_step * shrink).clamp_(min=torch.finfo(shrink.dtype).smallest_normal)
+        x = self.element._shrink(self.magnitude * shrink, step).clamp_(min=0)
         relative = x / self.scale
         norm = vector_norm(relative, dim=1, keepdim=True)
         penalty = torch.func.vmap(self.element.value)(x).unsqueeze(1)

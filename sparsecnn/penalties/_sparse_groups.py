@@ -125,9 +125,11 @@ class SparseGroupPenalty(Penalty):
             In the dtype of `w`.
         """
         ratio, rows = self._ratio(), self._rows(w)
-        root = math.sqrt(rows.shape[1])
-        norms = vector_norm(rows, dim=1)
-        groups = root * norms.sum() if self.group == "l1" else root * root * norms.count_nonzero()
+        n_weights = rows.shape[1]
+        if self.group == "l1":
+            groups = math.sqrt(n_weights) * vector_norm(rows, dim=1).sum()
+        else:
+            groups = n_weights * (rows != 0).any(1).sum().to(rows.dtype)
         elements = self._element_values(rows, (1 - ratio) * step).sum()
         return ((1 - ratio) * elements + ratio * groups).to(w.dtype)
 
@@ -185,7 +187,9 @@ class SparseGroupPenalty(Penalty):
         if type(element) is L1:
             return shrink_l1_and_norm(magnitude, element_step, norm_step)
         if type(element) is L1MinusL2:
-            return shrink_l1_and_norm(magnitude, element_step, norm_step - element.alpha * element_step)
+            return shrink_l1_and_norm(
+                magnitude, element_step, norm_step - element._check_alpha() * element_step
+            )
         if type(element) is L0 or element_step == 0:
             return shrink_l0_and_norm(magnitude, element_step, norm_step)
         if norm_step == 0:
@@ -196,7 +200,7 @@ class SparseGroupPenalty(Penalty):
         """Return the proximal map of the penalty of single weights."""
         element = self._element()
         if type(element) is L1MinusL2:
-            return shrink_l1_and_norm(magnitude, element_step, -element.alpha * element_step)
+            return shrink_l1_and_norm(magnitude, element_step, -element._check_alpha() * element_step)
         return element.prox(magnitude, element_step)
 
     def _gains(self, magnitude: Tensor, z: Tensor, element_step: float) -> tuple[Tensor, Tensor]:
