@@ -1,12 +1,17 @@
-"""LeNet-300-100 and LeNet-5 on MNIST: error against the fraction of weights kept.
+"""LeNet-300-100 and LeNet-5 on MNIST: error against the fraction of weights kept and the multiply-adds.
 
 Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``, the training set as arrays X and y.
-The first 55,000 images are for training; the last 5,000 are held out, and settings were chosen on them. With
-``--test FILE``, an .npz with X and y or with x_test and y_test, the saved networks are measured on other
-images, such as the test set, which no run here has used.
+The last 5,000 images are held out, and settings were chosen on them; the others are for training. The
+networks with few channels are trained with the same settings on the first 50,000; the last 10,000 are held
+out. With ``--test FILE``, an .npz with X and y or with x_test and y_test, the saved networks are measured on
+other images, such as the test set, which no run here has used.
+
+Widths are the living channels of both convolutions, the living inputs of fc1 and of fc2. Multiply-adds are
+counted as in the literature, with biases: ``(25 * read + 1) * pixels * written`` of a convolution.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -18,11 +23,10 @@ from sklearn.metrics import zero_one_loss
 from torch import nn
 
 from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
-from sparsecnn._network import max_pool
+from sparsecnn._network import make_chain, max_pool
 
 NETWORKS = Path(__file__).parent / "networks"
-HELD_OUT = 5000
-# Weights kept / test error, in percent, as published.
+# Weights kept / test error, in percent, as published; where channels were removed, widths and multiply-adds.
 PUBLISHED = {
     "LeNet-300-100": {
         "dense": (100, 1.64),
@@ -43,6 +47,11 @@ PUBLISHED = {
         "L-OBS": (1.0, 2.1),
         "dynamic sparse training": (1.64, 0.89),
         "sparse variational dropout": (0.36, 0.75),
+        "dense, as in SBP": (100, 0.80, "20-50-800-500", 2308),
+        "structured sparsity learning": (94, 1.00, "3-12-800-500", 509),
+        "structured Bayesian pruning": (19.7, 0.86, "3-18-284-283", 217),
+        "BC-GNJ": (0.95, 1.0, "8-13-88-13", 290),
+        "BC-GHS": (0.64, 1.0, "5-10-76-16", 158),
     },
 }
 
@@ -75,12 +84,15 @@ class LeNet5(nn.Module):
 MODULES = {"LeNet-300-100": LeNet300, "LeNet-5": LeNet5}
 # Chosen on the held-out images.
 TUNED = {"max_iter": 36, "finetune_iter": 12, "augment": CurveAugmentation(strength=0.5)}
-# By name of the saved file: network, percentage of weights kept, parameters other than the defaults.
+CHANNELS = {"penalty": "sparse_group_l0", **TUNED}
+# By name of the saved file: network, percentage of weights kept, images held out, method, parameters.
 RUNS = {
-    "lenet-300-100-1.5": ("LeNet-300-100", 1.5, TUNED),
-    "lenet-5-1.0": ("LeNet-5", 1.0, TUNED),
-    "lenet-5-0.36": ("LeNet-5", 0.36, TUNED),
-    "lenet-5-0.36-defaults": ("LeNet-5", 0.36, {}),
+    "lenet-300-100-1.5": ("LeNet-300-100", 1.5, 5000, "RVSM, ℓ0", TUNED),
+    "lenet-5-1.0": ("LeNet-5", 1.0, 5000, "RVSM, ℓ0", TUNED),
+    "lenet-5-0.36": ("LeNet-5", 0.36, 5000, "RVSM, ℓ0", TUNED),
+    "lenet-5-0.36-defaults": ("LeNet-5", 0.36, 5000, "RVSM, ℓ0, default training", {}),
+    "lenet-5-150k": ("LeNet-5", 0.64, 10000, "RVSM, groups and ℓ0", {"target_macs": 0.067, **CHANNELS}),
+    "lenet-5-100k": ("LeNet-5", 0.64, 10000, "RVSM, groups and ℓ0", {"target_macs": 0.0425, **CHANNELS}),
 }
 
 
@@ -111,7 +123,7 @@ def save(classifier, path):
 
 
 def measure(name, path, X, y):
-    """Return the percentage of weights kept and the error in percent of a saved network."""
+    """Return weights kept and error in percent, widths, and thousands of multiply-adds of a saved network."""
     module = MODULES[name]()
     with np.load(path) as weights:
         module.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights})
@@ -120,19 +132,35 @@ def measure(name, path, X, y):
     with torch.no_grad():
         pixels = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
         predicted = torch.cat([module(batch).argmax(1) for batch in pixels.split(1000)])
-    return kept, 100 * zero_one_loss(y, predicted.numpy())
+    return kept, 100 * zero_one_loss(y, predicted.numpy()), *count_channels(module)
 
 
-def print_row(name, method, kept, error, note=""):
-    print(f"{name:14} {method:28} {kept:>7.2f} {error:>8.2f}  {note}", flush=True)
+def count_channels(module):
+    """Return the living channels of a network, and the thousands of multiply-adds that they need."""
+    chain = make_chain(module, (28, 28))
+    widths = [int(alive.sum()) for alive in chain.living()]
+    read, written = [chain.stages[0].n_read, *widths], [*widths, chain.stages[-1].n_written]
+    macs = sum(
+        (stage.macs_per_pair * n_read + np.prod(stage.shape[1:], dtype=int)) * n_written
+        for stage, n_read, n_written in zip(chain.stages, read, written, strict=True)
+    )
+    shown = [f"{n * reader.pixels}" for n, reader in zip(widths, chain.stages[1:], strict=True)]
+    if isinstance(module, LeNet5):
+        shown.insert(1, f"{widths[1]}")
+    return "-".join(shown), macs / 1000
+
+
+def print_row(name, method, kept, error, widths="", macs=math.nan, note=""):
+    counted = "" if math.isnan(macs) else f"{macs:.0f}"
+    print(f"{name:14} {method:28} {kept:>7.2f} {error:>8.2f} {widths:>14} {counted:>6}  {note}", flush=True)
 
 
 def print_published():
     """Print the header of the table and the published rows."""
-    print(f"{'network':14} {'method':28} {'kept %':>7} {'error %':>8}")
+    print(f"{'network':14} {'method':28} {'kept %':>7} {'error %':>8} {'widths':>14} {'1,000':>6}")
     for name, rows in PUBLISHED.items():
         for method, figures in rows.items():
-            print_row(name, method, *figures, "test set, published")
+            print_row(name, method, *figures, note="test set, published")
 
 
 def main():
@@ -149,20 +177,19 @@ def main():
     X, y = load(arguments.test or Path(data, "mnist-train.npz"))
     print_published()
     for run in arguments.runs:
-        name, kept, params = RUNS[run]
+        name, kept, held_out, method, params = RUNS[run]
         path, note = NETWORKS / f"{run}.npz", Path(arguments.test or "").name
         if arguments.test is not None and not path.exists():
             print(f"{name:14} {run}: not saved yet; train it with --runs {run}")
             continue
         if arguments.test is None:
             start = time.perf_counter()
-            save(train(name, kept, params, X[:-HELD_OUT], y[:-HELD_OUT], arguments.seed), path)
-            note = f"held-out images, {time.perf_counter() - start:.0f} s"
-            images, labels = X[-HELD_OUT:], y[-HELD_OUT:]
+            save(train(name, kept, params, X[:-held_out], y[:-held_out], arguments.seed), path)
+            note = f"{held_out} held-out images, {time.perf_counter() - start:.0f} s"
+            images, labels = X[-held_out:], y[-held_out:]
         else:
             images, labels = X, y
-        method = "RVSM, ℓ0" if params else "RVSM, ℓ0, default training"
-        print_row(name, method, *measure(name, path, images, labels), note)
+        print_row(name, method, *measure(name, path, images, labels), note=note)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ import copy
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._compute import process_rank, seeded_torch
 from sparsecnn._estimator.fitted import (
@@ -22,9 +20,9 @@ from sparsecnn._estimator.fitted import (
 from sparsecnn._estimator.parameters import ClassifierParameters
 from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
+from sparsecnn._estimator.sparsity import SparsityMixin
 from sparsecnn._estimator.training_data import TrainingData, check_training_data
 from sparsecnn._estimator.validation import share_of_epoch, warn_of_large_batch
-from sparsecnn._network import layer_weights, select_weights, zero_fraction
 from sparsecnn._training import (
     NetworkSpec,
     Trainer,
@@ -38,7 +36,7 @@ from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 
-class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParameters):
+class SparseCurveCNNClassifier(PredictionMixin, SparsityMixin, ClassifierMixin, ClassifierParameters):
     """Classify curve images with a convolutional network trained to be sparse.
 
     There are two ways to set how sparse the network becomes:
@@ -53,8 +51,11 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
     ----------
     penalty : str, penalty object or None, default="l0"
         Penalty P on the weights: "l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log_sum" or
-        "capped_l1". An object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``,
-        has parameters that a grid reaches as ``penalty__a``. None trains a dense network.
+        "capped_l1". "group_l0" and the like are penalties of groups: with ``penalized="all"`` they remove
+        whole channels, by the scales of batch normalisation or else by the filters; with "fc", the pixels of
+        a channel in the fully connected layer. "sparse_group_l0" and the like are of weights and groups. An
+        object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``, has parameters that a grid
+        reaches as ``penalty__a``. None trains a dense network.
     lam : float or "auto", default="auto"
         λ, the weight of the penalty, at least 0. A larger λ gives more zeros: under ℓ0, weights of magnitude
         up to ``√(2·lam/beta)`` become zero. λ grows from 0 to this value over the first half of `max_iter`.
@@ -67,7 +68,8 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
     target_sparsity : float, default=0.9
         Fraction of the penalised weights to set to zero, from 0 (dense) to below 1; used only while
         ``lam="auto"``. At least as many weights as classes must survive. The fraction grows along a cubic
-        curve over the first half of `max_iter` and then stays constant.
+        curve over the first half of `max_iter` and then stays constant. For penalties of groups it is the
+        fraction of each layer's channels, of which at least one survives.
     target_macs : float, default=None
         Fraction of the multiply-adds to keep, above 0 to 1, by removing channels; for penalties of groups,
         with ``penalized="all"`` and ``lam="auto"``. With "group_l0" and the like it replaces
@@ -184,6 +186,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
     --------
     sparsecnn.RVSM : The same training for any torch network.
     sparsecnn.CurveImageTransformer : From image files to X.
+    sparsecnn.export.compress : The fitted classifier without its dead channels.
 
     Notes
     -----
@@ -208,22 +211,6 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
     >>> by_lam.predict(X[:3]).shape, 0 < by_lam.sparsity_ < 1
     ((3,), True)
     """
-
-    @property
-    def sparsity_(self) -> float:
-        """Fraction of the `penalized` weights that are exactly zero."""
-        return zero_fraction(self._penalized_weights())
-
-    @property
-    def n_nonzero_(self) -> int:
-        """Number of `penalized` weights that are not zero."""
-        return sum(int(torch.count_nonzero(w)) for w in self._penalized_weights())
-
-    @property
-    def layer_sparsity_(self) -> dict[str, float]:
-        """Fraction of zeros of every convolution and fully connected layer."""
-        check_is_fitted(self)
-        return {name: zero_fraction([w]) for name, w in layer_weights(self.module_).items()}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -394,10 +381,6 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, ClassifierParam
                 f"{', '.join(changed)} changed since the network was fitted, which training is to go on "
                 "from: set it back, or fit with warm_start=False."
             )
-
-    def _penalized_weights(self) -> list[torch.Tensor]:
-        check_is_fitted(self)
-        return list(select_weights(self.module_, self.penalized).values())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
