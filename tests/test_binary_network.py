@@ -10,8 +10,10 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 from torch import nn
 
-from sparsecnn import BinaryActivation
+from sparsecnn import RVSM, BinaryActivation
 from sparsecnn._network import CurveCNN, WeightedBatchNorm2d, make_chain, penalized_weights
+from sparsecnn.exceptions import DeadLayerWarning
+from sparsecnn.penalties import Binary, Ternary
 
 PROXIES = ["identity", "relu", "clipped_relu"]
 DERIVATIVES = {
@@ -183,3 +185,91 @@ def test_training_goes_on_only_with_the_same_activation(stripes):
 def test_classifier_refuses_other_activations(activation, stripes):
     with pytest.raises(InvalidParameterError, match=r"'activation' parameter .* must be a str among"):
         small(activation=activation).fit(*stripes)
+
+
+class Linear(nn.Module):
+    """Two outputs of three pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(3, 2, bias=False)
+
+    def forward(self, x):
+        return self.out(x)
+
+
+def test_confined_step_is_the_blended_update():
+    """That is, w ← (1 - ηβ)w + ηβu - η∇f(u)."""
+    torch.manual_seed(0)
+    net, x, y = Linear().double(), torch.randn(8, 3).double(), torch.randn(8, 2).double()
+    w, beta, rate = net.out.weight, 3.0, 0.1
+    optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=rate), [w], Binary(), lam=0.0, beta=beta)
+    before, u = w.detach().clone(), Binary().prox(w.detach(), 0.0).requires_grad_()
+    (gradient,) = torch.autograd.grad((x @ u.T - y).square().mean(), u)
+    optimizer.zero_grad()
+    with optimizer.gradient_weights():
+        assert torch.equal(w, u)
+        (net(x) - y).square().mean().backward()
+    assert torch.equal(w, before)
+    optimizer.step()
+    expected = (1 - rate * beta) * before + rate * beta * u - rate * gradient
+    torch.testing.assert_close(w.detach(), expected.detach())
+
+
+def test_gradient_of_a_penalty_that_does_not_confine_is_taken_at_the_weights():
+    net = Linear()
+    before = net.out.weight.detach().clone()
+    optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.out.weight], "l0", lam=1.0)
+    with optimizer.gradient_weights():
+        assert torch.equal(net.out.weight, before)
+
+
+def magnitudes(w):
+    """Return the distinct magnitudes of each filter."""
+    return [sorted(filter_.abs().unique().tolist()) for filter_ in w.detach()]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("params", [{}, {"early_stopping": True}, {"activation": "binary"}], ids=str)
+def test_classifier_learns_binary_weights(params, solver, stripes):
+    rate = {"adam": 0.003, "sgd": 0.03}[solver]
+    classifier = quick(penalty=Binary(), penalized="hidden", max_iter=16, solver=solver, **params)
+    classifier.set_params(channels=(8, 8, 8), learning_rate_init=rate).fit(*stripes)
+    net = classifier.module_
+    assert all(len(values) == 1 for w in (net.conv2.weight, net.conv3.weight) for values in magnitudes(w))
+    assert all(len(values) > 2 for w in (net.conv1.weight, net.fc.weight) for values in magnitudes(w))
+    assert classifier.score(*stripes) > 0.9
+    assert (classifier.lam_, classifier.sparsity_) == (0, 0)
+
+
+@pytest.mark.parametrize("target", [0.5, 0.9])
+def test_classifier_learns_ternary_weights_of_a_target_sparsity(target, stripes):
+    classifier = quick(penalty=Ternary(), penalized="hidden", max_iter=16, target_sparsity=target)
+    classifier.set_params(channels=(8, 8, 8)).fit(*stripes)
+    weights = (classifier.module_.conv2.weight, classifier.module_.conv3.weight)
+    assert all(len(set(values) - {0.0}) <= 1 for w in weights for values in magnitudes(w))
+    assert classifier.score(*stripes) > 0.9
+    assert target <= classifier.sparsity_ < target + 0.05
+    assert classifier.lam_ > 0
+
+
+def test_ternary_weights_follow_a_given_lam(stripes):
+    few, many = (
+        small(penalty=Ternary(), penalized="hidden", lam=lam).fit(*stripes).sparsity_ for lam in (0, 1e-3)
+    )
+    assert 0 < few < many < 1
+
+
+def test_ternary_weights_all_zero_are_a_dead_layer(stripes):
+    with pytest.warns(DeadLayerWarning, match="'conv2' are zero at lam=1000.0"):
+        small(penalty=Ternary(), penalized="hidden", lam=1e3).fit(*stripes)
+
+
+def test_binary_weights_are_trained_in_chunks_and_from_where_they_were(stripes):
+    X, y = stripes
+    params = {"penalty": Binary(), "penalized": "hidden"}
+    classifier = small(**params).partial_fit(X[:60], y[:60], classes=["across", "down"])
+    classifier.partial_fit(X[60:], y[60:])
+    assert all(len(values) == 1 for values in magnitudes(classifier.module_.conv2.weight))
+    classifier = small(**params, warm_start=True, max_iter=1, finetune_iter=1).fit(X, y).fit(X, y)
+    assert all(len(values) == 1 for values in magnitudes(classifier.module_.conv2.weight))

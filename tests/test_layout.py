@@ -19,6 +19,7 @@ ROOMS = (
         "_estimator",
         "model_selection",
         "pretraining",
+        "binarization",
         "inspection",
         "export",
     ),
