@@ -50,6 +50,9 @@ lint: .venv/installed
 benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/words.py
 	-$(BIN)/python benchmarks/other_curves.py
+	-$(BIN)/python benchmarks/compression.py
+	-$(BIN)/python benchmarks/compression.py --slimming
+	-$(BIN)/python benchmarks/group_penalties.py
 	-$(BIN)/python benchmarks/frontier.py
 	-$(BIN)/python benchmarks/lenet_mnist.py
 	-$(BIN)/python benchmarks/ablation.py

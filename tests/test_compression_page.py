@@ -27,7 +27,7 @@ def page(tmp_path_factory):
 
 
 def test_page_has_every_example():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8
 
 
 def test_report_of_the_page_is_printed_and_drawn(page):
@@ -67,4 +67,17 @@ def test_compressed_network_of_the_page_predicts_as_before(page):
     names, printed, _ = page
     dense = NetworkReport.from_estimator(names["compressed"]).totals
     assert dense.macs == NetworkReport.from_estimator(names["narrow"]).totals.living_macs
-    assert float(printed[-1]) < 1e-5
+    assert float(printed[6]) < 1e-5
+
+
+def test_search_of_the_page_covers_penalties_of_weights_and_of_groups(page):
+    names, printed, _ = page
+    assert len(names["search"].cv_results_["params"]) == 7
+    assert "'penalty'" in printed[7]
+    assert type(names["smallest"].module_).__name__ == "CompressedNetwork"
+
+
+def test_compressed_network_of_the_page_trains_on(page):
+    names, printed, _ = page
+    assert 0.5 <= float(printed[8]) < 0.55
+    assert names["sparser"].score(names["X"], names["y"]) > 0.9

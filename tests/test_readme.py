@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from sparsecnn.datasets import make_shaky_spirals
+from sparsecnn.inspection import NetworkReport
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def drawings(tmp_path, monkeypatch):
 
 
 def test_readme_has_every_example():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
 
 
 def test_readme_quick_start_is_right_on_new_persons():
@@ -66,6 +67,15 @@ def test_readme_search_along_the_path_is_drawn(tmp_path, monkeypatch, capsys):
     assert "'target_sparsity'" in capsys.readouterr().out
     with Image.open(tmp_path / "path.png") as picture:
         assert picture.width > 100
+
+
+def test_readme_network_loses_its_dead_channels(capsys):
+    names = {}
+    exec(block("import compress").replace("target_macs=0.1)", "target_macs=0.1, max_iter=4)"), names)
+    assert "conv3" in capsys.readouterr().out
+    macs = [NetworkReport.from_estimator(names[name]).totals.macs for name in ("narrow", "small")]
+    assert macs[1] <= 0.1 * macs[0]
+    assert (names["small"].predict(names["X"]) == names["narrow"].predict(names["X"])).all()
 
 
 def test_readme_real_drawings_are_judged_by_person(drawings, capsys):

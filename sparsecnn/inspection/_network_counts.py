@@ -103,7 +103,7 @@ def count_network(
     if not _named_layers(module):
         raise ValueError(f"{type(module).__name__} has no convolution or fully connected layer to count.")
     with evaluating(module):
-        total, macs = _dense_macs(module, example_images(module, image_shape, 1))
+        total, macs = _dense_macs(module, example_images(module, image_shape, 2))
         try:
             chain, why_unknown = make_chain(module, image_shape), None
         except NoChainError as error:
@@ -140,7 +140,7 @@ def _named_layers(module: nn.Module) -> dict[str, Any]:
 
 
 def _dense_macs(module: nn.Module, images: Tensor) -> tuple[int, dict[nn.Module, int]]:
-    """Return the multiply-adds of the network for `images`, and of each of its layers."""
+    """Return the multiply-adds of the network for one of several `images`, and of each of its layers."""
     try:
         with FlopCounterMode(display=False) as counter:
             module(images)
@@ -150,11 +150,12 @@ def _dense_macs(module: nn.Module, images: Tensor) -> tuple[int, dict[nn.Module,
         ) from error
     flops = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
     macs: dict[nn.Module, int] = {}
+    per_mac = 2 * len(images)
     # A layer may have several names, one of which the counter uses.
     for name, layer in module.named_modules(remove_duplicate=False):
         full_name = ".".join(filter(None, (type(module).__name__, name)))
-        macs[layer] = macs.get(layer, 0) + flops.get(full_name, 0) // 2
-    return counter.get_total_flops() // 2, macs
+        macs[layer] = macs.get(layer, 0) + flops.get(full_name, 0) // per_mac
+    return counter.get_total_flops() // per_mac, macs
 
 
 def _count_layers(module: nn.Module, macs: dict[nn.Module, int], chain: Chain | None) -> list[LayerCounts]:
