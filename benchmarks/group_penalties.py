@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_spirals
 
-PENALTIES = ("group_l1", "group_l0", "group_tl1", "group_l_half", "group_mcp", "group_scad")
+PENALTIES = ("group_l1", "group_l0", "group_tl1", "group_mcp")
 BUDGETS = (0.1, 0.03, 0.01)
 
 

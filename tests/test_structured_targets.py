@@ -214,6 +214,20 @@ def test_bad_structured_targets_are_refused_by_name(stripes, params, message):
     assert vars(classifier) == before
 
 
+def test_network_of_one_layer_has_no_channels_to_remove(stripes):
+    with pytest.raises(
+        ValueError, match="Sequential has no channels to remove: it has one layer of weights, '1'"
+    ):
+        structured(module=nn.Sequential(nn.Flatten(), nn.Linear(256, 2)), target_sparsity=0.5).fit(*stripes)
+
+
+def test_normalised_pixels_are_left_alone(stripes):
+    layers = [nn.BatchNorm2d(1), nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 196, 2)]
+    classifier = structured(module=nn.Sequential(*layers), target_sparsity=0.5).fit(*stripes)
+    assert living(classifier)[0] == [4]
+    assert classifier.module_[0].weight.all()
+
+
 class Branched(nn.Module):
     """Adds its input to the output of its first layer."""
 

@@ -164,7 +164,7 @@ def _channel_ramp(
     params: Any, start: float, structure: Structure, target: float, n_epochs: int
 ) -> ChannelRamp:
     """Return the schedule of the channels to remove; with a penalty of single weights too, also theirs."""
-    both = structure.ranks_by_gain
+    both = structure.has_elements
     if params.target_macs is not None:
         end = counts_for_macs(structure, float(params.target_macs))
     elif both:

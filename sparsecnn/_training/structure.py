@@ -68,7 +68,7 @@ class Structure:
     chain : Chain
     cuts : list of Cut
     ranking : list of objects
-        The penalty of groups whose magnitudes, or gains, rank the channels of each cut.
+        The penalty of groups whose norms rank the channels of each cut.
     tensors : list of Tensor
         All parameters of the chain: the split weights of RVSM.
     kept : list of int
@@ -80,11 +80,10 @@ class Structure:
     ranking: list[Any]
     tensors: list[Tensor]
     kept: list[int]
-    step: float = 0.0
 
     @property
-    def ranks_by_gain(self) -> bool:
-        """Whether the penalty is of single weights too, so that what a group gains from them ranks it."""
+    def has_elements(self) -> bool:
+        """Whether the penalty is of single weights too."""
         return hasattr(self.ranking[0], "gains")
 
     def living_counts(self) -> list[int]:
@@ -118,20 +117,20 @@ class Structure:
             w = cut.parameter
             if i and w is self.chain.stages[i].layer.weight:
                 w = w * _shaped(living[i - 1], self.chain.stages[i])
-            # Of a scale, the gain has the order of its magnitude.
-            gains = self.ranks_by_gain and w.ndim > 1
-            size = penalty.gains(w, self.step) if gains else penalty.magnitudes(w)
+            # At step 0, the gain of a group is half the square of its norm.
+            weights_too = self.has_elements and w.ndim > 1
+            size = penalty.gains(w, 0.0) if weights_too else penalty.magnitudes(w)
             alive = torch.zeros_like(size, dtype=torch.bool)
             alive[size.topk(n_kept).indices] = True
             living.append(alive)
         return living
 
-    def masks(self, living: Sequence[Tensor]) -> list[Tensor]:
+    def masks(self, living: Sequence[Tensor]) -> list[Tensor | None]:
         """Return the mask of each tensor if only `living` channels may be written and read.
 
         Groups that a penalty of groups alone ranks are left to its proximal map.
         """
-        own = {} if self.ranks_by_gain else {id(cut.parameter): i for i, cut in enumerate(self.cuts)}
+        own = {} if self.has_elements else {id(cut.parameter): i for i, cut in enumerate(self.cuts)}
         ends = [torch.ones_like(living[0][:1])]
         masks: dict[int, Tensor] = {}
         triples = zip(self.chain.stages, [*ends, *living], [*living, *ends], strict=True)
@@ -146,7 +145,7 @@ class Structure:
                     each = written if id(parameter) not in own else torch.ones_like(written)
                     each = each.repeat_interleave(parameter.numel() // written.numel())
                     masks[id(parameter)] = each.to(weight.dtype)
-        return [masks[id(tensor)] for tensor in self.tensors]
+        return [masks.get(id(tensor)) for tensor in self.tensors]
 
 
 def _shaped(read: Tensor, stage: Stage) -> Tensor:
@@ -160,6 +159,11 @@ def make_structure(module: nn.Module, image_shape: tuple[int, int], penalty: Any
     """Return the structure of a network whose channels a penalty of groups ranks."""
     chain = make_chain(module, image_shape)
     cuts = make_cuts(chain)
+    if not cuts:
+        raise ValueError(
+            f"{type(module).__name__} has no channels to remove: it has one layer of weights, "
+            f"{chain.stages[0].name!r}."
+        )
     return Structure(
         chain=chain,
         cuts=cuts,
