@@ -428,14 +428,15 @@ def test_memory_format_and_gradient_flags_do_not_matter():
         assert torch.equal(penalty.prox(w.clone().requires_grad_(), 0.3).detach(), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [GroupPenalty("l0", 0), GroupPenalty("tl1", 0), *EXACT], ids=str)
 def test_lagrangian_descends_with_exact_maps(penalty):
-    for seed in range(3):
+    for seed in range(2):
         a, b = normal(15, 12, seed=seed), normal(15, seed=seed + 100)
         beta, lam = 1.0, 0.3
         rate = 1.95 / (beta + float(torch.linalg.matrix_norm(a, 2)) ** 2)
         w, last = 0.5 * normal(4, 3, seed=seed + 200), math.inf
-        for _ in range(60):
+        for _ in range(40):
             u = penalty.prox(w, lam / beta)
             residual = a @ w.flatten() - b
             fit = residual.square().sum() / 2 + beta / 2 * (w - u).square().sum()
@@ -443,3 +444,22 @@ def test_lagrangian_descends_with_exact_maps(penalty):
             assert lagrangian <= last + 1e-11
             last = lagrangian
             w = w - rate * ((a.t() @ residual).reshape(w.shape) + beta * (w - u))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "element", [LHalf(), TransformedL1(), TransformedL1(a=1.0), TransformedL1(a=1e6)], ids=str
+)
+def test_search_over_the_norm_is_as_good_as_a_dense_scan(element):
+    penalty, alive = SparseGroupPenalty(element, "l1", axis=0), 0
+    for seed in range(12):
+        w = normal(1, 30, seed=seed)
+        ratio, step = (0.02, 0.05, 0.2, 0.5)[seed % 4], (0.3, 0.7, 1.5)[seed % 3]
+        x = penalty.set_params(group_ratio=ratio).prox(w, step)
+        scanned = [torch.zeros_like(w)]
+        for norm in w.norm() * torch.logspace(-4, 0, 400, dtype=w.dtype):
+            shrink = float(1 / (1 + step * ratio * math.sqrt(30) / norm))
+            scanned.append(element.prox(w * shrink, step * (1 - ratio) * shrink))
+        assert objective(penalty, x, w, step) <= objective(penalty, torch.cat(scanned), w, step).min() + 1e-12
+        alive += bool(x.any())
+    assert alive >= 3

@@ -25,7 +25,8 @@ from sparsecnn.penalties import (
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 SCALES = [1e-300, 1e-30, 1e-5, 0.002, 1.0, 1e5, 1e30, 1e300]
 EXTREME = [
-    *(penalty() for penalty in PENALTIES.values()),
+    *(PENALTIES[name]() for name in PENALTIES if "group" not in name),
+    *(pytest.param(PENALTIES[name](), marks=pytest.mark.slow) for name in PENALTIES if "group" in name),
     *(TransformedL1(a=a) for a in SCALES),
     *(LogSum(epsilon=epsilon) for epsilon in SCALES),
     *(CappedL1(theta=theta) for theta in SCALES),

@@ -129,7 +129,9 @@ class TransformedL1(ClosedFormPenalty):
         highest = 1e100 if magnitude.dtype == torch.float64 else 1e12
         y = magnitude.mul_(1 / root).add_(a / root).clamp_(1, highest)
         angle = y.reciprocal().pow_(3).sqrt_().asin_().mul_(1 / 3)
-        return kept.addcmul_(angle.sin_().square_(), y.mul_(root), value=-4 / 3)
+        if isinstance(root, Tensor):
+            y, root = y.mul_(root), 1.0
+        return kept.addcmul_(angle.sin_().square_(), y, value=-4 / 3 * root)
 
     def _threshold(self, step: Any) -> Any:
         a = self.a
