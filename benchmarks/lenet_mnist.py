@@ -24,7 +24,6 @@ from torch import nn
 
 from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
 from sparsecnn._network import make_chain, max_pool
-from sparsecnn.export import compress
 
 NETWORKS = Path(__file__).parent / "networks"
 # Weights kept / test error, in percent, as published; where channels were removed, widths and multiply-adds.
@@ -71,10 +70,10 @@ class LeNet300(nn.Module):
 class LeNet5(nn.Module):
     """20 and 50 filters of 5×5, then 500 units, all rectified: 430,500 weights."""
 
-    def __init__(self, n_first=20, n_second=50, n_hidden=500):
+    def __init__(self):
         super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, n_first, 5), nn.Conv2d(n_first, n_second, 5)
-        self.fc1, self.fc2 = nn.Linear(16 * n_second, n_hidden), nn.Linear(n_hidden, 10)
+        self.conv1, self.conv2 = nn.Conv2d(1, 20, 5), nn.Conv2d(20, 50, 5)
+        self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10)
 
     def forward(self, x):
         x = max_pool(self.conv1(x), self.training).relu()
@@ -96,11 +95,6 @@ RUNS = {
     "lenet-5-100k": ("LeNet-5", 0.64, 10000, "RVSM, groups and ℓ0", {"target_macs": 0.0425, **CHANNELS}),
 }
 
-# Parameters to train on with, once the dead channels are taken out: far cheaper epochs.
-THEN = {
-    "lenet-5-100k": {"max_iter": 10, "finetune_iter": 60, "augment": CurveAugmentation(strength=0.4)},
-}
-
 
 def load(path):
     """Return images and labels of an .npz file."""
@@ -109,8 +103,8 @@ def load(path):
         return [file[name] for name in names]
 
 
-def train(name, kept, params, X, y, seed, then=None):
-    """Return a classifier with `kept` percent of its weights; with `then`, trained on once compressed."""
+def train(name, kept, params, X, y, seed):
+    """Return a fitted classifier with `kept` percent of its weights."""
     classifier = SparseCurveCNNClassifier(
         module=MODULES[name],
         penalized="all",
@@ -119,14 +113,7 @@ def train(name, kept, params, X, y, seed, then=None):
         random_state=seed,
         **params,
     )
-    classifier.fit(X, y)
-    if then is None:
-        return classifier
-    n_nonzero, small = classifier.n_nonzero_, compress(classifier)
-    n_left = sum(w.numel() for w in small.module_.parameters() if w.ndim > 1)
-    target = max(0.0, 1 - n_nonzero / n_left)
-    small.set_params(penalty="l0", target_sparsity=target, warm_start=True, precision="float32", **then)
-    return small.fit(X, y)
+    return classifier.fit(X, y)
 
 
 def save(classifier, path):
@@ -138,13 +125,10 @@ def save(classifier, path):
 def measure(name, path, X, y):
     """Return weights kept and error in percent, widths, and thousands of multiply-adds of a saved network."""
     module = MODULES[name]()
-    n_weights = sum(p.numel() for p in module.parameters() if p.ndim > 1)
     with np.load(path) as weights:
-        if name == "LeNet-5":  # without its dead channels, if it trained on
-            module = LeNet5(*(len(weights[f"{layer}.weight"]) for layer in ("conv1", "conv2", "fc1")))
         module.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights})
     matrices = [p for p in module.parameters() if p.ndim > 1]
-    kept = 100 * sum(int(w.count_nonzero()) for w in matrices) / n_weights
+    kept = 100 * sum(int(w.count_nonzero()) for w in matrices) / sum(w.numel() for w in matrices)
     with torch.no_grad():
         pixels = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
         predicted = torch.cat([module(batch).argmax(1) for batch in pixels.split(1000)])
@@ -200,8 +184,7 @@ def main():
             continue
         if arguments.test is None:
             start = time.perf_counter()
-            images, labels = X[:-held_out], y[:-held_out]
-            save(train(name, kept, params, images, labels, arguments.seed, THEN.get(run)), path)
+            save(train(name, kept, params, X[:-held_out], y[:-held_out], arguments.seed), path)
             note = f"{held_out} held-out images, {time.perf_counter() - start:.0f} s"
             images, labels = X[-held_out:], y[-held_out:]
         else:
