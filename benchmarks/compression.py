@@ -21,6 +21,7 @@ import torch
 from words import split_words
 
 from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
+from sparsecnn._compute import seeded_torch
 from sparsecnn._estimator import check_training_data
 from sparsecnn._training import checked_ramp, make_plan, make_trainer
 from sparsecnn.export import compress
@@ -189,7 +190,6 @@ def slim(seed, penalty, precision):
     params = SparseCurveCNNClassifier(
         penalty, penalized="all", target_sparsity=0.7, precision=precision, random_state=seed
     )
-    torch.manual_seed(seed)
     data = check_training_data(params, train_words.data, train_words.target)
     trainer = make_trainer(params, data.images, 2, np.random.RandomState(seed))
     ramp = checked_ramp(params, trainer, 2)
@@ -197,7 +197,8 @@ def slim(seed, penalty, precision):
     for _ in range(plan.max_iter):
         trainer.train_epoch(data.images, plan)
     classes = np.unique(train_words.target)
-    pixels = torch.from_numpy(test_words.data[:, None]).float() / data.images.pixel_scale
+    pixels = torch.from_numpy(test_words.data).view(-1, 1, *data.images.image_shape).float()
+    pixels /= data.images.pixel_scale
 
     def accuracy():
         trainer.update_norms(data.images, plan)
@@ -227,7 +228,8 @@ def main():
         print(f"{'penalty':>12} {'seed':>4} {'w':>9} {'u':>9}")
         for seed in arguments.seeds:
             for penalty in SLIMMING:
-                slim(seed, penalty, arguments.precision)
+                with seeded_torch(seed, torch.device("cpu")):
+                    slim(seed, penalty, arguments.precision)
         return
     header = f"{'network':>20} {'seed':>4} {'accuracy':>9} {'compressed':>10} {'channels':>10}"
     print(f"{header} {'mult.-adds':>11} {'bytes':>8} {'seconds':>7}")

@@ -96,7 +96,7 @@ def test_partial_fit_follows_changed_parameters(stripes, params):
 def test_partial_fit_follows_a_parameter_of_the_penalty(stripes):
     classifier = small(penalty=TransformedL1()).partial_fit(*stripes)
     classifier.set_params(penalty__a=0.25).partial_fit(*stripes)
-    assert classifier._trainer.optimizer.penalty.a == 0.25
+    assert classifier._trainer.split.penalties[0].a == 0.25
 
 
 def test_partial_fit_goes_on_after_pickling(stripes):

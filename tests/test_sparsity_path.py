@@ -100,7 +100,7 @@ def test_path_is_the_same_for_the_same_seed(stripes):
         ({"sparsities": 1}, "at least 2 points"),
         ({"sparsities": [0.5, 0.999]}, "sparsities: a target of 0.999 leaves fewer than 2 of the 64 weights"),
         ({"lams": [0.1, 0.01]}, "lams must be ascending"),
-        ({"lams": [0.1], "sparsities": [0.5]}, "either sparsities or lams"),
+        ({"lams": [0.1], "sparsities": [0.5]}, "only one of sparsities, lams and macs"),
         ({"lams": [float("nan")]}, "finite"),
     ],
     ids=str,
