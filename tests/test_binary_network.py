@@ -13,6 +13,7 @@ from torch import nn
 from sparsecnn import RVSM, BinaryActivation
 from sparsecnn._network import CurveCNN, WeightedBatchNorm2d, make_chain, penalized_weights
 from sparsecnn.exceptions import DeadLayerWarning
+from sparsecnn.model_selection import sparsity_path
 from sparsecnn.penalties import Binary, Ternary
 
 PROXIES = ["identity", "relu", "clipped_relu"]
@@ -273,3 +274,14 @@ def test_binary_weights_are_trained_in_chunks_and_from_where_they_were(stripes):
     assert all(len(values) == 1 for values in magnitudes(classifier.module_.conv2.weight))
     classifier = small(**params, warm_start=True, max_iter=1, finetune_iter=1).fit(X, y).fit(X, y)
     assert all(len(values) == 1 for values in magnitudes(classifier.module_.conv2.weight))
+
+
+def test_path_of_ternary_networks(stripes):
+    estimator = quick(penalty=Ternary(), penalized="hidden", max_iter=6, finetune_iter=2)
+    path = sparsity_path(*stripes, estimator=estimator, sparsities=[0.6, 0.8])
+    for fitted, target in zip(path, [0.6, 0.8], strict=True):
+        weights = (fitted.module_.conv2.weight, fitted.module_.conv3.weight)
+        assert all(len(set(values) - {0.0}) <= 1 for w in weights for values in magnitudes(w))
+        assert target <= fitted.sparsity_ < target + 0.1
+    with pytest.raises(ValueError, match=r"penalty that makes weights zero, got Binary\(\)"):
+        sparsity_path(*stripes, estimator=estimator.set_params(penalty=Binary()))

@@ -57,6 +57,7 @@ def train_path(
         refined.optimizer.fix_support()
         fine = replace(plan, max_iter=0, finetune_iter=finetune_iter, decay=True)
         _train(refined, images, fine, finetune_iter, hooks)
+        refined.optimizer.finalize()  # of weights confined to a set; others are their own sparse copy
         refined.update_norms(images, plan)
         check_finite(refined.module, plan)
         yield refined

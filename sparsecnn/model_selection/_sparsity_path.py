@@ -195,6 +195,8 @@ def path_start(
         raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
     if start.penalty is None:
         raise ValueError("A path needs a penalty, but the estimator has penalty=None.")
+    if not getattr(get_penalty(start.penalty), "allows_zero", True):
+        raise ValueError(f"A path needs a penalty that makes weights zero, got {start.penalty!r}.")
     start = clone(start).set_params(lam="auto")
     if macs is not None:
         start.set_params(target_macs=_check_macs(macs)[-1])
