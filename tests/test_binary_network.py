@@ -16,11 +16,12 @@ from sparsecnn.exceptions import DeadLayerWarning
 from sparsecnn.model_selection import sparsity_path
 from sparsecnn.penalties import Binary, Ternary
 
-PROXIES = ["identity", "relu", "clipped_relu"]
+PROXIES = ["identity", "relu", "clipped_relu", "hard_tanh"]
 DERIVATIVES = {
     "identity": torch.ones_like,
     "relu": lambda x: torch.where(x > 0, 1.0, 0.0),
     "clipped_relu": lambda x: torch.where((x > 0) & (x < 1), 1.0, 0.0),
+    "hard_tanh": lambda x: torch.where((x > -1) & (x < 1), 1.0, 0.0),
 }
 FLOATS = [torch.float32, torch.float64, torch.bfloat16]
 
@@ -38,11 +39,16 @@ def test_binary_activation_is_one_above_zero(dtype, training):
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize(
     ("proxy", "passed"),
-    [("identity", [1, 1, 1, 1, 1]), ("relu", [0, 0, 1, 1, 1]), ("clipped_relu", [0, 0, 1, 0, 0])],
+    [
+        ("identity", [1, 1, 1, 1, 1, 1]),
+        ("relu", [0, 0, 0, 1, 1, 1]),
+        ("clipped_relu", [0, 0, 0, 1, 0, 0]),
+        ("hard_tanh", [0, 1, 1, 1, 0, 0]),
+    ],
 )
 def test_coarse_gradient_is_that_of_the_proxy(proxy, passed, dtype):
-    x = torch.tensor([-1, 0, 0.5, 1, 2], dtype=dtype, requires_grad=True)
-    gradient = torch.tensor([1, 2, -3, 4, 5], dtype=dtype)
+    x = torch.tensor([-1, -0.5, 0, 0.5, 1, 2], dtype=dtype, requires_grad=True)
+    gradient = torch.tensor([1, 6, 2, -3, 4, 5], dtype=dtype)
     BinaryActivation(proxy)(x).backward(gradient)
     assert x.grad.tolist() == (gradient * torch.tensor(passed)).tolist()
     assert x.grad.dtype == dtype
@@ -138,7 +144,7 @@ def test_binary_network_is_a_chain():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"proxy must be one of \['clipped_relu', 'identity', 'relu'\]"):
+    with pytest.raises(ValueError, match=r"proxy must be one of \['clipped_relu', 'hard_tanh', "):
         BinaryActivation("sigmoid")
     with pytest.raises(ValueError, match="activation must be 'relu', 'binary' or a BinaryActivation, got 't"):
         CurveCNN((16, 16), 2, activation="tanh")

@@ -14,6 +14,7 @@ PROXIES: dict[str, Callable[[Tensor], Tensor] | None] = {
     "identity": None,
     "relu": lambda x: x > 0,
     "clipped_relu": lambda x: (x > 0) & (x < 1),
+    "hard_tanh": lambda x: x.abs() < 1,
 }
 
 
@@ -22,9 +23,10 @@ class BinaryActivation(nn.Module):
 
     Parameters
     ----------
-    proxy : {"clipped_relu", "relu", "identity"}, default="clipped_relu"
+    proxy : {"clipped_relu", "hard_tanh", "relu", "identity"}, default="clipped_relu"
         The function μ whose derivative takes the place of that of the step, which is 0 almost everywhere:
-        ``min(max(x, 0), 1)``, ``max(x, 0)`` or x.
+        ``min(max(x, 0), 1)``, ``min(max(x, -1), 1)``, ``max(x, 0)`` or x. "hard_tanh", which passes the
+        gradient on both sides of 0, bears high learning rates.
 
     Raises
     ------
