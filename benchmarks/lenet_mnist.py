@@ -138,11 +138,10 @@ def measure(name, path, X, y):
 def count_channels(module):
     """Return the living channels of a network, and the thousands of multiply-adds that they need."""
     chain = make_chain(module, (28, 28))
-    widths = [int(alive.sum()) for alive in chain.living()]
-    read, written = [chain.stages[0].n_read, *widths], [*widths, chain.stages[-1].n_written]
+    widths = chain.living_widths()
     macs = sum(
         (stage.macs_per_pair * n_read + np.prod(stage.shape[1:], dtype=int)) * n_written
-        for stage, n_read, n_written in zip(chain.stages, read, written, strict=True)
+        for stage, n_read, n_written in chain.stages_between(widths)
     )
     shown = [f"{n * reader.pixels}" for n, reader in zip(widths, chain.stages[1:], strict=True)]
     if isinstance(module, LeNet5):

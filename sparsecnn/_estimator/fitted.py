@@ -12,7 +12,7 @@ from sparsecnn._estimator.training_data import TrainingData
 from sparsecnn._training import NetworkSpec, Plan, Trainer
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import DeadLayerWarning
-from sparsecnn.penalties import lam_for_sparsity
+from sparsecnn.penalties import lam_for_sparsity, unit_name
 
 # Training losses of a network that failed to learn, and of one that learnt, relative to chance level.
 NOT_LEARNT, LEARNT = 0.7, 0.25
@@ -57,7 +57,6 @@ def describe_dead_layers(trainer: Trainer, module: nn.Module) -> list[str]:
         layer: Any = module.get_submodule(name)
         if layer.weight.any():
             continue
-        units = "groups" if getattr(penalty, "unit", "weight") == "group" else "weights"
         advice = "it was so before this training: fit with warm_start=False"
         if optimizer.target_sparsity is not None:
             advice = "ask for a smaller target_sparsity"
@@ -65,8 +64,8 @@ def describe_dead_layers(trainer: Trainer, module: nn.Module) -> list[str]:
         elif name in trainer.first_median:
             advice = _advise_lam(trainer, name, penalty)
         lines.append(
-            f"All {units} of layer {name!r} are zero at lam={optimizer.lam}, beta={optimizer.beta}, so the "
-            f"output does not depend on the image; {advice}."
+            f"All {unit_name(penalty)} of layer {name!r} are zero at lam={optimizer.lam}, "
+            f"beta={optimizer.beta}, so the output does not depend on the image; {advice}."
         )
     return lines
 

@@ -133,10 +133,18 @@ class Chain:
 
     def macs(self, widths: Sequence[int] | None = None) -> int:
         """Return the multiply-adds for one image, with all channels or only `widths` between the stages."""
-        inner = self.widths if widths is None else widths
-        read = [self.stages[0].n_read, *inner]
-        written = [*inner, self.stages[-1].n_written]
-        return sum(s.macs_per_pair * i * o for s, i, o in zip(self.stages, read, written, strict=True))
+        stages = self.stages_between(self.widths if widths is None else widths)
+        return sum(stage.macs_per_pair * n_read * n_written for stage, n_read, n_written in stages)
+
+    def stages_between(self, widths: Sequence[int]) -> list[tuple[Stage, int, int]]:
+        """Return each stage with the channels that it reads and writes if there are `widths` between them."""
+        read = [self.stages[0].n_read, *widths]
+        written = [*widths, self.stages[-1].n_written]
+        return list(zip(self.stages, read, written, strict=True))
+
+    def living_widths(self) -> list[int]:
+        """Return how many channels between the stages are living."""
+        return [int(alive.sum()) for alive in self.living()]
 
     def living(self) -> list[Tensor]:
         """Return which channels between the stages carry something from the image to a score.

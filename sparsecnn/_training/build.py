@@ -19,7 +19,7 @@ from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
 from sparsecnn._training.trainer import Trainer, names_not_finite
-from sparsecnn.penalties import get_penalty, unit_magnitudes
+from sparsecnn.penalties import get_penalty, unit_magnitudes, unit_name, unit_of
 from sparsecnn.rvsm import RVSM
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -151,7 +151,7 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     if split.structure is not None:
         return  # which leaves a channel in every layer
     n_units = split.count_units()
-    units = "groups" if getattr(split.penalties[0], "unit", "weight") == "group" else "weights"
+    units = unit_name(split.penalties[0])
     if scope == "global":
         needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
     else:
@@ -171,8 +171,8 @@ def resolve_scope(params: Any) -> str:
     """Return the scope of a target sparsity: by layer for penalties of groups, else global, if "auto"."""
     if params.sparsity_scope != "auto":
         return params.sparsity_scope
-    unit = "weight" if params.penalty is None else getattr(get_penalty(params.penalty), "unit", "weight")
-    return "layer" if unit == "group" else "global"
+    of_groups = params.penalty is not None and unit_of(get_penalty(params.penalty)) == "group"
+    return "layer" if of_groups else "global"
 
 
 def _median(magnitude: Tensor) -> Tensor:

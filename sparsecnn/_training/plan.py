@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -42,10 +42,7 @@ class LamRamp:
     end: float
     n_epochs: int
 
-    @property
-    def dense(self) -> float:
-        """Where a dense network is."""
-        return 0.0
+    dense: ClassVar[float] = 0.0  # where a dense network is
 
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set λ to its value after `epoch` epochs."""
@@ -61,10 +58,7 @@ class SparsityRamp:
     end: float
     n_epochs: int
 
-    @property
-    def dense(self) -> float:
-        """Where a dense network is."""
-        return 0.0
+    dense: ClassVar[float] = 0.0  # where a dense network is
 
     def apply(self, optimizer: RVSM, epoch: float) -> None:
         """Set the target sparsity to its value after `epoch` epochs."""
@@ -175,7 +169,7 @@ def _channel_ramp(
     else:
         end = counts_for_channels(structure, target)
     return ChannelRamp(
-        start=tuple(max(pair) for pair in zip(structure.living_counts(), end, strict=True)),
+        start=tuple(max(pair) for pair in zip(structure.chain.living_widths(), end, strict=True)),
         end=end,
         n_epochs=n_epochs,
         sparsity=(min(start, target), target) if both else None,

@@ -86,10 +86,6 @@ class Structure:
         """Whether the penalty is of single weights too."""
         return hasattr(self.ranking[0], "gains")
 
-    def living_counts(self) -> list[int]:
-        """Return how many channels at each cut carry something from the image to a score."""
-        return [int(alive.sum()) for alive in self.chain.living()]
-
     def removed(self) -> list[float]:
         """Return which fraction of the groups of each tensor are to be zero."""
         fractions = {
@@ -100,10 +96,9 @@ class Structure:
 
     def weights_kept(self, counts: Sequence[int]) -> float:
         """Return which fraction of all weights so many channels at each cut have."""
-        stages = self.chain.stages
-        ends = [stages[0].n_read, *counts, stages[-1].n_written]
-        kept = sum(i * o * s.weight.shape[2] for s, i, o in zip(stages, ends, ends[1:], strict=False))
-        return kept / sum(s.weight.numel() for s in stages)
+        stages = self.chain.stages_between(counts)
+        kept = sum(n_read * n_written * stage.weight.shape[2] for stage, n_read, n_written in stages)
+        return kept / sum(stage.weight.numel() for stage in self.chain.stages)
 
     def __call__(self) -> Sequence[Tensor | None]:
         """Return the mask of each tensor: 0 for what dead channels write or read."""

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_scalar
 
+from sparsecnn.inspection._pyplot import import_pyplot
 from sparsecnn.preprocessing import CurveImageTransformer, read_page
 
 PAGE_SIDE = 512  # pixels; larger pages are drawn reduced
@@ -107,11 +108,7 @@ class CurveImageDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
-
+        plt = import_pyplot()
         n_images = len(self.pages)
         if figure is None:
             figure = plt.figure(figsize=(2 * n_images + 0.5, 4.2), layout="constrained")

@@ -175,11 +175,9 @@ def _count_layers(module: nn.Module, macs: dict[nn.Module, int], chain: Chain | 
 
 def _living_channels(chain: Chain) -> dict[nn.Module, tuple[int, int, int, int, int]]:
     """Return for each layer its channels read, living of them, written, living of them, and living macs."""
-    stages, widths = chain.stages, [int(alive.sum()) for alive in chain.living()]
-    read, written = [stages[0].n_read, *widths], [*widths, stages[-1].n_written]
     return {
         stage.layer: (stage.n_read, i, stage.n_written, o, stage.macs_per_pair * i * o)
-        for stage, i, o in zip(stages, read, written, strict=True)
+        for stage, i, o in chain.stages_between(chain.living_widths())
     }
 
 

@@ -23,6 +23,7 @@ from sparsecnn.inspection._network_counts import (
     median_milliseconds,
 )
 from sparsecnn.inspection._network_table import amount, as_html, as_text, percent_zero
+from sparsecnn.inspection._pyplot import import_pyplot
 
 # Of dense, living and non-zero multiply-adds: light to dark, and of different hue also to the colour-blind.
 COLOURS = {"dense": "#b8b8b8", "living": "#e69f00", "non-zero": "#0072b2"}
@@ -270,11 +271,7 @@ class NetworkReport:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
-
+        plt = import_pyplot()
         kinds = {"dense": "macs", "living": "living_macs", "non-zero": "nonzero_macs"}
         if self.totals.living_macs is None:
             del kinds["living"]

@@ -10,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._warn import warn_user
+from sparsecnn.inspection._pyplot import import_pyplot
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
 
 
@@ -190,11 +191,8 @@ class SparsityPathDisplay:
         UserWarning
             If a point has no weights left, which a logarithmic axis cannot show.
         """
-        try:
-            import matplotlib.pyplot as plt
-            from matplotlib.ticker import FuncFormatter, LogFormatter
-        except ImportError as error:
-            raise ImportError("Displays need matplotlib: pip install sparsecnn[plot].") from error
+        plt = import_pyplot()
+        from matplotlib.ticker import FuncFormatter, LogFormatter
 
         check_consistent_length(self.sparsities, self.scores, self.errors)
         left = 100 * (1 - np.asarray(self.sparsities, dtype=float))

@@ -35,7 +35,7 @@ from sparsecnn._training import (
 )
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
-from sparsecnn.penalties import get_penalty
+from sparsecnn.penalties import get_penalty, unit_of
 
 # A path takes at most this many times the epochs of one fit, if they are enough for its points.
 PATH_COST = 3
@@ -203,7 +203,7 @@ def path_start(
     else:
         # A penalty of weights and groups has two targets.
         start.set_params(target_sparsity=AUTO_TARGET)
-        if getattr(get_penalty(start.penalty), "unit", "weight") == "group":
+        if unit_of(get_penalty(start.penalty)) == "group":
             start.set_params(target_macs=None)
     start._validate_params()
     return start

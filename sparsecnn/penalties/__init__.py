@@ -17,6 +17,8 @@ from sparsecnn.penalties._names import *
 from sparsecnn.penalties._norms import *
 from sparsecnn.penalties._sparse_groups import *
 from sparsecnn.penalties._units import unit_magnitudes
+from sparsecnn.penalties._units import unit_name as unit_name
+from sparsecnn.penalties._units import unit_of as unit_of
 
 __all__ = ["ClosedFormPenalty", "Penalty", "lam_for_sparsity", "unit_magnitudes"]
 __all__ += _binary.__all__

@@ -12,7 +12,7 @@ from sparsecnn.penalties._checks import check_step, check_weights
 from sparsecnn.penalties._group_axis import expand_groups, group_dims, split_groups, widest
 from sparsecnn.penalties._lookup import SCALAR_PENALTIES, find_penalty
 from sparsecnn.penalties._step_to_zero import step_to_zero
-from sparsecnn.penalties._units import unit_magnitudes
+from sparsecnn.penalties._units import unit_magnitudes, unit_of
 
 __all__ = ["GroupPenalty"]
 
@@ -132,7 +132,7 @@ class GroupPenalty(ClosedFormPenalty):
     def _base(self) -> Any:
         """Return the penalty of the norms, or raise ValueError if it is none of a vector."""
         base = find_penalty(self.base, SCALAR_PENALTIES, "base")
-        if getattr(base, "unit", "weight") == "group":
+        if unit_of(base) == "group":
             raise ValueError(f"base must be a penalty of single weights, got {base!r} of unit 'group'.")
         return base
 

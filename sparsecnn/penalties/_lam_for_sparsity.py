@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparsecnn.penalties._checks import is_number
 from sparsecnn.penalties._step_to_zero import step_to_zero
-from sparsecnn.penalties._units import unit_magnitudes
+from sparsecnn.penalties._units import unit_magnitudes, unit_of
 
 # Relative, of steps at which groups become zero.
 BISECTION_TOLERANCE = 1e-6
@@ -69,7 +69,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     largest_zero = np.partition(magnitudes, n_zeros - 1)[n_zeros - 1]  # ten times as fast as in torch
     if largest_zero == 0:
         return 0.0
-    if getattr(penalty, "unit", "weight") == "tensor" and not hasattr(penalty, "critical_step"):
+    if unit_of(penalty) == "tensor" and not hasattr(penalty, "critical_step"):
         step = _bisect_zeros(penalty, weights, n_zeros, float(largest_zero))
     else:
         # The largest comes along for penalties of the user that look at all weights at once.

@@ -8,6 +8,7 @@ from typing import Any
 from sparsecnn.penalties._base import Penalty
 from sparsecnn.penalties._concave import MCP, SCAD, CappedL1, LogSum
 from sparsecnn.penalties._norms import L0, L1, L1MinusL2, LHalf, TransformedL1
+from sparsecnn.penalties._units import unit_of
 
 # A new penalty is one class in one file of this package, plus one row here.
 SCALAR_PENALTIES: Mapping[str, type[Penalty]] = MappingProxyType(
@@ -59,7 +60,7 @@ def find_penalty(penalty: Any, named: Mapping[str, Callable[[], Penalty]], param
 
 def _check_unit(penalty: Any, parameter: str) -> None:
     """Raise ValueError if the units of `penalty` are other than single weights, but not defined."""
-    unit = getattr(penalty, "unit", "weight")
+    unit = unit_of(penalty)
     if unit not in ("weight", "group", "tensor"):
         raise ValueError(
             f"unit of {parameter} must be 'weight', 'group' or 'tensor', got {unit!r} of {penalty!r}."

@@ -15,6 +15,7 @@ from sparsecnn.penalties._lookup import SCALAR_PENALTIES, find_penalty
 from sparsecnn.penalties._norm_search import shrink_by_search
 from sparsecnn.penalties._norms import L0, L1, L1MinusL2, LHalf, TransformedL1
 from sparsecnn.penalties._row_maps import shrink_l0_and_norm, shrink_l1_and_norm
+from sparsecnn.penalties._units import unit_of
 
 __all__ = ["SparseGroupPenalty"]
 
@@ -235,6 +236,6 @@ class SparseGroupPenalty(Penalty):
                 f"element must be one of {list(ELEMENT_NAMES)} or an object of such a class with group='l1', "
                 f"got {element!r}: with others there is no exact proximal map."
             )
-        if getattr(element, "unit", "weight") != "weight" and type(element) is not L1MinusL2:
+        if unit_of(element) != "weight" and type(element) is not L1MinusL2:
             raise ValueError(f"element must be a penalty of single weights, got {element!r}.")
         return element

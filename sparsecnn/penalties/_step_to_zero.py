@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparsecnn.penalties._units import unit_of
+
 
 def step_to_zero(penalty: Any, magnitude: float, survivors: np.ndarray | None = None) -> float:
     """Return the least step whose proximal map zeroes a unit of that magnitude.
@@ -23,7 +25,7 @@ def step_to_zero(penalty: Any, magnitude: float, survivors: np.ndarray | None = 
 
 def _check_single_weights(penalty: Any) -> None:
     """Raise ValueError unless the units of `penalty` are single weights."""
-    unit = getattr(penalty, "unit", "weight")
+    unit = unit_of(penalty)
     if unit != "weight":
         raise ValueError(
             f"{penalty!r} of unit {unit!r} needs to see whole layers, so λ cannot be found without them: "

@@ -7,6 +7,16 @@ from torch import Tensor
 __all__ = ["unit_magnitudes"]
 
 
+def unit_of(penalty: Any) -> str:
+    """Return what a penalty treats as one: a single weight, unless it names another unit."""
+    return getattr(penalty, "unit", "weight")
+
+
+def unit_name(penalty: Any) -> str:
+    """Return what the units of a penalty are called in messages: single weights, or groups of them."""
+    return "groups" if unit_of(penalty) == "group" else "weights"
+
+
 def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
     """Return the magnitude of each unit of a tensor: of each weight, or of each group of weights.
 
