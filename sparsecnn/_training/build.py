@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
-from sparsecnn._network import CurveCNN, layer_weights
+from sparsecnn._network import NORMS, CurveCNN, layer_weights
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
@@ -190,7 +190,9 @@ def _parameter_groups(module: nn.Module, weight_decay: float, split: Split) -> l
     those of dead channels go from about 1 to 0.
     """
     weights = {id(w): w for w in layer_weights(module).values()}  # tied layers share one
-    scales = {id(p): p for p in split.tensors.values() if p.ndim == 1}
+    norms = (layer for layer in module.modules() if isinstance(layer, NORMS))
+    of_norms = {id(p) for layer in norms for p in layer.parameters()}
+    scales = {id(p): p for p in split.tensors.values() if id(p) in of_norms}
     others = [p for p in module.parameters() if id(p) not in weights and id(p) not in scales]
     groups: list[dict[str, Any]] = [
         {"params": list(weights.values()), "weight_decay": weight_decay},

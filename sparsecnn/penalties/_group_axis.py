@@ -39,8 +39,8 @@ def group_rows(w: Tensor, axis: int | None = None, pixels: int = 1) -> Tensor:
     >>> import torch
     >>> from sparsecnn.penalties import group_rows
     >>> group_rows(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), pixels=2)
-    tensor([[1, 5, 2, 6],
-            [3, 7, 4, 8]])
+    tensor([[1, 2, 5, 6],
+            [3, 4, 7, 8]])
     >>> group_rows(torch.zeros(16, 3, 5, 5)).shape
     torch.Size([16, 75])
     """

@@ -84,7 +84,7 @@ class SparseGroupPenalty(Penalty):
     <BLANKLINE>
             [[ 0.,  0.,  0.]]])
     >>> SparseGroupPenalty("l1", group="l1").prox(filters, step=0.5)
-    tensor([[[ 2.5130, -3.4270,  0.0000]],
+    tensor([[[ 2.4939, -3.4008,  0.0000]],
     <BLANKLINE>
             [[ 0.1170,  0.0000,  0.0000]]])
     """
