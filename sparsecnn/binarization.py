@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections import OrderedDict
 from typing import Any
 
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from torch import Tensor, nn
 
 from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn._network import NORMS, layer_weights, make_chain
+from sparsecnn._network import layer_weights, make_chain, narrow_network
 from sparsecnn.penalties import Binary
 
 __all__ = ["binarize", "stored_bytes"]
@@ -181,46 +178,4 @@ def remove_channels(module: nn.Module, image_shape: tuple[int, int]) -> nn.Seque
                 f"No channel of layer {stage.name!r} is left, so the scores do not depend on the image: ask "
                 "for fewer zeros."
             )
-    device = chain.stages[0].layer.weight.device
-    ends = [
-        torch.ones(n, dtype=torch.bool, device=device)
-        for n in (chain.stages[0].n_read, chain.stages[-1].n_written)
-    ]
-    layers: dict[str, nn.Module] = {link.name: link.layer for link in chain.before}
-    for stage, read, written in zip(chain.stages, [ends[0], *living], [*living, ends[1]], strict=True):
-        layers[stage.name] = _part_of_weights(stage.layer, read, written)
-        layers |= {link.name: _part_of_norm(link.layer, written) for link in stage.after}
-    named = [(name.replace(".", "_"), copy.deepcopy(layer)) for name, layer in layers.items()]
-    return nn.Sequential(OrderedDict(named))
-
-
-@torch.no_grad()
-def _part_of_weights(layer: Any, read: Tensor, written: Tensor) -> nn.Module:
-    """Return a convolution or fully connected layer between some channels only."""
-    part = copy.deepcopy(layer)
-    read = read.repeat_interleave(layer.weight.shape[1] // len(read))  # pixels of a channel
-    part.weight = nn.Parameter(layer.weight[written][:, read])
-    if layer.bias is not None:
-        part.bias = nn.Parameter(layer.bias[written])
-    sizes = (
-        ("in_features", "out_features") if isinstance(layer, nn.Linear) else ("in_channels", "out_channels")
-    )
-    for name, size in zip(sizes, reversed(part.weight.shape[:2]), strict=True):
-        setattr(part, name, size)
-    return part
-
-
-@torch.no_grad()
-def _part_of_norm(layer: Any, written: Tensor) -> nn.Module:
-    """Return a layer for some channels only, which changes batch normalisation alone."""
-    if not isinstance(layer, NORMS):
-        return layer
-    part = copy.deepcopy(layer)
-    each = written.repeat_interleave(layer.num_features // len(written))
-    part.num_features = int(each.sum())
-    for name in ("weight", "bias"):
-        if getattr(layer, name) is not None:
-            setattr(part, name, nn.Parameter(getattr(layer, name)[each]))
-    for name in ("running_mean", "running_var"):
-        setattr(part, name, getattr(layer, name)[each])
-    return part
+    return narrow_network(chain, living)

@@ -9,6 +9,8 @@ from torch import nn
 
 from sparsecnn import RVSM, SparseCurveCNNClassifierCV
 from sparsecnn._network import CurveCNN, make_chain
+from sparsecnn._training import trainer
+from sparsecnn._training.split import make_split
 from sparsecnn._training.structure import counts_for_macs, make_structure
 from sparsecnn.exceptions import DeadLayerWarning
 from sparsecnn.model_selection import sparsity_path
@@ -311,3 +313,29 @@ def test_rvsm_refuses_lists_of_other_lengths(penalty, target, message):
 def test_lam_of_one_penalty_by_group_is_refused(stripes):
     with pytest.raises(ValueError, match="lam"):
         small(penalty="group_l0", penalized="all", lam=[0.1] * 20).fit(*stripes)
+
+
+@pytest.mark.parametrize("penalty", ["group_l0", "sparse_group_l0"])
+def test_fine_tuning_without_the_removed_channels_is_that_of_the_whole_network(stripes, penalty, monkeypatch):
+    params = {"penalty": penalty, "target_macs": 0.3, "finetune_iter": 3, "max_iter": 4}
+    narrow = structured(**params).fit(*stripes)
+    monkeypatch.setattr(trainer, "narrow_view", lambda module, image_shape: module)
+    whole = structured(**params).fit(*stripes)
+    for name, expected in whole.module_.state_dict().items():
+        torch.testing.assert_close(narrow.module_.state_dict()[name], expected, rtol=1e-3, atol=1e-4)
+    assert narrow.history_["loss"] == pytest.approx(whole.history_["loss"], rel=1e-4)
+
+
+def test_history_counts_the_zeros_of_weights(stripes):
+    classifier = structured(penalty="sparse_group_l0", target_macs=0.3, target_sparsity=0.9).fit(*stripes)
+    assert classifier.history_["sparsity"][-1] == classifier.sparsity_
+
+
+def test_sparse_groups_by_lam_leave_groups_before_batch_normalisation_alone(stripes):
+    module = random_cnn((4, 5, 6))
+    split = make_split(structured(penalty="sparse_group_l0", lam=0.1), module, (16, 16))
+    of_groups = {name: hasattr(penalty, "gains") for name, _, penalty in split.penalized()}
+    expected = dict.fromkeys(("conv1", "conv2", "conv3"), False) | dict.fromkeys(
+        ("norm1", "norm2", "norm3", "fc"), True
+    )
+    assert of_groups == expected

@@ -6,6 +6,7 @@ from sparsecnn._network.chain import Chain, Link, Stage, make_chain
 from sparsecnn._network.compressed import ChannelAffine, CompressedNetwork
 from sparsecnn._network.curve_cnn import CurveCNN, MaxPool, max_pool
 from sparsecnn._network.evaluation import evaluating
+from sparsecnn._network.narrow import narrow_network, narrow_view, sequence, undotted
 from sparsecnn._network.tracing import ACTIVATIONS, INERT, MAX_POOLS, NORMS, POOLS, NoChainError
 from sparsecnn._network.weights import layer_weights, penalized_weights, select_weights, zero_fraction
 
@@ -30,8 +31,12 @@ __all__ = [
     "make_activation",
     "make_chain",
     "max_pool",
+    "narrow_network",
+    "narrow_view",
     "penalized_weights",
     "select_weights",
+    "sequence",
     "set_image_weight",
+    "undotted",
     "zero_fraction",
 ]

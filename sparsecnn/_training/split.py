@@ -106,5 +106,12 @@ def _by_lam(penalty: Any, weights: dict[str, Tensor], structure: Structure) -> S
     if not hasattr(penalty, "gains"):
         return Split(cuts, structure.ranking)
     tensors = weights | cuts
+    # Batch normalisation undoes any scaling of the filters before it.
+    normed = {id(s.layer.weight) for s in structure.chain.stages if s.norm is not None}
+    normed -= {id(p) for p in cuts.values()}
     pixels = {id(s.layer.weight): s.pixels for s in structure.chain.stages}
-    return Split(tensors, [with_pixels(penalty, pixels.get(id(p), 1)) for p in tensors.values()])
+    element = get_penalty(penalty.element)
+    penalties = [
+        element if id(p) in normed else with_pixels(penalty, pixels.get(id(p), 1)) for p in tensors.values()
+    ]
+    return Split(tensors, penalties)

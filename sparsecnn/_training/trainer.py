@@ -24,7 +24,7 @@ from sparsecnn._compute import (
     take_share,
     totals,
 )
-from sparsecnn._network import set_image_weight, zero_fraction
+from sparsecnn._network import narrow_view, select_weights, set_image_weight, zero_fraction
 from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
 from sparsecnn._training.epoch_end import EpochEnd, Hook
@@ -118,6 +118,7 @@ class Trainer:
                 self.optimizer.fix_support()
                 self.best.begin_phase()
                 self.epoch = plan.max_iter
+                self._network = None
             self._run_phase(images, plan, plan.n_epochs, validation, hooks)
         except KeyboardInterrupt:
             if self.best.weights is None or not keep_interrupted:
@@ -140,7 +141,8 @@ class Trainer:
             sparse_loss = loss if self.optimizer.support_fixed else self._loss(images, last_batches)
             score = math.nan if validation is None else self._score(images, plan, validation)
             weights = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
-        self._record(loss, sparse_loss, score)
+            sparsity = zero_fraction(select_weights(self.module, self.spec.penalized).values())
+        self._record(loss, sparse_loss, score, sparsity)
         return EpochEnd(
             epoch=len(self.history["loss"]),
             weights=weights,
@@ -222,7 +224,7 @@ class Trainer:
         keep_freed_memory()
         self.module.train()
         if self._network is None:
-            self._network = parallel(self.module)
+            self._network = parallel(self._computing_network(images))
         n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
         batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
         (n_images,) = totals(len(images), device=images.device)
@@ -246,6 +248,12 @@ class Trainer:
         self._follow(plan, self.epoch)
         return summed / n_images, last_batches
 
+    def _computing_network(self, images: Images) -> nn.Module:
+        """Return the network to compute losses with: when dead channels stay empty, one without them."""
+        if self.optimizer.support_fixed and self.split.structure is not None:
+            return narrow_view(self.module, images.image_shape).train()
+        return self.module
+
     def _train_batch(self, x: Tensor, y: Tensor, weight: Tensor | None, factor: float) -> Tensor:
         assert self._network is not None
         self.optimizer.zero_grad()
@@ -256,10 +264,10 @@ class Trainer:
         return loss.detach()
 
     def _batch_loss(self, network: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-        set_image_weight(self.module, weight)
+        set_image_weight(network, weight)
         with self.autocast():
             scores = network(x)
-        set_image_weight(self.module, None)
+        set_image_weight(network, None)
         losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
         return losses.mean() if weight is None else (losses * weight).mean()
 
@@ -287,13 +295,13 @@ class Trainer:
         if not self.optimizer.support_fixed:
             plan.ramp.apply(self.optimizer, epoch)
 
-    def _record(self, loss: float, sparse_loss: float, score: float) -> None:
+    def _record(self, loss: float, sparse_loss: float, score: float, sparsity: float) -> None:
         lam = self.optimizer.lam
         record = {
             "loss": loss,
             "sparse_loss": sparse_loss,
             "validation_score": score,
-            "sparsity": zero_fraction(self.optimizer.u),
+            "sparsity": sparsity,
             "lagrangian": self.optimizer.lagrangian(loss),
             "distance": self.optimizer.distance(),
             "lam": lam if isinstance(lam, float) else max(lam),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import nn
 
 from sparsecnn._compute import clean_torch_state
 from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn._network import Chain, CompressedNetwork, make_chain
+from sparsecnn._network import Chain, CompressedNetwork, make_chain, sequence, undotted
 from sparsecnn.export._fold import plain_layers, plain_link
 from sparsecnn.export._removal import Part, needed_parts
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
@@ -125,16 +124,7 @@ def _assemble(chain: Chain, parts: list[Part]) -> CompressedNetwork:
     for part in parts:
         named += plain_layers(part, read)
         read = part.kept
-    layers: dict[str, nn.Module] = {}
-    for name, layer in named:
-        name = _layer_name(name)
-        layers[name if name not in layers else f"{name}_{len(layers)}"] = layer
-    return CompressedNetwork(OrderedDict(layers)).eval()
-
-
-def _layer_name(name: str) -> str:
-    """Return the name in the compressed network of a layer that may have been part of another."""
-    return name.replace(".", "_")
+    return CompressedNetwork(sequence(named)).eval()
 
 
 def _check_same_scores(chain: Chain, compressed: nn.Module, image_shape: tuple[int, int]) -> None:
@@ -161,7 +151,7 @@ def _with_module(classifier: SparseCurveCNNClassifier, module: CompressedNetwork
         penalty=None,
         target_macs=None,
         module_=module,
-        layer_lam_={_layer_name(name): lam for name, lam in classifier.layer_lam_.items()},
+        layer_lam_={undotted(name): lam for name, lam in classifier.layer_lam_.items()},
         _network_spec=dataclasses.replace(classifier._network_spec, **shape),
     )
     return copy.deepcopy(compressed)
