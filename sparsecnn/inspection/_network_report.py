@@ -8,12 +8,11 @@ from numbers import Integral
 from typing import Any, Self
 
 import torch
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state, resolve_device
+from sparsecnn._estimator import fitted_classifier
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.inspection._network_counts import (
     LayerCounts,
@@ -133,7 +132,9 @@ class NetworkReport:
         TypeError
             If `estimator` is no such classifier.
         """
-        classifier = _fitted_classifier(estimator)
+        if isinstance(estimator, nn.Module):
+            raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
+        classifier = fitted_classifier(estimator)
         report = cls.from_module(classifier.module_, classifier.image_shape_)
         return report.measure_latency() if latency else report
 
@@ -302,25 +303,3 @@ class NetworkReport:
 
     def _repr_html_(self) -> str:
         return as_html(self)
-
-
-def _fitted_classifier(estimator: Any) -> Any:
-    """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
-    if isinstance(estimator, nn.Module):
-        raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
-    if not hasattr(estimator, "fit") or isinstance(estimator, type):
-        raise TypeError(_WRONG.format(got=repr(estimator)))
-    check_is_fitted(estimator)
-    if isinstance(estimator, Pipeline):
-        return _fitted_classifier(estimator[-1])
-    if hasattr(estimator, "best_estimator_"):
-        return _fitted_classifier(estimator.best_estimator_)
-    if not hasattr(estimator, "module_") or not hasattr(estimator, "image_shape_"):
-        raise TypeError(_WRONG.format(got=f"a fitted {type(estimator).__name__}"))
-    return estimator
-
-
-_WRONG = (
-    "estimator must be a fitted SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one, "
-    "got {got}."
-)

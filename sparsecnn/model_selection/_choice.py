@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsecnn._estimator import fitted_classifier
+
 __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 
 
@@ -32,7 +34,9 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     Raises
     ------
     TypeError
-        If `estimator` is not and does not end in a fitted `SparseCurveCNNClassifier`.
+        If `estimator` is not and does not end in a `SparseCurveCNNClassifier`.
+    NotFittedError
+        If it is not fitted.
 
     Examples
     --------
@@ -46,18 +50,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     ...     refit=sparsest_within_one_se,
     ... )
     """
-    found = estimator
-    while not hasattr(found, "sparsity_"):
-        if hasattr(found, "steps"):
-            found = found.steps[-1][1]
-        elif hasattr(found, "best_estimator_"):
-            found = found.best_estimator_
-        else:
-            raise TypeError(
-                "estimator must be a fitted SparseCurveCNNClassifier, or a fitted pipeline or search with "
-                f"one at its end, got {estimator!r}."
-            )
-    return found.sparsity_
+    return fitted_classifier(estimator).sparsity_
 
 
 def sparsest_within_one_se(
