@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sparsecnn"
 # From the bottom up.
 ROOMS = (
-    *("exceptions", "_warn", "_image_shape", "datasets", "_compute", "_network", "penalties"),
+    *("exceptions", "inference", "_warn", "_image_shape", "datasets", "_compute", "_network", "penalties"),
     *(
         "preprocessing",
         "_rvsm_checks",

@@ -1,0 +1,74 @@
+"""Layers of torch as kinds, options and arrays, which need no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparsecnn._network import BinaryActivation, ChannelAffine, MaxPool, WeightedBatchNorm2d
+from sparsecnn.inference import LayerSpec
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How layers of one class are described.
+
+    Attributes
+    ----------
+    name : str
+        As `sparsecnn.inference` calls it.
+    options : dict of str to object
+        Names of attributes that are arguments of the class, and their defaults.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+
+_CONV = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+_POOL = {"kernel_size": 2, "stride": None, "padding": 0, "ceil_mode": False}
+_NORM = {"eps": 1e-5}
+KINDS: dict[type[nn.Module], Kind] = {
+    nn.Conv2d: Kind("conv2d", _CONV),
+    nn.Linear: Kind("linear", {}),
+    ChannelAffine: Kind("affine", {}),
+    nn.BatchNorm1d: Kind("batch_norm", _NORM),
+    nn.BatchNorm2d: Kind("batch_norm", _NORM),
+    WeightedBatchNorm2d: Kind("batch_norm", _NORM),
+    MaxPool: Kind("halving", {}),
+    nn.MaxPool2d: Kind("max_pool", _POOL | {"dilation": 1}),
+    nn.AvgPool2d: Kind("avg_pool", _POOL | {"count_include_pad": True, "divisor_override": None}),
+    nn.AdaptiveMaxPool2d: Kind("adaptive_max_pool", {"output_size": 1}),
+    nn.AdaptiveAvgPool2d: Kind("adaptive_avg_pool", {"output_size": 1}),
+    nn.ReLU: Kind("relu", {}),
+    nn.ReLU6: Kind("relu6", {}),
+    nn.LeakyReLU: Kind("leaky_relu", {"negative_slope": 0.01}),
+    nn.ELU: Kind("elu", {"alpha": 1.0}),
+    nn.SiLU: Kind("silu", {}),
+    nn.GELU: Kind("gelu", {"approximate": "none"}),
+    nn.Tanh: Kind("tanh", {}),
+    nn.Sigmoid: Kind("sigmoid", {}),
+    nn.Hardtanh: Kind("hardtanh", {"min_val": -1.0, "max_val": 1.0}),
+    BinaryActivation: Kind("binary", {"proxy": "clipped_relu"}),
+    nn.Flatten: Kind("flatten", {}),
+    nn.Identity: Kind("identity", {}),
+    nn.Dropout: Kind("dropout", {"p": 0.5}),
+    nn.Dropout2d: Kind("dropout2d", {"p": 0.5}),
+}
+
+
+def describe(layer: nn.Module) -> LayerSpec:
+    """Return kind, options and arrays of a layer of `KINDS`, in its dtype."""
+    kind = next(KINDS[base] for base in type(layer).__mro__ if base in KINDS)
+    options = {name: getattr(layer, name) for name in kind.options}
+    options = {name: value for name, value in options.items() if value != kind.options[name]}
+    numbers = {name: t for name, t in layer.state_dict().items() if t.is_floating_point()}
+    return LayerSpec(kind.name, options, {name: as_array(t) for name, t in numbers.items()})
+
+
+def as_array(tensor: torch.Tensor) -> Any:
+    """Return the numbers of a tensor, as an array of their own in plain order."""
+    return tensor.detach().cpu().contiguous().clone(memory_format=torch.contiguous_format).numpy()

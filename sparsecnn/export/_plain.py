@@ -1,0 +1,39 @@
+"""The layers of a classifier that anything but torch computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from sparsecnn._network import CompressedNetwork
+from sparsecnn.export._compress import remove_dead
+from sparsecnn.export._describe import describe
+from sparsecnn.inference import Layer, build_layers
+
+
+def plain_layers(classifier: Any) -> list[Layer]:
+    """Return the layers of a fitted classifier, without dead channels and with batch normalisation folded.
+
+    Parameters
+    ----------
+    classifier : SparseCurveCNNClassifier
+        Fitted.
+
+    Returns
+    -------
+    list of Layer
+        They map images, divided by ``classifier.pixel_scale_``, of shape (n, 1, height, width) to scores of
+        shape (n, n_classes). Their arrays are float32, or float64 if the network computes in it.
+
+    Raises
+    ------
+    NoChainError
+        If the network is no chain of layers.
+    ValueError
+        If it is constant.
+    """
+    module: nn.Module = classifier.module_
+    if not isinstance(module, CompressedNetwork):
+        module = remove_dead(module, classifier.image_shape_)
+    return build_layers((describe(layer) for layer in module.children()), classifier.image_shape_)
