@@ -114,7 +114,7 @@ def _max_pool(
     ceil_mode: bool = False,
 ) -> Layer:
     geometry = _geometry(shape, kernel_size, stride, padding, dilation)
-    rows, columns = (_inside(_windows(*axis, ceil_mode), axis[0]) for axis in geometry)
+    rows, columns = (_inside(_windows(axis, ceil_mode), axis[0]) for axis in geometry)
     return Layer("max_pool", {"rows": rows, "columns": columns})
 
 
@@ -134,7 +134,7 @@ def _avg_pool(
     divisor_override: int | None = None,
 ) -> Layer:
     geometry = _geometry(shape, kernel_size, stride, padding, 1)
-    windows = [_windows(*axis, ceil_mode) for axis in geometry]
+    windows = [_windows(axis, ceil_mode) for axis in geometry]
     inside = [_inside(some, axis[0]) for some, axis in zip(windows, geometry, strict=True)]
     if count_include_pad:
         ends = [n + pad for n, _, _, pad, _ in geometry]
@@ -144,7 +144,7 @@ def _avg_pool(
         ]
     else:
         sizes = [[stop - start for start, stop, _ in some] for some in inside]
-    divisor = np.outer(*sizes)
+    divisor = np.outer(sizes[0], sizes[1])
     if divisor_override is not None:
         divisor[:] = divisor_override
     return _averaging(inside[0], inside[1], divisor)
@@ -158,7 +158,7 @@ def _adaptive_max_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_si
 def _adaptive_avg_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Layer:
     rows, columns = _adaptive_windows(shape, output_size)
     sizes = [[stop - start for start, stop, _ in some] for some in (rows, columns)]
-    return _averaging(rows, columns, np.outer(*sizes))
+    return _averaging(rows, columns, np.outer(sizes[0], sizes[1]))
 
 
 def _averaging(rows: tuple[Window, ...], columns: tuple[Window, ...], divisor: np.ndarray) -> Layer:
@@ -175,8 +175,9 @@ def _geometry(shape: Shape, kernel_size: Any, stride: Any, padding: Any, dilatio
     return list(zip(shape[1:], kernel, steps, _pair(padding), _pair(dilation), strict=True))
 
 
-def _windows(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> list[Window]:
-    """Return (start, stop, step) of windows along an axis of length n, which may begin and end outside."""
+def _windows(axis: tuple[int, int, int, int, int], ceil: bool) -> list[Window]:
+    """Return (start, stop, step) of windows along an axis of `_geometry`; they may begin and end outside."""
+    n, kernel, stride, padding, dilation = axis
     room = n + 2 * padding - dilation * (kernel - 1) - 1
     count = (room + (stride - 1) * ceil) // stride + 1
     if ceil and (count - 1) * stride >= n + padding:

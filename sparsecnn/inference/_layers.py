@@ -70,7 +70,7 @@ def _conv2d(
     scores[:] = bias[:, np.newaxis]
     for row, column in np.ndindex(*weight.shape[2:]):
         tap = weight[:, :, row, column]
-        read = tap.any(0).nonzero()[0]  # zeros take no time where a whole column of a tap is zero
+        read = np.flatnonzero(tap.any(0))  # zeros take no time where a whole column of a tap is zero
         if not len(read):
             continue
         top, left = row * dilation[0], column * dilation[1]
@@ -143,7 +143,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 def _gelu(x: np.ndarray, *, approximate: str) -> np.ndarray:
     if approximate == "tanh":
         return x * _sigmoid(x.dtype.type(math.sqrt(8 / math.pi)) * (x + x.dtype.type(0.044715) * x**3))
-    erf = np.frompyfunc(math.erf, 1, 1)(x / math.sqrt(2)).astype(x.dtype)
+    erf = np.vectorize(math.erf, otypes=[x.dtype])(x / math.sqrt(2))
     return x * (1 + erf) / 2
 
 
