@@ -8,8 +8,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sparsecnn"
 # From the bottom up.
 ROOMS = (
-    *("exceptions", "inference", "_warn", "_image_shape", "datasets", "_compute", "_network", "penalties"),
+    *("exceptions", "_warn", "_pixels", "inference", "_image_shape", "datasets", "_compute", "_network"),
     *(
+        "penalties",
         "preprocessing",
         "_rvsm_checks",
         "_rvsm_lam",

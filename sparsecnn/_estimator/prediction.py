@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
-from sparsecnn._estimator.validation import warn_of_other_pixels
 from sparsecnn._image_shape import flatten_images
+from sparsecnn._pixels import warn_of_other_pixels
 from sparsecnn._training import Images, best_class, predict
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]

@@ -14,17 +14,16 @@ from sklearn.utils.validation import validate_data
 from sparsecnn._compute import all_classes, gathered, n_processes, resolve_device
 from sparsecnn._estimator.prediction import PIXEL_TYPES, check_pixels
 from sparsecnn._estimator.validation import (
-    background,
     check_group_labels,
     check_sample_weight,
     class_codes,
     image_weight,
     negligible,
-    pixel_range,
     shape_images,
     warn_of_bright_background,
 )
 from sparsecnn._image_shape import check_image_shape
+from sparsecnn._pixels import background, pixel_range
 from sparsecnn._training import Images, train_validation_split
 
 

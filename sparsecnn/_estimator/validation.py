@@ -11,14 +11,11 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from sparsecnn._image_shape import flatten_images, infer_image_shape, is_integer
+from sparsecnn._pixels import IMAGES_LOOKED_AT
 from sparsecnn._warn import warn_user
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
-OTHER_RANGE = 4  # times as bright, or as dark, as the training images
 BRIGHT = 0.6  # of the range; paper of bright ink is darker
-OTHER_BACKGROUND = 0.4  # of the range
-IMAGES_LOOKED_AT = 256
-BACKGROUND_IMAGES = 32  # a median takes far longer than the largest pixel
 SMALLEST_SIDE = 8  # halved by each of three poolings
 WIDEST_IMAGE = 8  # times as long as high
 
@@ -156,22 +153,6 @@ def warn_of_large_batch(batch_size: int | str, n_images: int) -> None:
     warn_user(f"batch_size={batch_size} is more than the {n_images} training images: they are one batch.")
 
 
-def pixel_range(X: np.ndarray, rows: np.ndarray | None = None, part: int = 1024) -> float:
-    """Return the largest magnitude of the pixels in `rows` of X, which are read in parts."""
-    n_rows = len(X) if rows is None else len(rows)
-    largest = 0.0
-    for start in range(0, n_rows, part):
-        pixels = X[slice(start, start + part) if rows is None else rows[start : start + part]]
-        largest = max(largest, float(pixels.max()), -float(pixels.min()))
-    return largest
-
-
-def background(X: np.ndarray, rows: np.ndarray | None, scale: float) -> float:
-    """Return the median pixel of the first images, of those in `rows` if given, divided by `scale`."""
-    first = slice(BACKGROUND_IMAGES)
-    return float(np.median(X[first if rows is None else rows[first]])) / scale
-
-
 def warn_of_bright_background(brightness: float) -> None:
     """Warn if training images seem to be dark ink on bright paper."""
     if brightness > BRIGHT:
@@ -179,22 +160,4 @@ def warn_of_bright_background(brightness: float) -> None:
             f"The background of X is bright: its median pixel is {brightness:.0%} of the largest. Ink should "
             "be bright on black, so that empty borders are 0: invert X (255 - X for bytes), or let "
             "CurveImageTransformer do so."
-        )
-
-
-def warn_of_other_pixels(
-    X: np.ndarray, pixel_scale: float, largest_pixel: float, fitted_background: float
-) -> None:
-    """Warn if images to predict have another range or polarity than the training images had."""
-    largest, brightness = pixel_range(X[:IMAGES_LOOKED_AT]), background(X, None, pixel_scale)
-    if largest and not 1 / OTHER_RANGE < largest / largest_pixel < OTHER_RANGE:
-        warn_user(
-            f"The pixels of X go up to {largest:g}, but those of the training images went up to "
-            f"{largest_pixel:g}: give both the same range, or both as uint8."
-        )
-    elif abs(brightness - fitted_background) > OTHER_BACKGROUND:
-        warn_user(
-            f"The background of X is not that of the training images: its median pixel is "
-            f"{brightness:.0%} of the range, theirs {fitted_background:.0%}. Is dark ink on "
-            "bright paper mixed up with bright ink on black?"
         )

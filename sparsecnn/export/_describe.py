@@ -30,14 +30,14 @@ class Kind:
 
 _CONV = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
 _POOL = {"kernel_size": 2, "stride": None, "padding": 0, "ceil_mode": False}
-_NORM = {"eps": 1e-5}
+_NORM = {"eps": 1e-5, "momentum": 0.1}
 KINDS: dict[type[nn.Module], Kind] = {
     nn.Conv2d: Kind("conv2d", _CONV),
     nn.Linear: Kind("linear", {}),
     ChannelAffine: Kind("affine", {}),
-    nn.BatchNorm1d: Kind("batch_norm", _NORM),
-    nn.BatchNorm2d: Kind("batch_norm", _NORM),
-    WeightedBatchNorm2d: Kind("batch_norm", _NORM),
+    nn.BatchNorm1d: Kind("batch_norm1d", _NORM),
+    nn.BatchNorm2d: Kind("batch_norm2d", _NORM),
+    WeightedBatchNorm2d: Kind("weighted_batch_norm2d", _NORM),
     MaxPool: Kind("halving", {}),
     nn.MaxPool2d: Kind("max_pool", _POOL | {"dilation": 1}),
     nn.AvgPool2d: Kind("avg_pool", _POOL | {"count_include_pad": True, "divisor_override": None}),
@@ -67,6 +67,28 @@ def describe(layer: nn.Module) -> LayerSpec:
     options = {name: value for name, value in options.items() if value != kind.options[name]}
     numbers = {name: t for name, t in layer.state_dict().items() if t.is_floating_point()}
     return LayerSpec(kind.name, options, {name: as_array(t) for name, t in numbers.items()})
+
+
+def is_plain(network: nn.Module) -> bool:
+    """Return whether `describe` tells all of the layers of a sequence, and no two share weights."""
+    layers: list[Any] = list(network._modules.values())
+    weighted = [id(layer) for layer in layers if any(True for _ in layer.parameters())]
+    return all(map(_is_plain, layers)) and len(set(weighted)) == len(weighted)
+
+
+def _is_plain(layer: Any) -> bool:
+    changed = layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer)
+    if type(layer) not in KINDS or changed:
+        return False
+    usual = {
+        "groups": 1,
+        "padding_mode": "zeros",
+        "track_running_stats": True,
+        "return_indices": False,
+        "start_dim": 1,
+        "end_dim": -1,
+    }
+    return all(getattr(layer, name, value) == value for name, value in usual.items())
 
 
 def as_array(tensor: torch.Tensor) -> Any:

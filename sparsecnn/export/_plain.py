@@ -36,4 +36,5 @@ def plain_layers(classifier: Any) -> list[Layer]:
     module: nn.Module = classifier.module_
     if not isinstance(module, CompressedNetwork):
         module = remove_dead(module, classifier.image_shape_)
-    return build_layers((describe(layer) for layer in module.children()), classifier.image_shape_)
+    specs = (describe(layer) for layer in module.children())
+    return build_layers(specs, classifier.image_shape_, len(classifier.classes_))

@@ -1,7 +1,27 @@
 """Predictions of saved networks with numpy alone."""
 
+from sparsecnn.inference._arrays import ArrayWriter as ArrayWriter
 from sparsecnn.inference._build import LayerSpec as LayerSpec
 from sparsecnn.inference._build import build_layers as build_layers
+from sparsecnn.inference._classifier import NumpyClassifier
+from sparsecnn.inference._container import Content as Content
+from sparsecnn.inference._container import pack as pack
+from sparsecnn.inference._container import unpack as unpack
 from sparsecnn.inference._layers import Layer
+from sparsecnn.inference._load import load
+from sparsecnn.inference._load import make_classifier as make_classifier
+from sparsecnn.inference._network import Blueprint as Blueprint
+from sparsecnn.inference._network import check_keys as check_keys
+from sparsecnn.inference._network import is_number as is_number
+from sparsecnn.inference._saved import INTEGERS as INTEGERS
+from sparsecnn.inference._saved import MOST_NAMES as MOST_NAMES
+from sparsecnn.inference._saved import Saved as Saved
+from sparsecnn.inference._saved import SavedClassifier as SavedClassifier
+from sparsecnn.inference._saved import SavedEnsemble as SavedEnsemble
+from sparsecnn.inference._saved import SavedNetwork as SavedNetwork
+from sparsecnn.inference._saved import SavedPipeline as SavedPipeline
+from sparsecnn.inference._saved import decode as decode
+from sparsecnn.inference._saved import make_array as make_array
+from sparsecnn.inference._saved import read_saved as read_saved
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "NumpyClassifier", "load"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 from sparsecnn.inference._layers import Layer, Window
 
 Shape = tuple[int, ...]
+Built = tuple[Layer, Shape]
+# Along all axes of all pooling layers together.
+MOST_WINDOWS = 2**18
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class LayerSpec:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int]) -> list[Layer]:
+def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_classes: int) -> list[Layer]:
     """Return the layers that compute what some layers of torch do in evaluation mode.
 
     Parameters
@@ -40,30 +44,37 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int]) -> li
     specs : iterable of LayerSpec
     image_shape : tuple of two ints
         (height, width).
+    n_classes : int
 
     Raises
     ------
     ValueError
-        If a layer cannot be applied to the output of the layer before.
+        If a layer cannot be applied to the output of the layer before, or the last one gives other than
+        `n_classes` scores.
     """
     specs = list(specs)
     dtype = np.result_type(*(array for spec in specs for array in spec.arrays.values()))
     layers: list[Layer] = []
+    n_windows = 0
     weights = [spec.arrays["weight"] for spec in specs if spec.kind in ("conv2d", "linear")]
     n_channels = weights[0].shape[1] if weights and weights[0].ndim == 4 else 1
     shape: Shape = (n_channels, *image_shape)  # of one image
     for spec in specs:
-        layer = BUILDERS[spec.kind](shape, spec.arrays, **spec.options)
-        if layer is not None:
+        layer, shape = BUILDERS[spec.kind](shape, spec.arrays, **spec.options)
+        n_windows += sum(len(layer.options[name]) for name in ("rows", "columns") if name in layer.options)
+        if n_windows > MOST_WINDOWS:
+            raise ValueError(f"its layers take more than {MOST_WINDOWS:,} windows along an axis.")
+        if layer.kind != "nothing":
             arrays = {name: array.astype(dtype, copy=False) for name, array in layer.arrays.items()}
             layers.append(Layer(layer.kind, layer.options, arrays))
-            shape = layers[-1](np.zeros((1, *shape), dtype)).shape[1:]
+    if shape != (n_classes,):
+        raise ValueError(f"the network gives scores of shape {shape}, but there are {n_classes} classes.")
     return layers
 
 
 def _conv2d(
     shape: Shape, arrays: Mapping[str, np.ndarray], stride: Any = 1, padding: Any = 0, dilation: Any = 1
-) -> Layer:
+) -> Built:
     weight, steps = arrays["weight"], _pair(dilation)
     if weight.ndim != 4 or len(shape) != 3 or weight.shape[1] != shape[0]:
         raise ValueError(f"a convolution with weights of shape {weight.shape} cannot read {shape}.")
@@ -75,14 +86,18 @@ def _conv2d(
     if any(n + sum(pad) <= taken for n, pad, taken in zip(shape[1:], pads, reach, strict=True)):
         raise ValueError(f"filters of shape {weight.shape[2:]} do not fit into images of shape {shape[1:]}.")
     options = {"stride": _pair(stride), "padding": pads, "dilation": steps}
-    return Layer("conv2d", options, _with_bias(arrays))
+    sides = (
+        (n + sum(pad) - taken - 1) // step + 1
+        for n, pad, taken, step in zip(shape[1:], pads, reach, _pair(stride), strict=True)
+    )
+    return Layer("conv2d", options, _with_bias(arrays)), (len(weight), *sides)
 
 
-def _linear(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Layer:
+def _linear(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Built:
     weight = arrays["weight"]
     if weight.ndim != 2 or shape != weight.shape[1:]:
         raise ValueError(f"a fully connected layer with weights of shape {weight.shape} cannot read {shape}.")
-    return Layer("linear", {}, _with_bias(arrays))
+    return Layer("linear", {}, _with_bias(arrays)), (len(weight),)
 
 
 def _with_bias(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -90,13 +105,15 @@ def _with_bias(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"weight": weight, "bias": arrays.get("bias", np.zeros(len(weight), weight.dtype))}
 
 
-def _affine(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Layer:
+def _affine(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Built:
     if arrays["weight"].shape != shape[:1]:
         raise ValueError(f"scales of {arrays['weight'].shape} channels cannot be applied to {shape}.")
-    return Layer("affine", {}, dict(arrays))
+    return Layer("affine", {}, dict(arrays)), shape
 
 
-def _batch_norm(shape: Shape, arrays: Mapping[str, np.ndarray], eps: float = 1e-5) -> Layer:
+def _batch_norm(
+    shape: Shape, arrays: Mapping[str, np.ndarray], eps: float = 1e-5, momentum: float | None = 0.1
+) -> Built:
     mean, variance = (arrays[name].astype(np.float64) for name in ("running_mean", "running_var"))
     scale = arrays.get("weight", np.ones(1)) / np.sqrt(variance + eps)
     shift = arrays.get("bias", np.zeros(1)) - mean * scale
@@ -112,13 +129,13 @@ def _max_pool(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
-) -> Layer:
+) -> Built:
     geometry = _geometry(shape, kernel_size, stride, padding, dilation)
     rows, columns = (_inside(_windows(axis, ceil_mode), axis[0]) for axis in geometry)
-    return Layer("max_pool", {"rows": rows, "columns": columns})
+    return _pool("max_pool", shape, rows, columns)
 
 
-def _halving(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Layer:
+def _halving(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Built:
     """Pool by 2, but an axis of length 1."""
     return _max_pool(shape, {}, [min(2, n) for n in shape[1:]])
 
@@ -132,7 +149,7 @@ def _avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Layer:
+) -> Built:
     geometry = _geometry(shape, kernel_size, stride, padding, 1)
     windows = [_windows(axis, ceil_mode) for axis in geometry]
     inside = [_inside(some, axis[0]) for some, axis in zip(windows, geometry, strict=True)]
@@ -147,23 +164,25 @@ def _avg_pool(
     divisor = np.outer(sizes[0], sizes[1])
     if divisor_override is not None:
         divisor[:] = divisor_override
-    return _averaging(inside[0], inside[1], divisor)
+    return _pool("avg_pool", shape, inside[0], inside[1], scale=1 / divisor)
 
 
-def _adaptive_max_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Layer:
+def _adaptive_max_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Built:
     rows, columns = _adaptive_windows(shape, output_size)
-    return Layer("max_pool", {"rows": rows, "columns": columns})
+    return _pool("max_pool", shape, rows, columns)
 
 
-def _adaptive_avg_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Layer:
+def _adaptive_avg_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Built:
     rows, columns = _adaptive_windows(shape, output_size)
     sizes = [[stop - start for start, stop, _ in some] for some in (rows, columns)]
-    return _averaging(rows, columns, np.outer(sizes[0], sizes[1]))
+    return _pool("avg_pool", shape, rows, columns, scale=1 / np.outer(sizes[0], sizes[1]))
 
 
-def _averaging(rows: tuple[Window, ...], columns: tuple[Window, ...], divisor: np.ndarray) -> Layer:
-    options = {"rows": rows, "columns": columns}
-    return Layer("avg_pool", options, {"scale": 1 / divisor})
+def _pool(
+    kind: str, shape: Shape, rows: tuple[Window, ...], columns: tuple[Window, ...], **arrays: np.ndarray
+) -> Built:
+    layer = Layer(kind, {"rows": rows, "columns": columns}, arrays)
+    return layer, (shape[0], len(rows), len(columns))
 
 
 def _geometry(shape: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> list[Any]:
@@ -182,7 +201,7 @@ def _windows(axis: tuple[int, int, int, int, int], ceil: bool) -> list[Window]:
     count = (room + (stride - 1) * ceil) // stride + 1
     if ceil and (count - 1) * stride >= n + padding:
         count -= 1  # a window must begin inside of the image or before it
-    if count < 1:
+    if not 1 <= count <= MOST_WINDOWS:
         raise ValueError(f"windows of {kernel} pixels do not fit into an axis of {n}.")
     starts = (i * stride - padding for i in range(count))
     return [(start, start + dilation * (kernel - 1) + 1, dilation) for start in starts]
@@ -197,6 +216,8 @@ def _adaptive_windows(shape: Shape, output_size: Any) -> list[tuple[Window, ...]
     if len(shape) != 3:
         raise ValueError(f"windows cannot be taken of {shape}.")
     sizes = [n if size is None else size for n, size in zip(shape[1:], _pair(output_size), strict=True)]
+    if max(sizes) > MOST_WINDOWS:
+        raise ValueError(f"its layers take more than {MOST_WINDOWS:,} windows along an axis.")
     return [
         tuple((i * n // size, -(-(i + 1) * n // size), 1) for i in range(size))
         for n, size in zip(shape[1:], sizes, strict=True)
@@ -208,41 +229,51 @@ def _pair(value: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def _activation(kind: str, **defaults: Any) -> Callable[..., Layer]:
-    """Return what makes a layer of an activation with these arguments."""
+def _same_shape(kind: str, **defaults: Any) -> Callable[..., Built]:
+    """Return what makes a layer that keeps the shape, with these arguments."""
 
-    def build(shape: Shape, arrays: Mapping[str, np.ndarray], **options: Any) -> Layer:
-        return Layer(kind, defaults | options)
+    def build(shape: Shape, arrays: Mapping[str, np.ndarray], **options: Any) -> Built:
+        return Layer(kind, defaults | options), shape
 
     return build
 
 
-def _nothing(shape: Shape, arrays: Mapping[str, np.ndarray], p: float = 0.5) -> None:
-    """Dropout and the like do nothing in evaluation mode."""
+def _nothing(shape: Shape, arrays: Mapping[str, np.ndarray], **options: Any) -> Built:
+    return Layer("nothing"), shape
 
 
-BUILDERS: Mapping[str, Callable[..., Layer | None]] = {
+def _binary(shape: Shape, arrays: Mapping[str, np.ndarray], proxy: str = "") -> Built:
+    return Layer("binary"), shape
+
+
+def _flatten(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Built:
+    return Layer("flatten"), (math.prod(shape),)
+
+
+BUILDERS: Mapping[str, Callable[..., Built]] = {
     "conv2d": _conv2d,
     "linear": _linear,
     "affine": _affine,
-    "batch_norm": _batch_norm,
+    "batch_norm1d": _batch_norm,
+    "batch_norm2d": _batch_norm,
+    "weighted_batch_norm2d": _batch_norm,
     "halving": _halving,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "adaptive_max_pool": _adaptive_max_pool,
     "adaptive_avg_pool": _adaptive_avg_pool,
-    "relu": _activation("relu"),
-    "relu6": _activation("hardtanh", min_val=0.0, max_val=6.0),
-    "leaky_relu": _activation("leaky_relu", negative_slope=0.01),
-    "elu": _activation("elu", alpha=1.0),
-    "silu": _activation("silu"),
-    "gelu": _activation("gelu", approximate="none"),
-    "tanh": _activation("tanh"),
-    "sigmoid": _activation("sigmoid"),
-    "hardtanh": _activation("hardtanh", min_val=-1.0, max_val=1.0),
-    "binary": lambda shape, arrays, proxy="clipped_relu": Layer("binary"),
-    "flatten": lambda shape, arrays: Layer("flatten"),
-    "identity": lambda shape, arrays: None,
+    "relu": _same_shape("relu"),
+    "relu6": _same_shape("hardtanh", min_val=0.0, max_val=6.0),
+    "leaky_relu": _same_shape("leaky_relu", negative_slope=0.01),
+    "elu": _same_shape("elu", alpha=1.0),
+    "silu": _same_shape("silu"),
+    "gelu": _same_shape("gelu", approximate="none"),
+    "tanh": _same_shape("tanh"),
+    "sigmoid": _same_shape("sigmoid"),
+    "hardtanh": _same_shape("hardtanh", min_val=-1.0, max_val=1.0),
+    "binary": _binary,
+    "flatten": _flatten,
+    "identity": _nothing,
     "dropout": _nothing,
     "dropout2d": _nothing,
 }

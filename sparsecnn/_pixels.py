@@ -1,0 +1,46 @@
+"""What pixels tell of their range and of the paper."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparsecnn._warn import warn_user
+
+OTHER_RANGE = 4  # times as bright, or as dark, as the training images
+OTHER_BACKGROUND = 0.4  # of the range
+IMAGES_LOOKED_AT = 256
+BACKGROUND_IMAGES = 32  # a median takes far longer than the largest pixel
+
+
+def pixel_range(X: np.ndarray, rows: np.ndarray | None = None, part: int = 1024) -> float:
+    """Return the largest magnitude of the pixels in `rows` of X, which are read in parts."""
+    n_rows = len(X) if rows is None else len(rows)
+    largest = 0.0
+    for start in range(0, n_rows, part):
+        pixels = X[slice(start, start + part) if rows is None else rows[start : start + part]]
+        largest = max(largest, float(pixels.max()), -float(pixels.min()))
+    return largest
+
+
+def background(X: np.ndarray, rows: np.ndarray | None, scale: float) -> float:
+    """Return the median pixel of the first images, of those in `rows` if given, divided by `scale`."""
+    first = slice(BACKGROUND_IMAGES)
+    return float(np.median(X[first if rows is None else rows[first]])) / scale
+
+
+def warn_of_other_pixels(
+    X: np.ndarray, pixel_scale: float, largest_pixel: float, fitted_background: float
+) -> None:
+    """Warn if images to predict have another range or polarity than the training images had."""
+    largest, brightness = pixel_range(X[:IMAGES_LOOKED_AT]), background(X, None, pixel_scale)
+    if largest and not 1 / OTHER_RANGE < largest / largest_pixel < OTHER_RANGE:
+        warn_user(
+            f"The pixels of X go up to {largest:g}, but those of the training images went up to "
+            f"{largest_pixel:g}: give both the same range, or both as uint8."
+        )
+    elif abs(brightness - fitted_background) > OTHER_BACKGROUND:
+        warn_user(
+            f"The background of X is not that of the training images: its median pixel is "
+            f"{brightness:.0%} of the range, theirs {fitted_background:.0%}. Is dark ink on "
+            "bright paper mixed up with bright ink on black?"
+        )

@@ -1,0 +1,287 @@
+"""From fitted estimators to what a file says of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._image_shape import pixel_names
+from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, select_weights
+from sparsecnn.exceptions import FileFormatError
+from sparsecnn.export._describe import as_array, describe, is_plain
+from sparsecnn.export._values import encode_params, encode_value
+from sparsecnn.inference import INTEGERS, MOST_NAMES, ArrayWriter, make_array
+from sparsecnn.preprocessing import CurveImageTransformer
+
+KINDS = (
+    "a SparseCurveCNNClassifier, a search for one, a Pipeline of CurveImageTransformer and one, or several "
+    "in a list, a VotingClassifier(voting='soft') or a BaggingClassifier"
+)
+FLOATS = {torch.float32: "float32", torch.float64: "float64"}
+
+
+def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
+    """Return what JSON says of a fitted estimator, whose arrays go to `writer`.
+
+    Parameters
+    ----------
+    estimator : object
+    writer : ArrayWriter
+
+    Raises
+    ------
+    TypeError
+        If it is none of `KINDS`.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If a parameter or its network cannot be stored.
+    """
+    estimator = _best(estimator)
+    if not isinstance(estimator, Pipeline):
+        return _encode_last(estimator, writer)
+    steps = [step for _, step in estimator.steps]
+    if len(steps) != 2 or not isinstance(steps[0], CurveImageTransformer):
+        found = ", ".join(type(step).__name__ for step in steps)
+        raise TypeError(f"A file holds pipelines of CurveImageTransformer and a classifier, got {found}.")
+    transformer = steps[0]
+    seen = {name: value for name, value in vars(transformer).items() if name.endswith("_")}
+    entry = {
+        "names": [name for name, _ in estimator.steps],
+        "transformer": encode_params(transformer),
+        "fitted": {name: encode_value(value, name) for name, value in seen.items()},
+        "params": encode_params(estimator, ("steps",)),
+        "last": _encode_last(_best(steps[1]), writer),
+    }
+    return {name: value for name, value in entry.items() if value or name in ("transformer", "last")}
+
+
+def _best(estimator: Any) -> Any:
+    """Return what a search has found, or else the estimator itself."""
+    while hasattr(estimator, "best_estimator_"):
+        estimator = estimator.best_estimator_
+    return estimator
+
+
+def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
+    if isinstance(estimator, SparseCurveCNNClassifier):
+        return _encode_classifier(estimator, writer)
+    if isinstance(estimator, (list, tuple)):
+        return _encode_list(estimator, writer)
+    if not isinstance(estimator, type) and hasattr(estimator, "fit"):
+        check_is_fitted(estimator)
+    if isinstance(estimator, VotingClassifier):
+        return _encode_vote(estimator, writer)
+    if isinstance(estimator, BaggingClassifier):
+        return _encode_bag(estimator, writer)
+    raise TypeError(f"estimator must be {KINDS}, got {estimator!r}.")
+
+
+def _encode_list(members: Sequence[Any], writer: ArrayWriter) -> dict[str, Any]:
+    if not members:
+        raise ValueError("estimator is an empty list: give fitted classifiers.")
+    best = [_classifier_of(member) for member in members]
+    first = best[0].classes_
+    for member in best:
+        if member.classes_.dtype.kind != first.dtype.kind or not np.array_equal(member.classes_, first):
+            raise ValueError(
+                f"All classifiers of a list must have the same classes, got {first.tolist()} and "
+                f"{member.classes_.tolist()}."
+            )
+    return _encode_members([str(i) for i in range(len(best))], best, first, writer)
+
+
+def _encode_vote(vote: VotingClassifier, writer: ArrayWriter) -> dict[str, Any]:
+    if vote.voting != "soft":
+        raise ValueError("A file holds ensembles that average probabilities: set voting='soft'.")
+    names = [name for name, member in vote.estimators if member != "drop"]
+    members = [_classifier_of(member) for member in vote.estimators_]
+    entry = _encode_members(names, members, vote.classes_, writer)
+    entry |= {"params": encode_params(vote, ("estimators", "voting", "weights"))}
+    if vote.weights is not None:
+        entry["weights"] = [w if type(w) is int else float(w) for w in vote._weights_not_none]
+    return entry
+
+
+def _encode_bag(bag: BaggingClassifier, writer: ArrayWriter) -> dict[str, Any]:
+    members = [_classifier_of(member) for member in bag.estimators_]
+    for member, features in zip(members, bag.estimators_features_, strict=True):
+        if not np.array_equal(features, np.arange(bag.n_features_in_)):
+            raise ValueError("Classifiers of a BaggingClassifier must see all pixels: set max_features=1.0.")
+        if len(member.classes_) != len(bag.classes_):
+            raise ValueError("A classifier of the BaggingClassifier has not seen all classes.")
+    return _encode_members([str(i) for i in range(len(members))], members, bag.classes_, writer)
+
+
+def _classifier_of(member: Any) -> SparseCurveCNNClassifier:
+    best = _best(member)
+    if not isinstance(best, SparseCurveCNNClassifier):
+        raise TypeError(
+            f"The members of an ensemble must be SparseCurveCNNClassifiers, got {best!r}; put a transformer "
+            "before the ensemble."
+        )
+    check_is_fitted(best)
+    return best
+
+
+def _encode_members(
+    names: list[str], members: list[SparseCurveCNNClassifier], classes: np.ndarray, writer: ArrayWriter
+) -> dict[str, Any]:
+    shapes = {member.image_shape_ for member in members}
+    if len({math.prod(shape) for shape in shapes}) > 1:
+        raise ValueError(f"All members of an ensemble must take images of one size, got {sorted(shapes)}.")
+    return {
+        "names": names,
+        "members": [_encode_classifier(member, writer) for member in members],
+        **_encode_classes(classes),
+    }
+
+
+def _encode_classifier(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) -> dict[str, Any]:
+    check_is_fitted(classifier)
+    entry = {
+        **_encode_classes(classifier.classes_),
+        "image_shape": [int(n) for n in classifier.image_shape_],
+        "pixel_scale": float(classifier.pixel_scale_),
+        "largest_pixel": float(classifier._largest_pixel),
+        "background": float(classifier._background),
+        "params": encode_params(classifier, ("module",)),
+        "fitted": _encode_fitted(classifier),
+        "network": encode_network(classifier, writer),
+    }
+    if hasattr(classifier, "feature_names_in_"):
+        names = list(classifier.feature_names_in_)
+        by_place = len(names) <= MOST_NAMES and names == pixel_names(classifier.image_shape_)
+        entry["features"] = True if by_place else names
+    return {name: value for name, value in entry.items() if value != {}}
+
+
+def _encode_classes(classes: np.ndarray) -> dict[str, Any]:
+    values = classes.tolist()
+    try:
+        if not all(type(value) in (str, bool, int, float) and value == value for value in values):
+            raise FileFormatError("there are others than texts, truth values and numbers")
+        make_array(values, classes.dtype.str)
+    except FileFormatError as error:
+        raise ValueError(f"The classes {classes!r} cannot be stored: {error}.") from None
+    natural = np.array(values).dtype.str == classes.dtype.str
+    return {"classes": values} if natural else {"classes": values, "classes_dtype": classes.dtype.str}
+
+
+def _encode_fitted(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
+    """Return fitted attributes that are not found in the network; training curves are left out."""
+    names = ("n_iter_", "lam_", "batch_size_", "finetune_iter_", "augment_", "best_validation_score_")
+    fitted = {name: encode_value(getattr(classifier, name), name) for name in names}
+    lams = {name: float(lam) for name, lam in classifier.layer_lam_.items()}
+    if lams != default_layer_lam(classifier):
+        fitted["layer_lam_"] = lams
+    return {name: value for name, value in fitted.items() if value is not None}
+
+
+def default_layer_lam(classifier: SparseCurveCNNClassifier) -> dict[str, float]:
+    """Return one λ for all penalised layers: the usual ``layer_lam_``."""
+    if classifier.penalty is None:
+        return {}
+    names = select_weights(classifier.module_, classifier.penalized)
+    return dict.fromkeys(names, float(classifier.lam_))
+
+
+def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) -> dict[str, Any]:
+    """Return what JSON says of a network, whose arrays go to `writer`.
+
+    Raises
+    ------
+    ValueError
+        If it holds something that cannot be stored.
+    """
+    module = classifier.module_
+    entry = _encode_layers(classifier)
+    norms = batch_norms(module)
+    counters = {f"{name}.num_batches_tracked" for name in norms}
+    state = {name: value for name, value in module.state_dict().items() if name not in counters}
+    dtype = _float_dtype(state)
+    codes, described = [], []
+    for name, tensor in state.items():
+        array = as_array(tensor)
+        described.append([name, list(array.shape)])
+        if not tensor.is_floating_point():
+            described[-1].append(array.dtype.name)
+            writer.add_other(array)
+        elif array.ndim < 2:
+            writer.add_dense(array)
+        else:
+            codes.append(writer.add_weight(array))
+    seen = [[int(n.num_batches_tracked), float(getattr(n, "weight_seen", 0.0))] for n in norms.values()]
+    entry |= {"state": described} if "own" in entry else {}
+    entry |= {"codes": codes} if codes else {}
+    entry |= {"parameter": True} if classifier.module is not None and "own" not in entry else {}
+    entry |= {"batches": seen} if seen else {}
+    return entry if dtype == "float32" else entry | {"dtype": dtype}
+
+
+def batch_norms(module: nn.Module) -> dict[str, Any]:
+    """Return all layers that count the batches that they have seen, by name."""
+    layers = module.named_modules()
+    return {name: layer for name, layer in layers if getattr(layer, "num_batches_tracked", None) is not None}
+
+
+def _encode_layers(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
+    module = classifier.module_
+    if type(module) is CurveCNN and classifier._network_spec.module is None:
+        return {"curve_cnn": _curve_options(classifier._network_spec)}
+    if type(module) in (nn.Sequential, CompressedNetwork) and is_plain(module):
+        kind = "compressed" if isinstance(module, CompressedNetwork) else "sequential"
+        return {kind: [_encode_layer(name, layer) for name, layer in module._modules.items()]}
+    if classifier.module is None:
+        raise ValueError(f"The network {type(module).__name__} cannot be stored.")
+    return {"own": type(module).__name__}
+
+
+def _curve_options(spec: Any) -> dict[str, Any]:
+    activation = spec.activation
+    binary = isinstance(activation, BinaryActivation)
+    options = {
+        "channels": [int(n) for n in spec.channels],
+        "kernel_size": int(spec.kernel_size),
+        "batch_norm": bool(spec.batch_norm),
+        "activation": ["binary", activation.proxy] if binary else "relu",
+    }
+    usual = {"channels": [16, 64, 64], "kernel_size": 3, "batch_norm": True, "activation": "relu"}
+    return {name: value for name, value in options.items() if value != usual[name]}
+
+
+def _encode_layer(name: str, layer: Any) -> list[Any]:
+    spec = describe(layer)
+    options = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.options.items()}
+    shape = getattr(layer, "weight", None)
+    if spec.arrays:
+        first = next(iter(spec.arrays.values()))
+        options["shape"] = list(first.shape)
+    if spec.kind in ("conv2d", "linear") and layer.bias is None:
+        options["bias"] = False
+    elif "running_mean" in spec.arrays and shape is None:
+        options["affine"] = False
+    return [name, spec.kind, options] if options else [name, spec.kind]
+
+
+def _float_dtype(state: dict[str, Any]) -> str:
+    """Return the dtype of all numbers of a network, or raise ValueError."""
+    for name, value in state.items():
+        what = str(value.dtype) if isinstance(value, torch.Tensor) else type(value).__name__
+        if what.removeprefix("torch.") not in (*FLOATS.values(), *INTEGERS):
+            raise ValueError(f"The entry {name!r} of the network, of {what}, cannot be stored.")
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(f"The network cannot be stored: {name!r} holds NaN or infinity.")
+    dtypes = {value.dtype for value in state.values() if value.dtype in FLOATS}
+    if len(dtypes) > 1:
+        raise ValueError("The network cannot be stored: it mixes single and double precision.")
+    return FLOATS[dtypes.pop()] if dtypes else "float32"

@@ -1,0 +1,236 @@
+"""From what a file says of estimators to fitted estimators."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import Bunch
+from torch import nn
+
+from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._network import BinaryActivation, ChannelAffine, CompressedNetwork, CurveCNN
+from sparsecnn._training import CurveAugmentation, NetworkSpec
+from sparsecnn.exceptions import FileFormatError
+from sparsecnn.export._describe import KINDS
+from sparsecnn.export._encode import batch_norms, default_layer_lam
+from sparsecnn.export._values import decode_params, decode_value
+from sparsecnn.inference import (
+    Blueprint,
+    Saved,
+    SavedClassifier,
+    SavedEnsemble,
+    SavedNetwork,
+    SavedPipeline,
+    build_layers,
+    check_keys,
+    is_number,
+)
+from sparsecnn.preprocessing import CurveImageTransformer
+
+KINDS_BY_NAME: dict[str, Any] = {kind.name: cls for cls, kind in KINDS.items()}
+CURVE_CNN: dict[str, Any] = {
+    "channels": (16, 64, 64),
+    "kernel_size": 3,
+    "batch_norm": True,
+    "activation": "relu",
+}
+NORMS = ("batch_norm1d", "batch_norm2d", "weighted_batch_norm2d")
+FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
+SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_")
+
+
+def rebuild(saved: Saved, module: Any = None) -> Any:
+    """Return the fitted estimator of what a file holds.
+
+    Parameters
+    ----------
+    saved : Saved
+    module : torch.nn.Module or callable, default=None
+        The network of the user's own that the file holds the numbers of.
+
+    Raises
+    ------
+    FileFormatError
+        If `saved` describes no such estimator.
+    ValueError
+        If `module` is missing, not needed, or another one.
+    """
+    if isinstance(saved, SavedPipeline):
+        last = rebuild(saved.last, module)
+        transformer: Any = _make(CurveImageTransformer, saved.transformer)
+        for name, value in saved.fitted.items():
+            if name not in SEEN_BY_TRANSFORMER:
+                raise FileFormatError(f"its transformer has no attribute {name[:60]!r}")
+            setattr(transformer, name, decode_value(value))
+        steps = list(zip(saved.names, (transformer, last), strict=True))
+        return _make(Pipeline, saved.params, steps=steps)
+    if isinstance(saved, SavedEnsemble):
+        return _vote(saved, module)
+    return _classifier(saved, module)
+
+
+def _make(cls: Any, params: dict[str, Any], **more: Any) -> Any:
+    """Return an estimator of a class with parameters from JSON."""
+    unknown = set(params) & set(more) or set(params) - set(cls._get_param_names())
+    if unknown:
+        raise FileFormatError(f"{cls.__name__} has no parameter {min(unknown)[:60]!r} in a file")
+    return cls(**decode_params(params), **more)
+
+
+def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
+    members = [_classifier(member, module) for member in saved.members]
+    named = list(zip(saved.names, members, strict=True))
+    unfitted = [(name, clone(member)) for name, member in named]
+    vote: Any = _make(
+        VotingClassifier, saved.params, estimators=unfitted, voting="soft", weights=saved.weights
+    )
+    vote.estimators_, vote.named_estimators_ = members, Bunch(**dict(named))
+    vote.classes_, vote.le_ = saved.classes, LabelEncoder()
+    vote.le_.classes_ = saved.classes
+    if hasattr(members[0], "feature_names_in_"):
+        vote.feature_names_in_ = members[0].feature_names_in_
+    return vote
+
+
+def _classifier(saved: SavedClassifier, module: Any) -> SparseCurveCNNClassifier:
+    classifier: Any = _make(SparseCurveCNNClassifier, saved.params, module=module)
+    network = _own_network(saved, module) if saved.network.kind == "own" else _network(saved, module)
+    if saved.network.is_parameter:
+        classifier.module = network
+    classifier._validate_params()
+    spec = NetworkSpec.of(classifier)
+    if saved.network.kind == "curve_cnn":
+        spec = NetworkSpec(**_curve_options(saved.network))
+    layer_lam = saved.fitted.get("layer_lam_")
+    if layer_lam is not None and not (
+        isinstance(layer_lam, dict) and all(map(is_number, layer_lam.values()))
+    ):
+        raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
+    others = ((name, value) for name, value in saved.fitted.items() if name != "layer_lam_")
+    fitted = {name: decode_value(value) for name, value in others}
+    score = fitted.pop("best_validation_score_", None)
+    vars(classifier).update(
+        classes_=saved.classes,
+        image_shape_=saved.image_shape,
+        n_features_in_=math.prod(saved.image_shape),
+        pixel_scale_=saved.pixel_scale,
+        module_=network,
+        best_validation_score_=score,
+        _largest_pixel=saved.largest_pixel,
+        _background=saved.background,
+        _network_spec=spec,
+        augment_=_checked(fitted.pop("augment_", None), (CurveAugmentation, type(None))),
+    )
+    check_keys(fitted, FITTED)
+    vars(classifier).update({name: _checked(value, (int, float)) for name, value in fitted.items()})
+    classifier.layer_lam_ = default_layer_lam(classifier) if layer_lam is None else layer_lam
+    if score is None:
+        classifier.validation_scores_ = None
+    if saved.feature_names is not None:
+        classifier.feature_names_in_ = saved.feature_names
+    return classifier
+
+
+def _checked(value: Any, kinds: tuple[type, ...]) -> Any:
+    if not isinstance(value, kinds):
+        raise FileFormatError(f"{str(value)[:60]} is no proper fitted attribute")
+    return value
+
+
+def _network(saved: SavedClassifier, module: Any) -> nn.Module:
+    """Return the network that a file describes, with its numbers."""
+    network = saved.network
+    if module is not None:
+        raise ValueError("The file describes its network: load it without module.")
+    build_layers(network.specs(), saved.image_shape, len(saved.classes))  # checks that they fit together
+    # Without memory for first weights, and without a draw from torch's generator.
+    with torch.device("meta"):
+        if network.kind == "curve_cnn":
+            options = _curve_options(network)
+            made: nn.Module = CurveCNN(saved.image_shape, len(saved.classes), **options)
+        else:
+            cls = CompressedNetwork if network.kind == "compressed" else nn.Sequential
+            made = cls(OrderedDict((layer.name, _layer(layer)) for layer in network.layers))
+    return _with_numbers(made, network)
+
+
+def _curve_options(network: SavedNetwork) -> dict[str, Any]:
+    options = CURVE_CNN | network.options
+    activation = options["activation"]
+    return options | {
+        "channels": tuple(options["channels"]),
+        "activation": nn.ReLU() if activation == "relu" else BinaryActivation(activation[1]),
+    }
+
+
+def _layer(layer: Blueprint) -> nn.Module:
+    """Return a layer of torch, on the present device."""
+    shape = layer.shapes.get("weight", layer.shapes.get("running_mean", ()))
+    bias = {"bias": "bias" in layer.shapes}
+    options = dict(layer.options)
+    if layer.kind == "conv2d":
+        return nn.Conv2d(shape[1], shape[0], shape[2:], **options, **bias)  # type: ignore[arg-type]
+    if layer.kind == "linear":
+        return nn.Linear(shape[1], shape[0], **bias)
+    if layer.kind == "affine":
+        return ChannelAffine(torch.empty(shape), torch.empty(shape))
+    if layer.kind in NORMS:
+        return KINDS_BY_NAME[layer.kind](shape[0], affine="weight" in layer.shapes, **options)
+    return KINDS_BY_NAME[layer.kind](**options)
+
+
+def _own_network(saved: SavedClassifier, module: Any) -> nn.Module:
+    """Return a copy of the user's own network with the numbers of a file, or raise ValueError."""
+    name = saved.network.name
+    if module is None:
+        raise ValueError(
+            f"The file holds the numbers of a network of the class {name}, which it does not describe: "
+            f"give one, as in load(path, module={name}())."
+        )
+    made = module if isinstance(module, nn.Module) else module()
+    if not isinstance(made, nn.Module):
+        raise ValueError(f"module must be or return a torch.nn.Module, got {made!r}.")
+    made = copy.deepcopy(made).to("cpu", torch.float32)
+    counters = {f"{name}.num_batches_tracked" for name in batch_norms(made)}
+    state = {name: value for name, value in made.state_dict().items() if name not in counters}
+    _check_same_layers(state, saved.network.arrays)
+    return _with_numbers(made, saved.network)
+
+
+def _check_same_layers(state: dict[str, torch.Tensor], arrays: dict[str, np.ndarray]) -> None:
+    """Raise ValueError unless a network has the same entries as a file, of the same shapes."""
+    for name, value in state.items():
+        if name not in arrays:
+            raise ValueError(f"module has {name!r} of shape {tuple(value.shape)}, which the file lacks.")
+    for name, array in arrays.items():
+        if name not in state:
+            raise ValueError(f"module lacks {name!r}, of shape {array.shape} in the file.")
+        if state[name].shape != array.shape or state[name].is_floating_point() != (array.dtype.kind == "f"):
+            raise ValueError(
+                f"module has {name!r} of shape {tuple(state[name].shape)} and {state[name].dtype}, but the "
+                f"file of shape {array.shape} and {array.dtype}."
+            )
+
+
+def _with_numbers(module: nn.Module, network: SavedNetwork) -> nn.Module:
+    """Return a network with the numbers of a file, in evaluation mode."""
+    state = {name: torch.from_numpy(array) for name, array in network.arrays.items()}
+    norms = batch_norms(module)
+    if len(network.batches) != len(norms):
+        raise FileFormatError(f"it has {len(network.batches)} batch normalisations, expected {len(norms)}")
+    for (name, norm), (n_batches, weight) in zip(norms.items(), network.batches, strict=True):
+        state[f"{name}.num_batches_tracked"] = torch.tensor(n_batches)
+        if hasattr(norm, "weight_seen"):
+            norm.weight_seen = torch.tensor(float(weight))
+    module.load_state_dict(state, assign=True)
+    layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
+    return module.eval().to(**layout)

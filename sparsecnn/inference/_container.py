@@ -1,0 +1,231 @@
+"""The bytes of a saved file: safetensors, of which every size is checked before it is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sparsecnn.exceptions import FileFormatError
+
+FORMAT = "sparsecnn"
+VERSION = 1
+LARGEST_HEADER = 2**20
+NO_DIGEST = "0" * 64
+METADATA = ("format", "version", "package", "sha256", "estimator")
+# Of the tensors, by name, what each may hold; in the order in which they are written, the widest first.
+DTYPES: Mapping[str, tuple[str, ...]] = {
+    "dense": ("F64", "F32"),
+    "values": ("F64", "F32", "F16"),
+    "bits": ("U8",),
+    "other": ("U8",),
+}
+NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "U8": "|u1"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, for messages.
+    estimator : object
+        From JSON.
+    tensors : dict of str to ndarray
+        Of one axis, read-only; those that the file lacks are empty.
+    n_bytes : int
+        Size of the file.
+    """
+
+    name: str
+    estimator: Any
+    tensors: dict[str, np.ndarray]
+    n_bytes: int
+
+
+def pack(estimator: Any, tensors: Mapping[str, np.ndarray], package: str) -> bytes:
+    """Return the bytes of a file.
+
+    Parameters
+    ----------
+    estimator : object
+        For JSON.
+    tensors : mapping of str to ndarray
+        Of one axis, under names of `DTYPES`.
+    package : str
+        Version of the package that writes.
+
+    Raises
+    ------
+    ValueError
+        If `estimator` holds NaN or infinity, or is too large for a header.
+    """
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "package": package,
+        "sha256": NO_DIGEST,
+        "estimator": _dumps(estimator),
+    }
+    header: dict[str, Any] = {"__metadata__": metadata}
+    parts, end = [], 0
+    for name in DTYPES:
+        if tensors[name].size:
+            parts.append(tensors[name].tobytes())
+            start, end = end, end + len(parts[-1])
+            dtype = next(key for key, value in NUMPY.items() if value == tensors[name].dtype.str)
+            header[name] = {"dtype": dtype, "shape": [tensors[name].size], "data_offsets": [start, end]}
+    text = _dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > LARGEST_HEADER:
+        raise ValueError(
+            f"The parameters, classes and names of the estimator take {len(text):,} bytes, more than the "
+            f"{LARGEST_HEADER:,} that a file can hold."
+        )
+    data = b"".join(parts)
+    digest = _digest(text, data)
+    return len(text).to_bytes(8, "little") + text.replace(NO_DIGEST.encode(), digest.encode(), 1) + data
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _digest(header: bytes, data: bytes) -> str:
+    """Return the SHA-256 of a file whose header has zeros in its place."""
+    digest = hashlib.sha256(len(header).to_bytes(8, "little"))
+    digest.update(header)
+    digest.update(data)
+    return digest.hexdigest()
+
+
+def read(path: str | os.PathLike[str]) -> Content:
+    """Return what a file holds.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no file of this format, damaged, or newer.
+    OSError
+        If it cannot be read.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or path-like object, got {path!r}.")
+    name = os.fspath(path)
+    if os.path.isdir(name):
+        raise IsADirectoryError(f"path must name a file, but {name!r} is a folder.")
+    if not stat.S_ISREG(os.stat(name).st_mode):
+        raise FileFormatError(f"{name}: it is no regular file.")
+    with open(name, "rb") as file:
+        try:
+            return unpack(file, os.fstat(file.fileno()).st_size, str(name))
+        except FileFormatError as error:
+            raise FileFormatError(f"{name}: {error}.") from None
+
+
+def unpack(file: BinaryIO, n_bytes: int, name: str) -> Content:
+    """Return what an open file of `n_bytes` holds, or raise FileFormatError."""
+    length = int.from_bytes(file.read(8), "little")
+    if n_bytes < 8 or not 2 <= length <= LARGEST_HEADER:
+        raise FileFormatError("it is no file that sparsecnn.export.save has written")
+    if 8 + length > n_bytes:
+        raise FileFormatError(f"its {n_bytes} bytes end within its header: it is cut off")
+    text = file.read(length)
+    header = _parse(text, "its header")
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
+        raise FileFormatError("it is no file that sparsecnn.export.save has written")
+    metadata = header.pop("__metadata__")
+    _check_version(metadata)
+    places = _places(header, n_bytes - 8 - length)
+    data = file.read(n_bytes - 8 - length)
+    _check_digest(metadata, text, data)
+    tensors = {key: np.zeros(0, NUMPY[dtypes[-1]]) for key, dtypes in DTYPES.items()}
+    for key, (dtype, start, end) in places.items():
+        tensors[key] = np.frombuffer(memoryview(data)[start:end], dtype)
+    return Content(name, _parse(metadata["estimator"], "its description"), tensors, n_bytes)
+
+
+def _check_version(metadata: dict[str, Any]) -> None:
+    """Raise FileFormatError unless metadata are of this format, and of a version that is known."""
+    if metadata.get("format") != FORMAT:
+        raise FileFormatError("it is a safetensors file that sparsecnn.export.save has not written")
+    version = metadata.get("version")
+    if not isinstance(version, str) or not version.isdecimal() or len(version) > 9 or int(version) < 1:
+        raise FileFormatError(f"its format has the version {version!r}, which is no number")
+    if int(version) > VERSION:
+        raise FileFormatError(
+            f"its format has the version {version}, but this sparsecnn reads up to {VERSION}: it was written "
+            f"by sparsecnn {str(metadata.get('package'))[:20]}, or newer"
+        )
+    if tuple(metadata) != METADATA or not all(isinstance(value, str) for value in metadata.values()):
+        raise FileFormatError(f"its metadata must be texts named {', '.join(METADATA)}")
+
+
+def _check_digest(metadata: dict[str, str], text: bytes, data: bytes) -> None:
+    found = metadata["sha256"].encode()
+    # The first in the header: texts of the user's own come later.
+    blank = text.replace(found, NO_DIGEST.encode(), 1) if len(found) == len(NO_DIGEST) else text
+    if _digest(blank, data) != metadata["sha256"]:
+        raise FileFormatError("its SHA-256 is not that of its bytes: it was damaged or changed")
+
+
+def _places(header: dict[str, Any], n_bytes: int) -> dict[str, tuple[str, int, int]]:
+    """Return dtype, first and last offset of every tensor, or raise FileFormatError."""
+    if list(header) != [name for name in DTYPES if name in header]:
+        raise FileFormatError(f"its tensors must be {', '.join(DTYPES)}, in this order")
+    places, reached = {}, 0
+    for name, entry in header.items():
+        dtype = entry.get("dtype") if isinstance(entry, dict) else None
+        if dtype not in DTYPES[name]:
+            raise FileFormatError(f"its tensor {name!r} must be one of {', '.join(DTYPES[name])}")
+        shape = entry.get("shape")
+        if not isinstance(shape, list) or len(shape) != 1 or not is_count(shape[0]):
+            raise FileFormatError(f"its tensor {name!r} must have one axis")
+        start, reached = reached, reached + shape[0] * np.dtype(NUMPY[dtype]).itemsize
+        if entry != {"dtype": dtype, "shape": shape, "data_offsets": [start, reached]}:
+            raise FileFormatError(f"its tensor {name!r} must lie from byte {start} to byte {reached}")
+        places[name] = NUMPY[dtype], start, reached
+    if reached != n_bytes:
+        what = "it is cut off" if reached > n_bytes else "bytes follow them"
+        raise FileFormatError(f"its tensors take {reached} bytes, but there are {n_bytes}: {what}")
+    return places
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value from JSON is an integer of 0 or more."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _parse(text: str | bytes, what: str) -> Any:
+    """Return what JSON describes, or raise FileFormatError."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_without_repetition, parse_constant=_refuse, parse_float=_finite
+        )
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{what} is no proper JSON ({str(error)[:200]})") from None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key is there twice")
+    return dict(pairs)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text[:20]} is too large")
+    return float(text)

@@ -1,0 +1,78 @@
+"""From a saved file to a classifier without torch."""
+
+from __future__ import annotations
+
+import os
+
+from sparsecnn.exceptions import FileFormatError
+from sparsecnn.inference._classifier import NumpyClassifier
+from sparsecnn.inference._saved import Saved, SavedPipeline, read_saved
+
+
+def load(path: str | os.PathLike[str]) -> NumpyClassifier:
+    """Return the classifier of a saved file, which predicts with numpy alone.
+
+    Neither torch nor scikit-learn is imported, and nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : path-like
+        File that `sparsecnn.export.save` has written: of a classifier, an ensemble, or a pipeline, of which
+        the transformer is left out.
+
+    Returns
+    -------
+    classifier : NumpyClassifier
+        It takes the images that the saved classifier takes. Behind a transformer, these are the images that
+        it makes.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no such file, damaged, or newer, or holds a network of the user's own, which numpy cannot
+        compute.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    sparsecnn.export.save : Writes the file.
+    sparsecnn.export.load : Returns the estimator that was saved.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sparsecnn import SparseCurveCNNClassifier, export, inference
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, finetune_iter=2, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export.save(quick.fit(X, y), os.path.join(folder, "spirals.safetensors"))
+    ...     without_torch = inference.load(os.path.join(folder, "spirals.safetensors"))
+    >>> bool((without_torch.predict(X) == quick.predict(X)).mean() > 0.99)
+    True
+    """
+    try:
+        return make_classifier(read_saved(path))
+    except FileFormatError:
+        raise
+    except ValueError as error:
+        raise FileFormatError(f"{os.fspath(path)}: {error}") from None
+
+
+def make_classifier(saved: Saved) -> NumpyClassifier:
+    """Return the classifier of what a file holds.
+
+    Parameters
+    ----------
+    saved : Saved
+
+    Raises
+    ------
+    ValueError
+        If its network cannot be computed.
+    """
+    transformer = None
+    if isinstance(saved, SavedPipeline):
+        transformer, saved = saved.transformer, saved.last
+    return NumpyClassifier(saved, transformer)

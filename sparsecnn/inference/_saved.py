@@ -1,0 +1,375 @@
+"""What a file says of estimators, checked, with all arrays."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparsecnn.exceptions import FileFormatError
+from sparsecnn.inference._arrays import ArrayReader
+from sparsecnn.inference._build import LayerSpec
+from sparsecnn.inference._container import Content, is_count, read
+from sparsecnn.inference._network import Blueprint, blueprint, check_keys, curve_cnn, is_number
+
+MOST_CLASSES = 2**16
+MOST_NAMES = 2**18  # of columns
+LARGEST_SIDE = 2**24
+# Bytes of the labels of all classes together.
+LARGEST_LABELS = 2**22
+INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_LABEL_DTYPES = re.compile(r"\|O|\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]U[1-9][0-9]{0,6}")
+_CLASSIFIER = ("classes", "image_shape", "pixel_scale", "network")
+_BACKGROUND = ("largest_pixel", "background")
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A network as a file holds it.
+
+    Attributes
+    ----------
+    kind : {"curve_cnn", "compressed", "sequential", "own"}
+    name : str
+        Of the class, for a network of the user's own.
+    options : dict
+        Of the curve CNN.
+    layers : list of Blueprint
+        Empty for a network of the user's own.
+    arrays : dict of str to ndarray
+        Parameters and statistics by their name in the network.
+    batches : list of pairs
+        For each batch normalisation, the batches that it has seen and their weight.
+    is_parameter : bool
+        Whether the network is the parameter `module` of its classifier.
+    """
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    layers: list[Blueprint]
+    arrays: dict[str, np.ndarray]
+    batches: list[Any]
+    is_parameter: bool
+
+    def specs(self) -> list[LayerSpec]:
+        """Return the layers with their numbers."""
+        return [
+            LayerSpec(
+                layer.kind,
+                layer.options,
+                {name: self.arrays[f"{layer.name}.{name}"] for name in layer.shapes},
+            )
+            for layer in self.layers
+        ]
+
+
+@dataclass(frozen=True)
+class SavedClassifier:
+    """A classifier as a file holds it.
+
+    Attributes
+    ----------
+    classes : ndarray
+    image_shape : tuple of two ints
+    pixel_scale, largest_pixel, background : float
+    feature_names : ndarray of str or None
+    params, fitted : dict
+        Of the estimator, from JSON.
+    network : SavedNetwork
+    """
+
+    classes: np.ndarray
+    image_shape: tuple[int, int]
+    pixel_scale: float
+    largest_pixel: float
+    background: float
+    feature_names: np.ndarray | None
+    params: dict[str, Any]
+    fitted: dict[str, Any]
+    network: SavedNetwork
+
+
+@dataclass(frozen=True)
+class SavedEnsemble:
+    """A soft vote of classifiers as a file holds it.
+
+    Attributes
+    ----------
+    names : list of str
+    members : list of SavedClassifier
+    classes : ndarray
+    params : dict
+        Of the estimator, from JSON.
+    weights : list of float or None
+    """
+
+    names: list[str]
+    members: list[SavedClassifier]
+    classes: np.ndarray
+    params: dict[str, Any]
+    weights: list[float] | None
+
+
+@dataclass(frozen=True)
+class SavedPipeline:
+    """A transformer and what follows it, as a file holds them.
+
+    Attributes
+    ----------
+    names : list of two str
+    transformer, fitted, params : dict
+        Parameters and fitted attributes of the transformer, and parameters of the pipeline, from JSON.
+    last : SavedClassifier or SavedEnsemble
+    """
+
+    names: list[str]
+    transformer: dict[str, Any]
+    fitted: dict[str, Any]
+    params: dict[str, Any]
+    last: SavedClassifier | SavedEnsemble
+
+
+Saved = SavedClassifier | SavedEnsemble | SavedPipeline
+
+
+def read_saved(path: str | os.PathLike[str]) -> Saved:
+    """Return what a file says of an estimator.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    FileFormatError
+        If it is no file of this format, damaged, or newer.
+    OSError
+        If it cannot be read.
+    """
+    return decode(read(path))
+
+
+def decode(content: Content) -> Saved:
+    """Return what the content of a file says of an estimator, or raise FileFormatError."""
+    reader = ArrayReader(content.tensors, content.n_bytes)
+    try:
+        saved = _pipeline_or_last(content.estimator, reader)
+        reader.finish()
+    except FileFormatError as error:
+        raise FileFormatError(f"{content.name}: {error}.") from None
+    return saved
+
+
+def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
+    if not isinstance(entry, dict) or "transformer" not in entry:
+        return _last(entry, reader)
+    check_keys(entry, ("names", "transformer", "last"), ("fitted", "params"))
+    names = _texts(entry["names"], "names")
+    if len(set(names)) != 2:
+        raise FileFormatError("a pipeline must have two steps")
+    return SavedPipeline(
+        names,
+        _dict(entry["transformer"]),
+        _dict(entry.get("fitted", {})),
+        _dict(entry.get("params", {})),
+        _last(entry["last"], reader),
+    )
+
+
+def _last(entry: Any, reader: ArrayReader) -> SavedClassifier | SavedEnsemble:
+    if not isinstance(entry, dict) or "members" not in entry:
+        return _classifier(entry, reader)
+    check_keys(entry, ("names", "members", "classes"), ("classes_dtype", "params", "weights"))
+    names, members = _texts(entry["names"], "names"), entry["members"]
+    if not isinstance(members, list) or not members or len(set(names)) != len(members):
+        raise FileFormatError("an ensemble must have a name for each member")
+    classes, weights = _classes(entry), entry.get("weights")
+    saved = [_classifier(member, reader) for member in members]
+    if any(len(member.classes) != len(classes) for member in saved):
+        raise FileFormatError("a member of an ensemble has other classes")
+    if len({math.prod(member.image_shape) for member in saved}) > 1:
+        raise FileFormatError("the members of an ensemble have images of several sizes")
+    if weights is not None:
+        proper = isinstance(weights, list) and all(is_number(w) and w >= 0 for w in weights)
+        if not proper or len(weights) != len(members) or not any(weights):
+            raise FileFormatError("the weights of an ensemble must be numbers, one for each member")
+    return SavedEnsemble(names, saved, classes, _dict(entry.get("params", {})), weights)
+
+
+def _classifier(entry: Any, reader: ArrayReader) -> SavedClassifier:
+    check_keys(entry, _CLASSIFIER, ("classes_dtype", "features", "params", "fitted", *_BACKGROUND))
+    shape = entry["image_shape"]
+    if not isinstance(shape, list) or len(shape) != 2 or not all(is_count(n) and n for n in shape):
+        raise FileFormatError(f"its image shape is {str(shape)[:60]}")
+    if math.prod(shape) > LARGEST_SIDE:
+        raise FileFormatError(f"its images are of {math.prod(shape)} pixels, more than {LARGEST_SIDE}")
+    image_shape = shape[0], shape[1]
+    scale = entry["pixel_scale"]
+    largest, brightness = entry.get("largest_pixel", scale), entry.get("background", 0.0)
+    if not all(map(is_number, (scale, largest, brightness))) or min(scale, largest) <= 0:
+        raise FileFormatError(f"its pixels have the scale {scale!r:.60} and go up to {largest!r:.60}")
+    classes = _classes(entry)
+    return SavedClassifier(
+        classes,
+        image_shape,
+        float(scale),
+        float(largest),
+        float(brightness),
+        _feature_names(entry.get("features"), image_shape),
+        _dict(entry.get("params", {})),
+        _dict(entry.get("fitted", {})),
+        _network(entry["network"], image_shape, len(classes), reader),
+    )
+
+
+def _network(entry: Any, image_shape: tuple[int, int], n_classes: int, reader: ArrayReader) -> SavedNetwork:
+    kinds = ("curve_cnn", "compressed", "sequential", "own")
+    check_keys(entry, (), (*kinds, "state", "codes", "batches", "dtype", "parameter"))
+    kind = next((kind for kind in kinds if kind in entry), None)
+    if kind is None or sum(name in entry for name in kinds) > 1:
+        raise FileFormatError("it must have one network")
+    dtype = entry.get("dtype", "float32")
+    if dtype not in ("float32", "float64"):
+        raise FileFormatError(f"its network computes in {str(dtype)[:60]}")
+    layers: list[Blueprint] = []
+    options, name = {}, kind
+    if kind == "curve_cnn":
+        options = entry[kind]
+        layers = curve_cnn(image_shape, n_classes, options)
+    elif kind == "own":
+        name = str(entry[kind])[:60]
+    else:
+        layers = [blueprint(layer) for layer in _list(entry[kind])]
+        if len({layer.name for layer in layers}) < len(layers):
+            raise FileFormatError("two of its layers have one name")
+    state = (
+        _own_state(entry)
+        if kind == "own"
+        else [
+            (f"{layer.name}.{array}", shape, dtype)
+            for layer in layers
+            for array, shape in layer.shapes.items()
+        ]
+    )
+    arrays = _arrays(state, _list(entry.get("codes", [])), reader)
+    batches, is_parameter = _batches(entry.get("batches", [])), entry.get("parameter", False)
+    if not isinstance(is_parameter, bool):
+        raise FileFormatError(f"it has parameter={str(is_parameter)[:60]}")
+    return SavedNetwork(kind, name, options, layers, arrays, batches, is_parameter)
+
+
+def _own_state(entry: dict[str, Any]) -> list[tuple[str, tuple[int, ...], str]]:
+    """Return name, shape and dtype of the arrays of a network of the user's own."""
+    state = []
+    for item in _list(entry.get("state", [])):
+        proper = isinstance(item, list) and len(item) in (2, 3) and isinstance(item[0], str)
+        if (
+            not proper
+            or not isinstance(item[1], list)
+            or not all(map(is_count, item[1]))
+            or len(item[1]) > 32
+        ):
+            raise FileFormatError(f"{str(item)[:60]} is no array of a network")
+        dtype = item[2] if len(item) == 3 else entry.get("dtype", "float32")
+        if dtype not in ("float32", "float64", *INTEGERS):
+            raise FileFormatError(f"{str(item)[:60]} is no array of a network")
+        state.append((item[0], tuple(item[1]), dtype))
+    return state
+
+
+def _arrays(
+    state: list[tuple[str, tuple[int, ...], str]], codes: list[Any], reader: ArrayReader
+) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    left = iter(codes)
+    for name, shape, dtype in state:
+        if name in arrays:
+            raise FileFormatError(f"two of its arrays are called {name[:60]!r}")
+        if dtype in INTEGERS:
+            arrays[name] = reader.take_other(shape, dtype)
+        elif len(shape) < 2:
+            arrays[name] = reader.take_dense(shape, dtype)
+        else:
+            arrays[name] = reader.take_weight(shape, next(left, None), dtype)
+    if next(left, None) is not None:
+        raise FileFormatError(f"it has {len(codes)} codes of weights, more than layers")
+    return arrays
+
+
+def _batches(value: Any) -> list[Any]:
+    for pair in _list(value):
+        if not isinstance(pair, list) or len(pair) != 2 or not is_count(pair[0]) or not is_number(pair[1]):
+            raise FileFormatError(f"{str(pair)[:60]} is no number of batches and their weight")
+    return value
+
+
+def _classes(entry: dict[str, Any]) -> np.ndarray:
+    """Return class labels in the dtype that they had."""
+    values = _list(entry["classes"])
+    proper = all(type(value) in (str, int, float, bool) for value in values)
+    if not proper or not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
+        raise FileFormatError(f"its classes are {str(values)[:60]}")
+    dtype = entry.get("classes_dtype")
+    if dtype is None:
+        dtype = np.array(values).dtype.str
+    if not isinstance(dtype, str) or not _LABEL_DTYPES.fullmatch(dtype):
+        raise FileFormatError(f"its classes are of the dtype {str(dtype)[:60]}")
+    kinds: dict[str, Any] = {"U": str, "b": bool, "i": int, "u": int, "f": float, "O": (str, int, float)}
+    if not all(isinstance(value, kinds[dtype[1]]) for value in values):
+        raise FileFormatError(f"its classes are not of the dtype {dtype}")
+    return make_array(values, dtype)
+
+
+def make_array(values: list[Any], dtype: str) -> np.ndarray:
+    """Return an array of one axis, or raise FileFormatError unless it holds `values` as they are.
+
+    Parameters
+    ----------
+    values : list of str, bool, int or float
+    dtype : str
+        As ``ndarray.dtype.str``.
+    """
+    if not _LABEL_DTYPES.fullmatch(dtype) or np.dtype(dtype).itemsize * len(values) > LARGEST_LABELS:
+        raise FileFormatError(f"{len(values)} values of the dtype {dtype[:60]} cannot be held")
+    try:
+        array = np.array(values, dtype)
+    except (OverflowError, ValueError, TypeError):
+        array = np.zeros(0)
+    if array.tolist() != values:
+        raise FileFormatError(f"{str(values)[:60]} are not of the dtype {dtype}")
+    return array
+
+
+def _feature_names(value: Any, image_shape: tuple[int, int]) -> np.ndarray | None:
+    """Return the names of the columns: true stands for ``pixel_{row}_{column}``."""
+    if value is None:
+        return None
+    height, width = image_shape
+    if value is True and height * width <= MOST_NAMES:
+        value = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    if len(_texts(value, "features")) != height * width:
+        raise FileFormatError(f"it has names of {len(value)} columns, but {height * width} pixels")
+    return np.array(value, object)
+
+
+def _texts(value: Any, what: str) -> list[str]:
+    if not all(isinstance(text, str) for text in _list(value)):
+        raise FileFormatError(f"its {what} are {str(value)[:60]}")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise FileFormatError(f"where a list is expected, it has {str(value)[:60]}")
+    return value
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise FileFormatError(f"where names and values are expected, it has {str(value)[:60]}")
+    return value
