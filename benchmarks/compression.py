@@ -73,9 +73,8 @@ def runs_in_onnxruntime(module, image_shape):
     return lambda x: session.run(None, {name: x})
 
 
-def times_faster(dense, others, x, n_repeats):
-    """Return how many times faster than `dense` each of `others` is, all measured in turn."""
-    functions = [dense, *others]
+def median_seconds(functions, x, n_repeats):
+    """Return the processor time that each function takes for `x`, all measured in turn."""
     seconds = [[] for _ in functions]
     for i in range(n_repeats + 2):
         for function, measured in zip(functions, seconds, strict=True):
@@ -83,7 +82,12 @@ def times_faster(dense, others, x, n_repeats):
             function(x)
             if i >= 2:  # after a warm-up
                 measured.append(time.process_time() - start)
-    first, *rest = map(statistics.median, seconds)
+    return [statistics.median(measured) for measured in seconds]
+
+
+def times_faster(dense, others, x, n_repeats):
+    """Return how many times faster than `dense` each of `others` is."""
+    first, *rest = median_seconds([dense, *others], x, n_repeats)
     return [first / other for other in rest]
 
 
