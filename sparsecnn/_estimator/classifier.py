@@ -21,6 +21,7 @@ from sparsecnn._estimator.parameters import ClassifierParameters
 from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.sparsity import SparsityMixin
+from sparsecnn._estimator.state import PortableState
 from sparsecnn._estimator.training_data import TrainingData, check_training_data
 from sparsecnn._estimator.validation import share_of_epoch, warn_of_large_batch
 from sparsecnn._training import (
@@ -31,12 +32,15 @@ from sparsecnn._training import (
     checked_ramp,
     make_plan,
     make_trainer,
+    unpack_trainer,
 )
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 
-class SparseCurveCNNClassifier(PredictionMixin, SparsityMixin, ClassifierMixin, ClassifierParameters):
+class SparseCurveCNNClassifier(
+    PredictionMixin, SparsityMixin, PortableState, ClassifierMixin, ClassifierParameters
+):
     """Classify curve images with a convolutional network trained to be sparse.
 
     There are two ways to set how sparse the network becomes:
@@ -341,7 +345,7 @@ class SparseCurveCNNClassifier(PredictionMixin, SparsityMixin, ClassifierMixin, 
                 draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
             )
             share = share_of_epoch(len(data.images), n_total)
-            trainer = copy.deepcopy(getattr(self, "_trainer", None))  # the old one stays, should this fail
+            trainer = self._present_trainer(data)
             rng = trainer.rng if trainer else check_random_state(self.random_state)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
                 if trainer is None or trainer.spec != TrainerSpec.of(self):
@@ -357,6 +361,13 @@ class SparseCurveCNNClassifier(PredictionMixin, SparsityMixin, ClassifierMixin, 
             draft._trainer = trainer
         warn_of_dead_layers(describe_dead_layers(trainer, self.module_))
         return self
+
+    def _present_trainer(self, data: TrainingData) -> Trainer | None:
+        """Return a copy of the trainer of the last call, if any: the old one stays, should this one fail."""
+        trainer = copy.deepcopy(getattr(self, "_trainer", None))
+        if isinstance(trainer, dict):  # loaded from a file
+            return unpack_trainer(trainer, self, data.images, len(data.classes))
+        return trainer
 
     def _make_trainer(
         self,

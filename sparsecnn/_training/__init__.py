@@ -6,6 +6,7 @@ from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
 from sparsecnn._training.path import train_path
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
+from sparsecnn._training.resume import pack_trainer, unpack_trainer
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.trainer import Trainer, check_finite
 from sparsecnn._training.validation_split import train_validation_split
@@ -29,8 +30,10 @@ __all__ = [
     "make_plan",
     "make_ramp",
     "make_trainer",
+    "pack_trainer",
     "predict",
     "resolve_scope",
     "train_path",
     "train_validation_split",
+    "unpack_trainer",
 ]

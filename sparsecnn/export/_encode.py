@@ -15,9 +15,17 @@ from torch import nn
 
 from sparsecnn._estimator import SparseCurveCNNClassifier
 from sparsecnn._image_shape import pixel_names
-from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, select_weights
+from sparsecnn._network import (
+    BinaryActivation,
+    CompressedNetwork,
+    CurveCNN,
+    as_array,
+    batch_norms,
+    describe,
+    is_plain,
+    select_weights,
+)
 from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export._describe import as_array, describe, is_plain
 from sparsecnn.export._values import encode_params, encode_value
 from sparsecnn.inference import INTEGERS, MOST_NAMES, ArrayWriter, make_array
 from sparsecnn.preprocessing import CurveImageTransformer
@@ -47,10 +55,10 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         If a parameter or its network cannot be stored.
     """
     estimator = _best(estimator)
-    if not isinstance(estimator, Pipeline):
+    if type(estimator) is not Pipeline:
         return _encode_last(estimator, writer)
     steps = [step for _, step in estimator.steps]
-    if len(steps) != 2 or not isinstance(steps[0], CurveImageTransformer):
+    if len(steps) != 2 or type(steps[0]) is not CurveImageTransformer:
         found = ", ".join(type(step).__name__ for step in steps)
         raise TypeError(f"A file holds pipelines of CurveImageTransformer and a classifier, got {found}.")
     transformer = steps[0]
@@ -73,15 +81,15 @@ def _best(estimator: Any) -> Any:
 
 
 def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
-    if isinstance(estimator, SparseCurveCNNClassifier):
+    if type(estimator) is SparseCurveCNNClassifier:
         return _encode_classifier(estimator, writer)
     if isinstance(estimator, (list, tuple)):
         return _encode_list(estimator, writer)
     if not isinstance(estimator, type) and hasattr(estimator, "fit"):
         check_is_fitted(estimator)
-    if isinstance(estimator, VotingClassifier):
+    if type(estimator) is VotingClassifier:
         return _encode_vote(estimator, writer)
-    if isinstance(estimator, BaggingClassifier):
+    if type(estimator) is BaggingClassifier:
         return _encode_bag(estimator, writer)
     raise TypeError(f"estimator must be {KINDS}, got {estimator!r}.")
 
@@ -124,7 +132,7 @@ def _encode_bag(bag: BaggingClassifier, writer: ArrayWriter) -> dict[str, Any]:
 
 def _classifier_of(member: Any) -> SparseCurveCNNClassifier:
     best = _best(member)
-    if not isinstance(best, SparseCurveCNNClassifier):
+    if type(best) is not SparseCurveCNNClassifier:
         raise TypeError(
             f"The members of an ensemble must be SparseCurveCNNClassifiers, got {best!r}; put a transformer "
             "before the ensemble."
@@ -226,12 +234,6 @@ def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) ->
     entry |= {"parameter": True} if classifier.module is not None and "own" not in entry else {}
     entry |= {"batches": seen} if seen else {}
     return entry if dtype == "float32" else entry | {"dtype": dtype}
-
-
-def batch_norms(module: nn.Module) -> dict[str, Any]:
-    """Return all layers that count the batches that they have seen, by name."""
-    layers = module.named_modules()
-    return {name: layer for name, layer in layers if getattr(layer, "num_batches_tracked", None) is not None}
 
 
 def _encode_layers(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:

@@ -63,5 +63,7 @@ def load(path: str | os.PathLike[str], *, module: Any = None) -> Any:
             return rebuild(saved, module)
     except FileFormatError as error:
         raise FileFormatError(f"{os.fspath(path)}: {error}.") from None
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from error
+    except RecursionError:
+        raise FileFormatError(f"{os.fspath(path)}: its parameters are nested too deeply.") from None
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None

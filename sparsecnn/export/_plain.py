@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
-from sparsecnn._network import CompressedNetwork
+from sparsecnn._network import CompressedNetwork, describe
 from sparsecnn.export._compress import remove_dead
-from sparsecnn.export._describe import describe
 from sparsecnn.inference import Layer, build_layers
 
 
@@ -33,8 +30,8 @@ def plain_layers(classifier: Any) -> list[Layer]:
     ValueError
         If it is constant.
     """
-    module: nn.Module = classifier.module_
+    module: Any = classifier.module_
     if not isinstance(module, CompressedNetwork):
         module = remove_dead(module, classifier.image_shape_)
-    specs = (describe(layer) for layer in module.children())
+    specs = (describe(layer) for layer in module)
     return build_layers(specs, classifier.image_shape_, len(classifier.classes_))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,12 @@ from sklearn.utils import Bunch
 from torch import nn
 
 from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn._network import BinaryActivation, ChannelAffine, CompressedNetwork, CurveCNN
+from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, batch_norms, make_layer
 from sparsecnn._training import CurveAugmentation, NetworkSpec
 from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export._describe import KINDS
-from sparsecnn.export._encode import batch_norms, default_layer_lam
+from sparsecnn.export._encode import default_layer_lam
 from sparsecnn.export._values import decode_params, decode_value
 from sparsecnn.inference import (
-    Blueprint,
     Saved,
     SavedClassifier,
     SavedEnsemble,
@@ -36,14 +33,12 @@ from sparsecnn.inference import (
 )
 from sparsecnn.preprocessing import CurveImageTransformer
 
-KINDS_BY_NAME: dict[str, Any] = {kind.name: cls for cls, kind in KINDS.items()}
 CURVE_CNN: dict[str, Any] = {
     "channels": (16, 64, 64),
     "kernel_size": 3,
     "batch_norm": True,
     "activation": "relu",
 }
-NORMS = ("batch_norm1d", "batch_norm2d", "weighted_batch_norm2d")
 FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_")
 
@@ -80,10 +75,15 @@ def rebuild(saved: Saved, module: Any = None) -> Any:
 
 def _make(cls: Any, params: dict[str, Any], **more: Any) -> Any:
     """Return an estimator of a class with parameters from JSON."""
-    unknown = set(params) & set(more) or set(params) - set(cls._get_param_names())
+    unknown = (set(params) & set(more)) | (set(params) - set(cls._get_param_names()))
     if unknown:
         raise FileFormatError(f"{cls.__name__} has no parameter {min(unknown)[:60]!r} in a file")
-    return cls(**decode_params(params), **more)
+    made = cls(**decode_params(params), **more)
+    try:
+        made._validate_params()
+    except ValueError as error:
+        raise FileFormatError(str(error).rstrip(".")) from None
+    return made
 
 
 def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
@@ -102,42 +102,50 @@ def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
 
 
 def _classifier(saved: SavedClassifier, module: Any) -> SparseCurveCNNClassifier:
+    own = saved.network.kind == "own"
+    network = _own_network(saved, module) if own else _network(saved, module)
     classifier: Any = _make(SparseCurveCNNClassifier, saved.params, module=module)
-    network = _own_network(saved, module) if saved.network.kind == "own" else _network(saved, module)
     if saved.network.is_parameter:
         classifier.module = network
-    classifier._validate_params()
-    spec = NetworkSpec.of(classifier)
-    if saved.network.kind == "curve_cnn":
-        spec = NetworkSpec(**_curve_options(saved.network))
-    layer_lam = saved.fitted.get("layer_lam_")
-    if layer_lam is not None and not (
-        isinstance(layer_lam, dict) and all(map(is_number, layer_lam.values()))
-    ):
-        raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
-    others = ((name, value) for name, value in saved.fitted.items() if name != "layer_lam_")
-    fitted = {name: decode_value(value) for name, value in others}
-    score = fitted.pop("best_validation_score_", None)
     vars(classifier).update(
         classes_=saved.classes,
         image_shape_=saved.image_shape,
         n_features_in_=math.prod(saved.image_shape),
         pixel_scale_=saved.pixel_scale,
         module_=network,
-        best_validation_score_=score,
         _largest_pixel=saved.largest_pixel,
         _background=saved.background,
-        _network_spec=spec,
-        augment_=_checked(fitted.pop("augment_", None), (CurveAugmentation, type(None))),
+        _network_spec=_network_spec(classifier, saved.network),
     )
-    check_keys(fitted, FITTED)
-    vars(classifier).update({name: _checked(value, (int, float)) for name, value in fitted.items()})
-    classifier.layer_lam_ = default_layer_lam(classifier) if layer_lam is None else layer_lam
-    if score is None:
-        classifier.validation_scores_ = None
     if saved.feature_names is not None:
         classifier.feature_names_in_ = saved.feature_names
+    _set_fitted(classifier, dict(saved.fitted))
     return classifier
+
+
+def _network_spec(classifier: Any, network: SavedNetwork) -> NetworkSpec:
+    if network.kind == "curve_cnn":
+        return NetworkSpec(**_curve_options(network))
+    try:
+        return NetworkSpec.of(classifier)
+    except ValueError as error:
+        raise FileFormatError(str(error).rstrip(".")) from None
+
+
+def _set_fitted(classifier: Any, fitted: dict[str, Any]) -> None:
+    """Set the fitted attributes that a file has in words."""
+    layer_lam = _checked(fitted.pop("layer_lam_", None), (dict, type(None)))
+    if not all(map(is_number, (layer_lam or {}).values())):
+        raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
+    values = {name: decode_value(value) for name, value in fitted.items()}
+    classifier.augment_ = _checked(values.pop("augment_", None), (CurveAugmentation, type(None)))
+    score = _checked(values.pop("best_validation_score_", None), (float, type(None)))
+    check_keys(values, FITTED)
+    vars(classifier).update({name: _checked(value, (int, float)) for name, value in values.items()})
+    classifier.best_validation_score_ = score
+    if score is None:  # else there were scores of all epochs, which are not stored
+        classifier.validation_scores_ = None
+    classifier.layer_lam_ = default_layer_lam(classifier) if layer_lam is None else layer_lam
 
 
 def _checked(value: Any, kinds: tuple[type, ...]) -> Any:
@@ -151,15 +159,21 @@ def _network(saved: SavedClassifier, module: Any) -> nn.Module:
     network = saved.network
     if module is not None:
         raise ValueError("The file describes its network: load it without module.")
-    build_layers(network.specs(), saved.image_shape, len(saved.classes))  # checks that they fit together
+    try:
+        build_layers(network.specs(), saved.image_shape, len(saved.classes))
+    except ValueError as error:
+        raise FileFormatError(str(error).rstrip(".")) from None
     # Without memory for first weights, and without a draw from torch's generator.
     with torch.device("meta"):
         if network.kind == "curve_cnn":
             options = _curve_options(network)
             made: nn.Module = CurveCNN(saved.image_shape, len(saved.classes), **options)
         else:
-            cls = CompressedNetwork if network.kind == "compressed" else nn.Sequential
-            made = cls(OrderedDict((layer.name, _layer(layer)) for layer in network.layers))
+            made = CompressedNetwork() if network.kind == "compressed" else nn.Sequential()
+            for layer in network.layers:
+                if hasattr(made, layer.name):
+                    raise FileFormatError(f"a layer cannot be called {layer.name[:60]!r}")
+                made.add_module(layer.name, make_layer(layer.kind, layer.options, layer.shapes))
     return _with_numbers(made, network)
 
 
@@ -170,22 +184,6 @@ def _curve_options(network: SavedNetwork) -> dict[str, Any]:
         "channels": tuple(options["channels"]),
         "activation": nn.ReLU() if activation == "relu" else BinaryActivation(activation[1]),
     }
-
-
-def _layer(layer: Blueprint) -> nn.Module:
-    """Return a layer of torch, on the present device."""
-    shape = layer.shapes.get("weight", layer.shapes.get("running_mean", ()))
-    bias = {"bias": "bias" in layer.shapes}
-    options = dict(layer.options)
-    if layer.kind == "conv2d":
-        return nn.Conv2d(shape[1], shape[0], shape[2:], **options, **bias)  # type: ignore[arg-type]
-    if layer.kind == "linear":
-        return nn.Linear(shape[1], shape[0], **bias)
-    if layer.kind == "affine":
-        return ChannelAffine(torch.empty(shape), torch.empty(shape))
-    if layer.kind in NORMS:
-        return KINDS_BY_NAME[layer.kind](shape[0], affine="weight" in layer.shapes, **options)
-    return KINDS_BY_NAME[layer.kind](**options)
 
 
 def _own_network(saved: SavedClassifier, module: Any) -> nn.Module:

@@ -115,10 +115,14 @@ def _batch_norm(
     shape: Shape, arrays: Mapping[str, np.ndarray], eps: float = 1e-5, momentum: float | None = 0.1
 ) -> Built:
     mean, variance = (arrays[name].astype(np.float64) for name in ("running_mean", "running_var"))
-    scale = arrays.get("weight", np.ones(1)) / np.sqrt(variance + eps)
-    shift = arrays.get("bias", np.zeros(1)) - mean * scale
     dtype = arrays["running_mean"].dtype
-    return _affine(shape, {"weight": scale.astype(dtype), "bias": shift.astype(dtype)})
+    with np.errstate(all="ignore"):  # of numbers that are refused
+        scale = arrays.get("weight", np.ones(1)) / np.sqrt(variance + eps)
+        shift = arrays.get("bias", np.zeros(1)) - mean * scale
+        affine = {"weight": scale.astype(dtype), "bias": shift.astype(dtype)}
+    if not all(np.isfinite(array).all() for array in affine.values()):
+        raise ValueError("a batch normalisation makes numbers that are NaN or infinite.")
+    return _affine(shape, affine)
 
 
 def _max_pool(

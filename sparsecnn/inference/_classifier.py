@@ -191,8 +191,9 @@ class _Member:
         # Divided before large numbers are rounded.
         x = (pixels / pixels.dtype.type(self._saved.pixel_scale)).astype(self._dtype)
         x = x.reshape(-1, 1, *self._saved.image_shape)
-        for layer in self.layers:
-            x = layer(x)
+        with np.errstate(all="ignore"):  # what is not finite in the end is an error
+            for layer in self.layers:
+                x = layer(x)
         if not np.isfinite(x).all():
             raise ValueError(
                 "The network's scores are NaN or infinite: pixels of X are too large for it, or its weights."

@@ -162,6 +162,8 @@ def decode(content: Content) -> Saved:
         reader.finish()
     except FileFormatError as error:
         raise FileFormatError(f"{content.name}: {error}.") from None
+    except RecursionError:
+        raise FileFormatError(f"{content.name}: its description is nested too deeply.") from None
     return saved
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from sparsecnn._network import BinaryActivation, ChannelAffine, MaxPool, WeightedBatchNorm2d
+from sparsecnn._network.batch_norm import WeightedBatchNorm2d
+from sparsecnn._network.binary import BinaryActivation
+from sparsecnn._network.compressed import ChannelAffine
+from sparsecnn._network.curve_cnn import MaxPool
 from sparsecnn.inference import LayerSpec
 
 
@@ -59,6 +63,8 @@ KINDS: dict[type[nn.Module], Kind] = {
     nn.Dropout2d: Kind("dropout2d", {"p": 0.5}),
 }
 
+_CLASSES: dict[str, Any] = {kind.name: cls for cls, kind in KINDS.items()}
+
 
 def describe(layer: nn.Module) -> LayerSpec:
     """Return kind, options and arrays of a layer of `KINDS`, in its dtype."""
@@ -89,6 +95,34 @@ def _is_plain(layer: Any) -> bool:
         "end_dim": -1,
     }
     return all(getattr(layer, name, value) == value for name, value in usual.items())
+
+
+def make_layer(kind: str, options: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> nn.Module:
+    """Return a layer as `describe` tells of it, without its numbers.
+
+    Parameters
+    ----------
+    kind : str
+    options : mapping
+        As those of `LayerSpec`.
+    shapes : mapping of str to sequence of ints
+        Of its arrays.
+    """
+    cls, affine, bias = _CLASSES[kind], "weight" in shapes, "bias" in shapes
+    if cls is ChannelAffine:
+        return ChannelAffine(torch.empty(*shapes["weight"]), torch.empty(*shapes["bias"]))
+    if issubclass(cls, nn.modules.batchnorm._BatchNorm):
+        return cls(*shapes["running_mean"], affine=affine, **options)
+    if not affine:
+        return cls(**options)
+    written, read, *kernel = shapes["weight"]
+    return cls(read, written, *([kernel] if kernel else []), bias=bias, **options)
+
+
+def batch_norms(module: nn.Module) -> dict[str, Any]:
+    """Return all layers that count the batches that they have seen, by name."""
+    layers = module.named_modules()
+    return {name: layer for name, layer in layers if getattr(layer, "num_batches_tracked", None) is not None}
 
 
 def as_array(tensor: torch.Tensor) -> Any:
