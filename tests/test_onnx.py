@@ -30,12 +30,13 @@ ROOT = str(Path(__file__).parent.parent)
 
 def run(path, X):
     """Return labels and probabilities of images in onnxruntime."""
+    X = np.reshape(X, (len(X), np.prod(np.shape(X)[1:], dtype=int)))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     assert given.name == "X"
     assert [output.name for output in session.get_outputs()] == ["label", "probabilities"]
     dtype = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[given.type]
-    return session.run(None, {"X": np.asarray(X).reshape(len(X), -1).astype(dtype)})
+    return session.run(None, {"X": X.astype(dtype)})
 
 
 def assert_same(path, classifier, X, atol=1e-5):
@@ -82,6 +83,7 @@ def test_sparse_network_gives_the_same_answers(fitted, many, tmp_path):
     X, _ = many
     to_onnx(fitted, tmp_path / "a.onnx")
     assert_same(tmp_path / "a.onnx", fitted, X)
+    assert run(tmp_path / "a.onnx", np.empty((0, 256)))[1].shape == (0, 3)
     assert os.listdir(tmp_path) == ["a.onnx"]
     model = onnx.load(tmp_path / "a.onnx")
     facts = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
@@ -223,7 +225,7 @@ def test_own_module_gives_the_same_answers(module, stripes, tmp_path):
         ([-3, 7], [-3, 7]),
         (np.array([2, 250], dtype=np.uint8), [2, 250]),
         ([1.0, 2.0], [1, 2]),
-        (["<\"é'>", "字\n"], ["<\"é'>", "字\n"]),
+        (["<\"é'>", "字\n\0x"], ["<\"é'>", "字\n\0x"]),
         (np.array(["a", "b"], dtype=object), ["a", "b"]),
     ],
     ids=str,
@@ -292,8 +294,10 @@ def test_searches_give_their_best_estimator(stripes, tmp_path):
 
 
 def test_pipeline_that_reads_files_is_refused(fitted, tmp_path):
-    with pytest.raises(ValueError, match=r"CurveImageTransformer.*to_onnx\(pipeline\[-1\], path\)"):
-        to_onnx(make_pipeline(CurveImageTransformer((16, 16)), fitted), tmp_path / "a.onnx")
+    pipeline = make_pipeline(CurveImageTransformer((16, 16)), fitted)
+    for estimator in (pipeline, make_pipeline("passthrough", pipeline)):
+        with pytest.raises(ValueError, match=r"CurveImageTransformer.*to_onnx\(pipeline\[-1\], path\)"):
+            to_onnx(estimator, tmp_path / "a.onnx")
 
 
 def test_wrong_estimators_are_refused(fitted, stripes, tmp_path):

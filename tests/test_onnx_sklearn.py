@@ -8,10 +8,11 @@ import onnxruntime
 import pytest
 from classifiers import own_network, quick, small
 from conftest import make_stripes
+from sklearn.decomposition import PCA
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, StandardScaler
 from test_onnx import fitted_on, run
 
 from sparsecnn import SparseCurveCNNClassifierCV
@@ -132,6 +133,15 @@ def test_searches_are_converted(rows, tmp_path):
     np.testing.assert_allclose(probabilities, path.predict_proba(X), atol=1e-5)
     grid = GridSearchCV(small(max_iter=2), {"channels": [(2, 2, 2), (3, 4, 5)]}, cv=2)
     pipeline = make_pipeline(StandardScaler(), grid).fit(X, y)
+    to_onnx(pipeline, tmp_path / "a.onnx")
+    np.testing.assert_allclose(run(tmp_path / "a.onnx", X)[1], pipeline.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_pipelines_within_pipelines_give_the_same_answers(rows, tmp_path):
+    X, y = rows
+    inner = make_pipeline("passthrough", MinMaxScaler(), small(max_iter=2))
+    pipeline = make_pipeline("passthrough", make_pipeline(PCA(100, random_state=0)), inner).fit(X, y)
     to_onnx(pipeline, tmp_path / "a.onnx")
     np.testing.assert_allclose(run(tmp_path / "a.onnx", X)[1], pipeline.predict_proba(X), atol=1e-5)
 
