@@ -38,7 +38,7 @@ def drawings(tmp_path, monkeypatch):
 
 
 def test_readme_has_every_example():
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
 
 
 def test_readme_quick_start_is_right_on_new_persons():
@@ -69,13 +69,20 @@ def test_readme_search_along_the_path_is_drawn(tmp_path, monkeypatch, capsys):
         assert picture.width > 100
 
 
-def test_readme_network_loses_its_dead_channels(capsys):
+def test_readme_network_loses_its_dead_channels_and_goes_home(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     names = {}
     exec(block("import compress").replace("target_macs=0.1)", "target_macs=0.1, max_iter=4)"), names)
     assert "conv3" in capsys.readouterr().out
     macs = [NetworkReport.from_estimator(names[name]).totals.macs for name in ("narrow", "small")]
     assert macs[1] <= 0.1 * macs[0]
     assert (names["small"].predict(names["X"]) == names["narrow"].predict(names["X"])).all()
+    exec(block("to_onnx(small"), names)
+    again = names["load"]("reader.safetensors")
+    assert (again.predict_proba(names["X"]) == names["small"].predict_proba(names["X"])).all()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("reader.html", "reader.onnx", "reader.safetensors")
+    ]
 
 
 def test_readme_real_drawings_are_judged_by_person(drawings, capsys):
