@@ -54,9 +54,7 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/compression.py --slimming
 	-$(BIN)/python benchmarks/group_penalties.py
 	-$(BIN)/python benchmarks/binary_words.py
-	-$(BIN)/python benchmarks/export_onnx.py
-	-$(BIN)/python benchmarks/export_faults.py
-	-$(BIN)/python benchmarks/page.py
+	-$(BIN)/python benchmarks/export.py
 	-$(BIN)/python benchmarks/frontier.py
 	-$(BIN)/python benchmarks/lenet_mnist.py
 	-$(BIN)/python benchmarks/ablation.py
