@@ -33,7 +33,8 @@ class Kind:
 
 
 _CONV = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
-_POOL = {"kernel_size": 2, "stride": None, "padding": 0, "ceil_mode": False}
+_NEEDED = object()  # in place of a default
+_POOL = {"kernel_size": _NEEDED, "stride": None, "padding": 0, "ceil_mode": False}
 _NORM = {"eps": 1e-5, "momentum": 0.1}
 KINDS: dict[type[nn.Module], Kind] = {
     nn.Conv2d: Kind("conv2d", _CONV),
@@ -45,8 +46,8 @@ KINDS: dict[type[nn.Module], Kind] = {
     MaxPool: Kind("halving", {}),
     nn.MaxPool2d: Kind("max_pool", _POOL | {"dilation": 1}),
     nn.AvgPool2d: Kind("avg_pool", _POOL | {"count_include_pad": True, "divisor_override": None}),
-    nn.AdaptiveMaxPool2d: Kind("adaptive_max_pool", {"output_size": 1}),
-    nn.AdaptiveAvgPool2d: Kind("adaptive_avg_pool", {"output_size": 1}),
+    nn.AdaptiveMaxPool2d: Kind("adaptive_max_pool", {"output_size": _NEEDED}),
+    nn.AdaptiveAvgPool2d: Kind("adaptive_avg_pool", {"output_size": _NEEDED}),
     nn.ReLU: Kind("relu", {}),
     nn.ReLU6: Kind("relu6", {}),
     nn.LeakyReLU: Kind("leaky_relu", {"negative_slope": 0.01}),

@@ -27,13 +27,14 @@ from sparsecnn._network import (
 )
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export._values import encode_params, encode_value
-from sparsecnn.inference import INTEGERS, MOST_NAMES, ArrayWriter, make_array
+from sparsecnn.inference import FITTED, INTEGERS, MOST_NAMES, ArrayWriter, make_array
 from sparsecnn.preprocessing import CurveImageTransformer
 
 KINDS = (
     "a SparseCurveCNNClassifier, a search for one, a Pipeline of CurveImageTransformer and one, or several "
     "in a list, a VotingClassifier(voting='soft') or a BaggingClassifier"
 )
+BACKGROUND_DIGITS = 4  # enough for a warning
 FLOATS = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -159,11 +160,14 @@ def _encode_classifier(classifier: SparseCurveCNNClassifier, writer: ArrayWriter
     entry = {
         **_encode_classes(classifier.classes_),
         "image_shape": [int(n) for n in classifier.image_shape_],
-        "pixel_scale": float(classifier.pixel_scale_),
-        "largest_pixel": float(classifier._largest_pixel),
-        "background": float(classifier._background),
+        "pixels": [
+            float(classifier.pixel_scale_),
+            float(classifier._largest_pixel),
+            round(float(classifier._background), BACKGROUND_DIGITS),
+        ],
         "params": encode_params(classifier, ("module",)),
-        "fitted": _encode_fitted(classifier),
+        "fitted": [_number(getattr(classifier, name)) for name in FITTED],
+        "further": _encode_further(classifier),
         "network": encode_network(classifier, writer),
     }
     if hasattr(classifier, "feature_names_in_"):
@@ -185,21 +189,29 @@ def _encode_classes(classes: np.ndarray) -> dict[str, Any]:
     return {"classes": values} if natural else {"classes": values, "classes_dtype": classes.dtype.str}
 
 
-def _encode_fitted(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
-    """Return fitted attributes that are not found in the network; training curves are left out."""
-    names = ("n_iter_", "lam_", "batch_size_", "finetune_iter_", "augment_", "best_validation_score_")
-    fitted = {name: encode_value(getattr(classifier, name), name) for name in names}
+def _number(value: Any) -> int | float:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _encode_further(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
+    """Return fitted attributes that are no numbers or often None; training curves are left out."""
+    names = ("augment_", "best_validation_score_")
+    further = {name: encode_value(getattr(classifier, name), name) for name in names}
+    further["layer_lam_"] = _encode_layer_lam(classifier)
+    return {name: value for name, value in further.items() if value is not None}
+
+
+def _encode_layer_lam(classifier: SparseCurveCNNClassifier) -> Any:
+    """Return λ of each layer; True if all layers have the same, None if those that are penalised have."""
     lams = {name: float(lam) for name, lam in classifier.layer_lam_.items()}
-    if lams != default_layer_lam(classifier):
-        fitted["layer_lam_"] = lams
-    return {name: value for name, value in fitted.items() if value is not None}
+    if lams == same_layer_lam(classifier, classifier.penalty is not None and classifier.penalized):
+        return None
+    return True if lams == same_layer_lam(classifier, "all") else lams
 
 
-def default_layer_lam(classifier: SparseCurveCNNClassifier) -> dict[str, float]:
-    """Return one λ for all penalised layers: the usual ``layer_lam_``."""
-    if classifier.penalty is None:
-        return {}
-    names = select_weights(classifier.module_, classifier.penalized)
+def same_layer_lam(classifier: SparseCurveCNNClassifier, penalized: str | bool) -> dict[str, float]:
+    """Return one λ for the penalised layers, or for none with False."""
+    names = select_weights(classifier.module_, penalized) if isinstance(penalized, str) else ()
     return dict.fromkeys(names, float(classifier.lam_))
 
 
@@ -232,7 +244,7 @@ def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) ->
     entry |= {"state": described} if "own" in entry else {}
     entry |= {"codes": codes} if codes else {}
     entry |= {"parameter": True} if classifier.module is not None and "own" not in entry else {}
-    entry |= {"batches": seen} if seen else {}
+    entry |= {"batches": seen[:1] if seen.count(seen[0]) == len(seen) else seen} if seen else {}
     return entry if dtype == "float32" else entry | {"dtype": dtype}
 
 

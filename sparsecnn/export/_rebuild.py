@@ -19,9 +19,10 @@ from sparsecnn._estimator import SparseCurveCNNClassifier
 from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, batch_norms, make_layer
 from sparsecnn._training import CurveAugmentation, NetworkSpec
 from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export._encode import default_layer_lam
+from sparsecnn.export._encode import same_layer_lam
 from sparsecnn.export._values import decode_params, decode_value
 from sparsecnn.inference import (
+    FITTED,
     Saved,
     SavedClassifier,
     SavedEnsemble,
@@ -39,7 +40,6 @@ CURVE_CNN: dict[str, Any] = {
     "batch_norm": True,
     "activation": "relu",
 }
-FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_")
 
 
@@ -119,7 +119,7 @@ def _classifier(saved: SavedClassifier, module: Any) -> SparseCurveCNNClassifier
     )
     if saved.feature_names is not None:
         classifier.feature_names_in_ = saved.feature_names
-    _set_fitted(classifier, dict(saved.fitted))
+    _set_fitted(classifier, saved)
     return classifier
 
 
@@ -132,20 +132,23 @@ def _network_spec(classifier: Any, network: SavedNetwork) -> NetworkSpec:
         raise FileFormatError(str(error).rstrip(".")) from None
 
 
-def _set_fitted(classifier: Any, fitted: dict[str, Any]) -> None:
-    """Set the fitted attributes that a file has in words."""
-    layer_lam = _checked(fitted.pop("layer_lam_", None), (dict, type(None)))
-    if not all(map(is_number, (layer_lam or {}).values())):
-        raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
-    values = {name: decode_value(value) for name, value in fitted.items()}
-    classifier.augment_ = _checked(values.pop("augment_", None), (CurveAugmentation, type(None)))
-    score = _checked(values.pop("best_validation_score_", None), (float, type(None)))
-    check_keys(values, FITTED)
-    vars(classifier).update({name: _checked(value, (int, float)) for name, value in values.items()})
-    classifier.best_validation_score_ = score
+def _set_fitted(classifier: Any, saved: SavedClassifier) -> None:
+    """Set the fitted attributes that have no place in the network."""
+    vars(classifier).update(zip(FITTED, saved.fitted, strict=True))
+    check_keys(saved.further, (), ("augment_", "best_validation_score_", "layer_lam_"))
+    augment = decode_value(saved.further.get("augment_"))
+    score, layer_lam = saved.further.get("best_validation_score_"), saved.further.get("layer_lam_")
+    classifier.augment_ = _checked(augment, (CurveAugmentation, type(None)))
+    classifier.best_validation_score_ = _checked(score, (float, type(None)))
     if score is None:  # else there were scores of all epochs, which are not stored
         classifier.validation_scores_ = None
-    classifier.layer_lam_ = default_layer_lam(classifier) if layer_lam is None else layer_lam
+    if isinstance(layer_lam, dict) and all(map(is_number, layer_lam.values())):
+        classifier.layer_lam_ = layer_lam
+    elif layer_lam in (None, True):
+        penalized = "all" if layer_lam else classifier.penalty is not None and classifier.penalized
+        classifier.layer_lam_ = same_layer_lam(classifier, penalized)
+    else:
+        raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
 
 
 def _checked(value: Any, kinds: tuple[type, ...]) -> Any:
@@ -223,9 +226,10 @@ def _with_numbers(module: nn.Module, network: SavedNetwork) -> nn.Module:
     """Return a network with the numbers of a file, in evaluation mode."""
     state = {name: torch.from_numpy(array) for name, array in network.arrays.items()}
     norms = batch_norms(module)
-    if len(network.batches) != len(norms):
-        raise FileFormatError(f"it has {len(network.batches)} batch normalisations, expected {len(norms)}")
-    for (name, norm), (n_batches, weight) in zip(norms.items(), network.batches, strict=True):
+    batches = network.batches * len(norms) if len(network.batches) == 1 else network.batches
+    if len(batches) != len(norms):
+        raise FileFormatError(f"it has {len(batches)} batch normalisations, expected {len(norms)}")
+    for (name, norm), (n_batches, weight) in zip(norms.items(), batches, strict=True):
         state[f"{name}.num_batches_tracked"] = torch.tensor(n_batches)
         if hasattr(norm, "weight_seen"):
             norm.weight_seen = torch.tensor(float(weight))

@@ -64,8 +64,9 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     -----
     The file is in the format safetensors, which any reader for it opens. Layers with many zeros are stored as
     the values and the Golomb–Rice coded gaps between them, and binary or ternary ones as signs and one
-    magnitude for each filter. Everything else is text in the file's metadata: parameters other than the
-    defaults, classes, image shape, and a SHA-256 over the whole file, taken with zeros in its own place.
+    magnitude for each filter. Everything else is text in the file's metadata, JSON with single quotation
+    marks in place of double ones: parameters other than the defaults, classes, image shape; and a SHA-256
+    over the whole file, taken with zeros in its own place.
 
     Left out are the training curves (``history_``, ``loss_curve_``, ``validation_scores_``) and the state
     between two calls of `partial_fit`. Of a network of your own only the numbers are stored, unless it is a

@@ -78,7 +78,7 @@ def encode_value(value: Any, name: str) -> Any:
         return {"activation": value.proxy}
     kind = type(value).__name__
     if CLASSES.get(kind) is type(value):
-        return {"object": kind, "params": encode_params(value)}
+        return {kind: encode_params(value)}
     advice = ""
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         advice = " Set an integer or None, as by set_params(random_state=None), which changes no prediction."
@@ -115,19 +115,20 @@ def decode_value(value: Any) -> Any:
 
 
 def _decode_tagged(value: dict[str, Any]) -> Any:
-    match value:
-        case {"list": [*items], **rest} if not rest:
+    [(tag, content)] = value.items()
+    match tag, content:
+        case "list", [*items]:
             return [decode_value(item) for item in items]
-        case {"dict": [*pairs], **rest} if not rest:
+        case "dict", [*pairs]:
             return {decode_value(key): decode_value(item) for key, item in pairs}
-        case {"scalar": [str(dtype), [item]], **rest} if not rest:
+        case "scalar", [str(dtype), [item]]:
             return make_array([item], dtype)[0]
-        case {"array": [str(dtype), [*items]], **rest} if not rest:
+        case "array", [str(dtype), [*items]]:
             return make_array(items, dtype)
-        case {"device": str(device), **rest} if not rest:
+        case "device", str(device):
             return torch.device(device)
-        case {"activation": str(proxy), **rest} if not rest:
+        case "activation", str(proxy):
             return BinaryActivation(proxy)
-        case {"object": str(kind), "params": dict(params), **rest} if not rest and kind in CLASSES:
-            return CLASSES[kind](**decode_params(params))
+        case _, dict(params) if tag in CLASSES:
+            return CLASSES[tag](**decode_params(params))
     raise ValueError("unknown")

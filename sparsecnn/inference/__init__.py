@@ -13,6 +13,7 @@ from sparsecnn.inference._load import make_classifier as make_classifier
 from sparsecnn.inference._network import check_keys as check_keys
 from sparsecnn.inference._network import is_number as is_number
 from sparsecnn.inference._rice import encode_positions as encode_positions
+from sparsecnn.inference._saved import FITTED as FITTED
 from sparsecnn.inference._saved import INTEGERS as INTEGERS
 from sparsecnn.inference._saved import MOST_NAMES as MOST_NAMES
 from sparsecnn.inference._saved import Saved as Saved

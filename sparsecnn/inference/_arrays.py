@@ -48,7 +48,7 @@ class ArrayWriter:
 
     def add_dense(self, array: np.ndarray) -> None:
         """Add an array as it is."""
-        self._put("dense", array)
+        self._put("numbers", array)
 
     def add_other(self, array: np.ndarray) -> None:
         """Add an array of integers or bools."""
@@ -72,14 +72,15 @@ class ArrayWriter:
             "signs": math.inf if magnitudes is None else len(code) + -(-k // 8) + magnitudes.nbytes,
         }
         way = min(sizes, key=lambda name: sizes[name])
+        tensor = "halves" if self.half else "numbers"
         if way == "full":
-            self._put("values", values)
+            self._put(tensor, values)
             return []
         if way == "sparse":
-            self._put("values", values[places])
+            self._put(tensor, values[places])
         else:
             assert magnitudes is not None
-            self._put("dense", magnitudes)
+            self._put("numbers", magnitudes)
             self._put("bits", np.packbits(np.signbit(values[places])))
         self._put("bits", np.frombuffer(code, np.uint8))
         return [k, b, 1] if way == "signs" else [k, b]
@@ -121,10 +122,11 @@ class ArrayReader:
         self._tensors = tensors
         self._taken = dict.fromkeys(tensors, 0)
         self._room = max(SMALL, EXPANSION * n_bytes)
+        self._values = "halves" if len(tensors["halves"]) else "numbers"
 
     def take_dense(self, shape: Shape, dtype: Any) -> np.ndarray:
         """Return the next array that was added as it is."""
-        return self._finite(self._take("dense", self._claim(shape, dtype)), shape, dtype)
+        return self._finite(self._take("numbers", self._claim(shape, dtype)), shape, dtype)
 
     def take_other(self, shape: Shape, dtype: Any) -> np.ndarray:
         """Return the next array of integers or bools."""
@@ -138,17 +140,17 @@ class ArrayReader:
         """Return the next weights of a layer."""
         n = self._claim(shape, dtype)
         if code == []:
-            return self._finite(self._take("values", n), shape, dtype)
+            return self._finite(self._take(self._values, n), shape, dtype)
         k, b, signs = _parse_code(code, n)
         weight = np.zeros(n, dtype)
         if not signs:
-            values = self._take("values", k)
+            values = self._take(self._values, k)
             done = 0
             for places in self._positions(k, b, n):
                 weight[places] = values[done : done + len(places)]
                 done += len(places)
             return self._finite(weight, shape, dtype)
-        magnitudes = self._take("dense", shape[0])
+        magnitudes = self._take("numbers", shape[0])
         negative = self._take("bits", -(-k // 8))
         done = 0
         for places in self._positions(k, b, n):

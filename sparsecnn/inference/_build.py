@@ -15,6 +15,8 @@ Shape = tuple[int, ...]
 Built = tuple[Layer, Shape]
 # Along all axes of all pooling layers together.
 MOST_WINDOWS = 2**18
+# Of the results of all layers together that take averages.
+MOST_PIXELS = 2**21
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,16 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_cla
     specs = list(specs)
     dtype = np.result_type(*(array for spec in specs for array in spec.arrays.values()))
     layers: list[Layer] = []
-    n_windows = 0
+    n_windows = n_pixels = 0
     weights = [spec.arrays["weight"] for spec in specs if spec.kind in ("conv2d", "linear")]
     n_channels = weights[0].shape[1] if weights and weights[0].ndim == 4 else 1
     shape: Shape = (n_channels, *image_shape)  # of one image
     for spec in specs:
         layer, shape = BUILDERS[spec.kind](shape, spec.arrays, **spec.options)
         n_windows += sum(len(layer.options[name]) for name in ("rows", "columns") if name in layer.options)
-        if n_windows > MOST_WINDOWS:
-            raise ValueError(f"its layers take more than {MOST_WINDOWS:,} windows along an axis.")
+        n_pixels += layer.arrays["scale"].size if "scale" in layer.arrays else 0
+        if n_windows > MOST_WINDOWS or n_pixels > MOST_PIXELS:
+            raise ValueError("its pooling layers take more windows than are computed.")
         if layer.kind != "nothing":
             arrays = {name: array.astype(dtype, copy=False) for name, array in layer.arrays.items()}
             layers.append(Layer(layer.kind, layer.options, arrays))
@@ -128,7 +131,7 @@ def _batch_norm(
 def _max_pool(
     shape: Shape,
     arrays: Mapping[str, np.ndarray],
-    kernel_size: Any = 2,
+    kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
@@ -147,7 +150,7 @@ def _halving(shape: Shape, arrays: Mapping[str, np.ndarray]) -> Built:
 def _avg_pool(
     shape: Shape,
     arrays: Mapping[str, np.ndarray],
-    kernel_size: Any = 2,
+    kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     ceil_mode: bool = False,
@@ -165,21 +168,28 @@ def _avg_pool(
         ]
     else:
         sizes = [[stop - start for start, stop, _ in some] for some in inside]
-    divisor = np.outer(sizes[0], sizes[1])
+    scale = _scale(sizes)
     if divisor_override is not None:
-        divisor[:] = divisor_override
-    return _pool("avg_pool", shape, inside[0], inside[1], scale=1 / divisor)
+        scale[:] = 1 / divisor_override
+    return _pool("avg_pool", shape, inside[0], inside[1], scale=scale)
 
 
-def _adaptive_max_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Built:
+def _adaptive_max_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any) -> Built:
     rows, columns = _adaptive_windows(shape, output_size)
     return _pool("max_pool", shape, rows, columns)
 
 
-def _adaptive_avg_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any = 1) -> Built:
+def _adaptive_avg_pool(shape: Shape, arrays: Mapping[str, np.ndarray], output_size: Any) -> Built:
     rows, columns = _adaptive_windows(shape, output_size)
     sizes = [[stop - start for start, stop, _ in some] for some in (rows, columns)]
-    return _pool("avg_pool", shape, rows, columns, scale=1 / np.outer(sizes[0], sizes[1]))
+    return _pool("avg_pool", shape, rows, columns, scale=_scale(sizes))
+
+
+def _scale(sizes: list[list[int]]) -> np.ndarray:
+    """Return 1 over the pixels of every window, from their numbers along both axes."""
+    if len(sizes[0]) * len(sizes[1]) > MOST_PIXELS:
+        raise ValueError("its pooling layers take more windows than are computed.")
+    return 1 / np.outer(sizes[0], sizes[1])
 
 
 def _pool(
@@ -221,7 +231,7 @@ def _adaptive_windows(shape: Shape, output_size: Any) -> list[tuple[Window, ...]
         raise ValueError(f"windows cannot be taken of {shape}.")
     sizes = [n if size is None else size for n, size in zip(shape[1:], _pair(output_size), strict=True)]
     if max(sizes) > MOST_WINDOWS:
-        raise ValueError(f"its layers take more than {MOST_WINDOWS:,} windows along an axis.")
+        raise ValueError("its pooling layers take more windows than are computed.")
     return [
         tuple((i * n // size, -(-(i + 1) * n // size), 1) for i in range(size))
         for n, size in zip(shape[1:], sizes, strict=True)

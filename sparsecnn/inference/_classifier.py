@@ -188,10 +188,10 @@ class _Member:
 
     def _predict_some(self, pixels: np.ndarray) -> np.ndarray:
         pixels = pixels.astype(np.float32) if pixels.dtype == np.uint8 else pixels
-        # Divided before large numbers are rounded.
-        x = (pixels / pixels.dtype.type(self._saved.pixel_scale)).astype(self._dtype)
-        x = x.reshape(-1, 1, *self._saved.image_shape)
         with np.errstate(all="ignore"):  # what is not finite in the end is an error
+            # Divided before large numbers are rounded.
+            x = (pixels / pixels.dtype.type(self._saved.pixel_scale)).astype(self._dtype)
+            x = x.reshape(-1, 1, *self._saved.image_shape)
             for layer in self.layers:
                 x = layer(x)
         if not np.isfinite(x).all():

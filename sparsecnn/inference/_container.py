@@ -19,11 +19,13 @@ FORMAT = "sparsecnn"
 VERSION = 1
 LARGEST_HEADER = 2**20
 NO_DIGEST = "0" * 64
+# JSON within JSON escapes each of its quotation marks, unless they are others.
+SWAPPED = str.maketrans("\"'", "'\"")
 METADATA = ("format", "version", "package", "sha256", "estimator")
 # Of the tensors, by name, what each may hold; in the order in which they are written, the widest first.
 DTYPES: Mapping[str, tuple[str, ...]] = {
-    "dense": ("F64", "F32"),
-    "values": ("F64", "F32", "F16"),
+    "numbers": ("F64", "F32"),
+    "halves": ("F16",),
     "bits": ("U8",),
     "other": ("U8",),
 }
@@ -74,7 +76,7 @@ def pack(estimator: Any, tensors: Mapping[str, np.ndarray], package: str) -> byt
         "version": str(VERSION),
         "package": package,
         "sha256": NO_DIGEST,
-        "estimator": _dumps(estimator),
+        "estimator": _dumps(estimator).translate(SWAPPED),
     }
     header: dict[str, Any] = {"__metadata__": metadata}
     parts, end = [], 0
@@ -151,7 +153,9 @@ def unpack(file: BinaryIO, n_bytes: int, name: str) -> Content:
     tensors = {key: np.zeros(0, NUMPY[dtypes[-1]]) for key, dtypes in DTYPES.items()}
     for key, (dtype, start, end) in places.items():
         tensors[key] = np.frombuffer(memoryview(data)[start:end], dtype)
-    return Content(name, _parse(metadata["estimator"], "its description"), tensors, n_bytes)
+    return Content(
+        name, _parse(metadata["estimator"].translate(SWAPPED), "its description"), tensors, n_bytes
+    )
 
 
 def _check_version(metadata: dict[str, Any]) -> None:

@@ -112,6 +112,9 @@ def blueprint(layer: Any) -> Blueprint:
     for option, value in given.items():
         if option not in OPTIONS[kind] or not OPTIONS[kind][option](value):
             raise FileFormatError(f"its layer {name[:60]!r} has {option[:60]}={str(value)[:60]}")
+    for option in NEEDED:
+        if option in OPTIONS[kind] and option not in given:
+            raise FileFormatError(f"its layer {name[:60]!r} lacks {option}")
     options = {option: tuple(v) if isinstance(v, list) else v for option, v in given.items()}
     return Blueprint(name, kind, options, shapes)
 
@@ -199,6 +202,7 @@ _POOL = {
 _NORM = {"eps": lambda value: is_number(value) and value > 0, "momentum": _or(is_number, None)}
 _ADAPTIVE = {"output_size": _or_pair(_or(_is_size, None))}
 _DROPOUT = {"p": lambda value: is_number(value) and 0 <= value <= 1}
+NEEDED = ("kernel_size", "output_size")
 # What each option of a layer may be, by kind.
 OPTIONS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "conv2d": {"stride": _SIZES, "padding": _or(_LENGTHS, "same", "valid"), "dilation": _SIZES},

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sparsecnn.exceptions import FileFormatError
+
 # Bytes of the unary part that are decoded at a time: memory stays small whatever a file says.
 BLOCK = 2**13
 LARGEST_PARAMETER = 31
@@ -46,19 +48,19 @@ def decode_positions(code: np.ndarray, k: int, b: int, n: int) -> Iterator[tuple
 
     Raises
     ------
-    ValueError
+    FileFormatError
         If `code` ends too soon, a position is n or more, or an unused bit is set.
     """
     start = -(-k * b // 8)
     low, done, high = code[:start], 0, 0
     if len(low) < start:
-        raise ValueError("the positions of its nonzero weights are cut off")
+        raise FileFormatError("the positions of its nonzero weights are cut off")
     _check_unused(low, k * b)
     last = -1
     while done < k:
         block = code[start : start + BLOCK]
         if not len(block):
-            raise ValueError("the positions of its nonzero weights are cut off")
+            raise FileFormatError("the positions of its nonzero weights are cut off")
         ones = np.flatnonzero(np.unpackbits(block))[: k - done]
         start += len(block)
         if done + len(ones) == k:
@@ -74,7 +76,7 @@ def decode_positions(code: np.ndarray, k: int, b: int, n: int) -> Iterator[tuple
         last = int(positions[-1]) if len(positions) else last
         done += len(ones)
         if last >= n or (done < k and high << b > n):
-            raise ValueError("the position of a nonzero weight is outside of its layer")
+            raise FileFormatError("the position of a nonzero weight is outside of its layer")
         yield positions, start
 
 
@@ -89,6 +91,6 @@ def read_numbers(code: np.ndarray, first: int, count: int, b: int) -> np.ndarray
 
 
 def _check_unused(code: np.ndarray, n_bits: int) -> None:
-    """Raise ValueError unless the bits of the last byte behind `n_bits` are zero."""
+    """Raise FileFormatError unless the bits of the last byte behind `n_bits` are zero."""
     if n_bits % 8 and code[-1] & (0xFF >> n_bits % 8):
-        raise ValueError("bits behind the positions of its nonzero weights are set")
+        raise FileFormatError("bits behind the positions of its nonzero weights are set")

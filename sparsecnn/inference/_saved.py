@@ -21,10 +21,11 @@ MOST_NAMES = 2**18  # of columns
 LARGEST_SIDE = 2**24
 # Bytes of the labels of all classes together.
 LARGEST_LABELS = 2**22
+# Fitted attributes that are numbers.
+FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LABEL_DTYPES = re.compile(r"\|O|\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]U[1-9][0-9]{0,6}")
-_CLASSIFIER = ("classes", "image_shape", "pixel_scale", "network")
-_BACKGROUND = ("largest_pixel", "background")
+_CLASSIFIER = ("classes", "image_shape", "pixels", "fitted", "network")
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,12 @@ class SavedClassifier:
     image_shape : tuple of two ints
     pixel_scale, largest_pixel, background : float
     feature_names : ndarray of str or None
-    params, fitted : dict
+    params : dict
         Of the estimator, from JSON.
+    fitted : list
+        Values of `FITTED`, numbers.
+    further : dict
+        Further fitted attributes, from JSON.
     network : SavedNetwork
     """
 
@@ -90,7 +95,8 @@ class SavedClassifier:
     background: float
     feature_names: np.ndarray | None
     params: dict[str, Any]
-    fitted: dict[str, Any]
+    fitted: list[float]
+    further: dict[str, Any]
     network: SavedNetwork
 
 
@@ -204,27 +210,28 @@ def _last(entry: Any, reader: ArrayReader) -> SavedClassifier | SavedEnsemble:
 
 
 def _classifier(entry: Any, reader: ArrayReader) -> SavedClassifier:
-    check_keys(entry, _CLASSIFIER, ("classes_dtype", "features", "params", "fitted", *_BACKGROUND))
+    check_keys(entry, _CLASSIFIER, ("classes_dtype", "features", "params", "further"))
     shape = entry["image_shape"]
     if not isinstance(shape, list) or len(shape) != 2 or not all(is_count(n) and n for n in shape):
         raise FileFormatError(f"its image shape is {str(shape)[:60]}")
     if math.prod(shape) > LARGEST_SIDE:
         raise FileFormatError(f"its images are of {math.prod(shape)} pixels, more than {LARGEST_SIDE}")
     image_shape = shape[0], shape[1]
-    scale = entry["pixel_scale"]
-    largest, brightness = entry.get("largest_pixel", scale), entry.get("background", 0.0)
-    if not all(map(is_number, (scale, largest, brightness))) or min(scale, largest) <= 0:
-        raise FileFormatError(f"its pixels have the scale {scale!r:.60} and go up to {largest!r:.60}")
+    pixels = _numbers(entry["pixels"], 3, "pixel scale, largest pixel and background")
+    if min(pixels[:2]) <= 0:
+        raise FileFormatError(f"its pixels have the scale {pixels[0]} and go up to {pixels[1]}")
+    _numbers(entry["fitted"], len(FITTED), ", ".join(FITTED))
     classes = _classes(entry)
     return SavedClassifier(
         classes,
         image_shape,
-        float(scale),
-        float(largest),
-        float(brightness),
+        float(pixels[0]),
+        float(pixels[1]),
+        float(pixels[2]),
         _feature_names(entry.get("features"), image_shape),
         _dict(entry.get("params", {})),
-        _dict(entry.get("fitted", {})),
+        entry["fitted"],
+        _dict(entry.get("further", {})),
         _network(entry["network"], image_shape, len(classes), reader),
     )
 
@@ -357,6 +364,12 @@ def _feature_names(value: Any, image_shape: tuple[int, int]) -> np.ndarray | Non
     if len(_texts(value, "features")) != height * width:
         raise FileFormatError(f"it has names of {len(value)} columns, but {height * width} pixels")
     return np.array(value, object)
+
+
+def _numbers(value: Any, n: int, what: str) -> list[float]:
+    if len(_list(value)) != n or not all(map(is_number, value)):
+        raise FileFormatError(f"where {what} are expected, it has {str(value)[:60]}")
+    return value
 
 
 def _texts(value: Any, what: str) -> list[str]:
