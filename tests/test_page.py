@@ -276,4 +276,4 @@ def test_answer_follows_within_a_frame(browser, path):
     with opened(browser, path) as page:
         draw(page, spiral(n_points=200))
         durations = page.evaluate(DURATIONS)
-    assert np.median(durations) < 50  # 16 on a machine that does nothing else; see benchmarks/page.py
+    assert np.quantile(durations, 0.1) < 16  # the others wait for other processes; see benchmarks/page.py

@@ -72,9 +72,9 @@ def to_html(
     Notes
     -----
     Probabilities are those of ``predict_proba`` but for rounding, for drawings and for pictures that a
-    browser decodes to the same pixels. It gives JPEG files up to one level of 255 differently, numbers of
-    16 bits as 8, and reduces JPEG files of more than twice 16 times the image's side by averages, not by
-    decoding fewer frequencies.
+    browser decodes to the same pixels. It gives pixels of JPEG files up to two levels of 255 differently, and
+    those of colours that are partly transparent up to a tenth of a level; numbers of 16 bits have 8; JPEG
+    files of more than 32 times the image's side are reduced by averages, not by decoding fewer frequencies.
 
     What speaks for and against is found by erasing ink: the colour of a pixel is the mean change in the lead
     of the most probable class, its score minus the mean score of the others, over square patches that cover

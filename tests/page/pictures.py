@@ -65,13 +65,14 @@ def files():
         "sixteen.png": file_of(deep),
         "turned.png": turned(6, "PNG"),
         "large.png": file_of(shaded_photograph((1900, 1425))),
+        "black_on_nothing.png": file_of(transparent_strokes((0, 0, 0))),
+        "white_on_nothing.png": file_of(transparent_strokes((255, 255, 255))),
         "page.bmp": file_of(draw_spiral(width=6), "BMP"),
         "page.gif": file_of(draw_mark(), "GIF"),
         "page.webp": file_of(draw_spiral(180).convert("RGB"), "WEBP", lossless=True),
     }
     close = {
-        "black_on_nothing.png": file_of(transparent_strokes((0, 0, 0))),
-        "white_on_nothing.png": file_of(transparent_strokes((255, 255, 255))),
+        "blue_on_nothing.png": file_of(transparent_strokes((20, 60, 160))),
         "hole.png": file_of(page_with_hole()),
         "photograph.jpg": file_of(shaded_photograph(), "JPEG", quality=90),
         "gray.jpg": file_of(draw_spiral(paper=200), "JPEG", quality=85),
