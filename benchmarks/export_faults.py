@@ -125,7 +125,12 @@ def main():
     warnings.simplefilter("ignore")
     X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=arguments.seed)
     classifier = SparseCurveCNNClassifier(
-        channels=(4, 8, 8), penalized="all", max_iter=4, finetune_iter=1, random_state=arguments.seed
+        channels=(4, 8, 8),
+        penalized="all",
+        target_sparsity=0.7,
+        max_iter=4,
+        finetune_iter=1,
+        random_state=arguments.seed,
     ).fit(X, y)
     rng = np.random.default_rng(arguments.seed)
     print(f"{'files':28} {'bytes':>6} {'number':>7} {'refused':>8} {'read':>6} {'longest':>9} {'memory':>9}")

@@ -103,7 +103,9 @@ LOADED = {name: Validator._load_obj(name) for name in PUBLIC}
 FUNCTIONS = [
     name for name, thing in LOADED.items() if inspect.isfunction(thing) and "." not in thing.__qualname__
 ]
-CALLABLE = [name for name, thing in LOADED.items() if callable(thing) and not name.endswith("Warning")]
+CALLABLE = [
+    name for name, thing in LOADED.items() if callable(thing) and not name.endswith(("Error", "Warning"))
+]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

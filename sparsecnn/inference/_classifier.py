@@ -23,6 +23,13 @@ class NumpyClassifier:
 
     `load` and `sparsecnn.export.to_numpy` make it.
 
+    Parameters
+    ----------
+    saved : SavedClassifier or SavedEnsemble
+        What a file says of the classifier.
+    transformer : dict, default=None
+        Parameters of the transformer that makes its images.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)

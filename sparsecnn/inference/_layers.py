@@ -17,13 +17,13 @@ Window = tuple[int, int, int]
 class Layer:
     """One layer of a network that applies its layers one after another.
 
-    Attributes
+    Parameters
     ----------
     kind : str
         One of the kinds below.
-    options : dict
-        Numbers, and tuples of numbers, by name.
-    arrays : dict of str to ndarray
+    options : dict, default=an empty one
+        Numbers, texts, and tuples of numbers, by name.
+    arrays : dict of str to ndarray, default=an empty one
         In float32, or all in float64.
 
     Notes
@@ -41,6 +41,13 @@ class Layer:
     * "relu", "leaky_relu" (option `negative_slope`), "elu" (`alpha`), "silu", "gelu" (`approximate`, "none"
       or "tanh"), "tanh", "sigmoid", "hardtanh" (`min_val`, `max_val`), and "binary": 1 where x is above 0,
       else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsecnn.inference import Layer
+    >>> Layer("hardtanh", {"min_val": 0.0, "max_val": 1.0})(np.array([[-1.0, 0.5, 2.0]]))
+    array([[0. , 0.5, 1. ]])
     """
 
     kind: str
