@@ -23,6 +23,9 @@ ROOMS = (
         "binarization",
         "inspection",
         "export",
+        "pretrained",
+        "_command_line",
+        "__main__",
     ),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

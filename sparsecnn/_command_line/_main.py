@@ -1,0 +1,61 @@
+"""From arguments to an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from sparsecnn._command_line._arguments import DEFAULT_READER, make_parser
+from sparsecnn._command_line._output import complain
+from sparsecnn._command_line._read import read_files, write_page
+
+SOME_FAILED, CANNOT_RUN = 1, 2
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        Arguments; None takes those of the process.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a terminal may lack letters of class names
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if not arguments.files and arguments.html is None:
+        parser.error("read needs the names of images or folders, or --html PAGE")
+    reader = arguments.reader or DEFAULT_READER
+    try:
+        return _read(arguments.files, reader, arguments.model, arguments.json, arguments.html)
+    except BrokenPipeError:
+        return _leave_broken_pipe()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        if isinstance(error, OSError) and error.strerror and error.filename:
+            complain(error.strerror, os.fspath(error.filename))
+        else:
+            complain(str(error))
+        return CANNOT_RUN
+
+
+def _read(files: Sequence[str], reader: str, model: str | None, as_json: bool, page: str | None) -> int:
+    if page is not None:
+        write_page(page, reader, model)
+    n_failed = read_files(files, reader, model, as_json) if files else 0
+    return SOME_FAILED if n_failed else 0
+
+
+def _leave_broken_pipe() -> int:
+    """Leave without a word when nobody reads on, as behind ``| head``."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return SOME_FAILED
