@@ -41,7 +41,7 @@ from sparsecnn.model_selection import average_by_group
 PACKAGE = Path(__file__).parent.parent / "sparsecnn" / "pretrained"
 CLASSES = np.array(["regular", "shaky"])
 AT_ONCE = 250  # pages that are made and converted at once
-WORD_SHAPES = (64, 64), (64, 96), (96, 96), (96, 144), (128, 128)
+WORD_SHAPES = (64, 64), (64, 96), (96, 96), (64, 64), (128, 128)
 DRAWING_SHAPES = (256, 256), (170, 512), (200, 200), (256, 256), (128, 320)
 REAL = {"spirals": r"V\d+", "newhandpd": r"^([HP]\d+)"}  # folders and their patterns of a person
 
@@ -49,11 +49,11 @@ REAL = {"spirals": r"V\d+", "newhandpd": r"^([HP]\d+)"}  # folders and their pat
 # Pages
 
 
-def make_page(image, rng, hollow=0.0, bold=0.0, binary=0.15, plain=0.0):
+def make_page(image, rng, hollow=0.0, bold=0.0, binary=0.15, plain=0.0, smallest=0.6):
     """Return an image, ink bright on black, as a page of another size, with margins, of any shade.
 
     The arguments are the probabilities that lines are traced along both edges or are bold, that the page is
-    in black and white, and that the image is the page as it is.
+    in black and white, and that the image is the page as it is; and how far the page is reduced at most.
     """
     if rng.random() < plain:
         return Image.fromarray(255 - image)
@@ -66,8 +66,7 @@ def make_page(image, rng, hollow=0.0, bold=0.0, binary=0.15, plain=0.0):
         elif kind < hollow + bold:
             ink = ndimage.grey_dilation(ink, 3)
     side = np.array(ink.shape[::-1])
-    least = 64 / max(side)  # a tremor must remain visible
-    size = np.rint(side * np.exp(rng.uniform(np.log(max(0.6, least)), np.log(1.6)))).astype(int)
+    size = np.rint(side * np.exp(rng.uniform(np.log(smallest), np.log(1.6)))).astype(int)
     method = rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
     sheet = Image.fromarray(ink.astype(np.float32)).resize(tuple(size), method)
     border = rng.uniform(0, 0.5, (2, 2)) * rng.integers(0, 2, (2, 2)) * size
@@ -123,7 +122,7 @@ def read_words(n, transformer, seed, part=0):
             random_state=seed,
         )
 
-    return read_generated(n, transformer, seed, make, WORD_SHAPES, hollow=0.25, bold=0.15)
+    return read_generated(n, transformer, seed, make, WORD_SHAPES, hollow=0.25, bold=0.15, smallest=0.7)
 
 
 def read_drawings(n, transformer, seed, part=0):
@@ -219,7 +218,7 @@ def measure_held_out(reader, name, n_images):
     print_figures(f"generated {name}, not in training", y, reader[-1].predict_proba(X)[:, 1])
 
 
-def measure_words(reader, n_images, seeds=(1, 2, 3)):
+def measure_words(reader, n_images, seeds):
     """Measure on words of ``other_curves.py``: arrays of 64 x 64 pixels, and files."""
     fonts = TRAIN_FONTS + TEST_FONTS
     for seed in seeds:
@@ -264,7 +263,7 @@ def draw_sharply(outlines, rng):
     return np.asarray(page.convert("L").resize(tuple(size), Image.Resampling.BOX)) / 255
 
 
-def measure_drawings(reader, n_images, seeds=(1, 2, 3)):
+def measure_drawings(reader, n_images, seeds):
     """Measure on drawings of each kind by other generated persons, and on real ones."""
     persons = range(2000, 2600)
     for kind in DRAWING_KINDS:
@@ -291,7 +290,10 @@ MEASURES = {"words": measure_words, "drawings": measure_drawings}
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reader", choices=list(READERS), required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the pages and of the network")
+    parser.add_argument(
+        "--measured-seeds", type=int, nargs="+", default=[11, 12, 13], help="of what is measured"
+    )
     parser.add_argument("--held-out", action="store_true", help="train on a part and measure on the rest")
     parser.add_argument("--measure", action="store_true", help="only measure the saved reader")
     parser.add_argument("--quick", action="store_true", help="a tiny run, to see that it works")
@@ -314,7 +316,7 @@ def main():
     if arguments.held_out:
         measure_held_out(reader, name, n_measured)
     else:
-        MEASURES[name](reader, n_measured)
+        MEASURES[name](reader, n_measured, arguments.measured_seeds)
 
 
 if __name__ == "__main__":

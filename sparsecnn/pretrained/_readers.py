@@ -68,15 +68,15 @@ def load_reader(name: str) -> Pipeline:
     -----
     "words" was trained on 14,000 generated words in all fonts of `sparsecnn.datasets`, seed 1. On words of
     `benchmarks/other_curves.py`, of which it saw neither a font nor a word nor the kind of tremor, its
-    accuracy is 98.67 % for 3,000 images of 64×64 pixels and 99.33 % for 1,500 files of all sizes. It reads
+    accuracy is 99.23 % for 3,000 images of 64×64 pixels and 99.40 % for 1,500 files of all sizes. It reads
     one word of one to eight letters at a time, and answers whatever else a picture shows.
 
     "drawings" was trained on 5,000 generated drawings by 2,000 generated persons, seed 1. On 1,000 drawings
-    of other generated persons its accuracy is 86.80 %. On real spirals it does not tell people with
+    of other generated persons its accuracy is 85.90 %. On real spirals it does not tell people with
     Parkinson's disease from others: of two public sets, it is right on 57.84 % of 102 and 43.75 % of 160
     drawings, with areas under the ROC curve of 0.72 and 0.73. Train on your own labelled drawings for that.
 
-    Both files have half precision and hold 19,520 and 9,508 bytes. All settings, data and figures are in
+    Both files have half precision and hold 19,524 and 9,508 bytes. All settings, data and figures are in
     ``docs/readers.md``, and ``benchmarks/train_readers.py`` prints them.
 
     Examples
