@@ -271,6 +271,29 @@ def test_numbers_of_an_own_network_are_put_into_one_that_is_given(module, path):
         loaded.partial_fit(X, Y)
 
 
+class Tied(OwnNetwork):
+    """A network of which two layers share one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.again = nn.Linear(16, 2)
+        self.again.weight = self.out.weight
+
+    def forward(self, x):
+        return super().forward(x) + self.again(self.hidden(x.flatten(1)))
+
+
+def test_shared_weights_stay_shared(path):
+    loaded = saved_and_loaded(quick(module=Tied).fit(X, Y), path, module=Tied)
+    assert loaded.module_.again.weight is loaded.module_.out.weight
+    curves = np.random.default_rng(0).normal(size=(60, 256))
+    loaded = saved_and_loaded(
+        quick(module=Tied, image_shape=(1, 256)).fit(curves, Y), path, curves, module=Tied
+    )
+    assert loaded.module_.again.weight is loaded.module_.out.weight
+    assert loaded.module_.out.weight.dtype == torch.float64
+
+
 def test_given_network_must_have_the_same_layers(path):
     save(quick(module=Convolutions, penalty=None).fit(X, Y), path)
     with pytest.raises(ValueError, match=r"Convolutions.*load\(path, module=Convolutions\(\)\)"):

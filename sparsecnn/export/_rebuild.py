@@ -200,7 +200,8 @@ def _own_network(saved: SavedClassifier, module: Any) -> nn.Module:
     made = module if isinstance(module, nn.Module) else module()
     if not isinstance(made, nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {made!r}.")
-    made = copy.deepcopy(made).to("cpu", torch.float32)
+    dtypes = {array.dtype.name for array in saved.network.arrays.values() if array.dtype.kind == "f"}
+    made = copy.deepcopy(made).to("cpu", torch.float64 if "float64" in dtypes else torch.float32)
     counters = {f"{name}.num_batches_tracked" for name in batch_norms(made)}
     state = {name: value for name, value in made.state_dict().items() if name not in counters}
     _check_same_layers(state, saved.network.arrays)
@@ -233,6 +234,7 @@ def _with_numbers(module: nn.Module, network: SavedNetwork) -> nn.Module:
         state[f"{name}.num_batches_tracked"] = torch.tensor(n_batches)
         if hasattr(norm, "weight_seen"):
             norm.weight_seen = torch.tensor(float(weight))
-    module.load_state_dict(state, assign=True)
+    # In place where layers may share weights, which stays so; without memory for first weights elsewhere.
+    module.load_state_dict(state, assign=network.kind != "own")
     layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
     return module.eval().to(**layout)
