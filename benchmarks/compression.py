@@ -35,15 +35,15 @@ from sparsecnn.inspection import NetworkReport
 LONG = {"penalized": "all", "finetune_iter": 96}
 NETWORKS = {
     "dense": {"penalty": None},
-    "groups": {"penalty": "group_l0", "target_macs": 0.0685, **LONG},
+    "groups": {"penalty": "group_l0", "target_macs": 0.1, **LONG},
+    "groups, narrower": {"penalty": "group_l0", "target_macs": 0.0685, **LONG},
     "groups and elements": {
         "penalty": "sparse_group_l0",
-        "target_macs": 0.0685,
+        "target_macs": 0.1,
         "target_sparsity": 0.968,
         **LONG,
     },
     # At about the bytes of both together.
-    "groups, fewer": {"penalty": "group_l0", "target_macs": 0.025, **LONG},
     "elements": {"penalty": "l0", "penalized": "all", "target_sparsity": 0.972},
 }
 SLIMMING = ("group_l0", "group_l1", "group_tl1")

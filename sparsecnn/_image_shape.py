@@ -234,6 +234,12 @@ def raster_formats() -> list[str]:
     return [name for name in RASTER_FORMATS if name in Image.OPEN]
 
 
+def image_extensions() -> set[str]:
+    """Return the extensions of files that may be images, in lower case, with a dot."""
+    formats = raster_formats()
+    return {extension for extension, name in Image.registered_extensions().items() if name in formats}
+
+
 def is_file(source: Any) -> bool:
     """Return whether the source of an image is a path, the bytes of a file or an open file."""
     return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")

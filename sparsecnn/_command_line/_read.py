@@ -42,6 +42,8 @@ def read_files(names: Sequence[str], reader: str, model: str | None, as_json: bo
     """
     transformer, classifier = load_model(os.fspath(reader_path(reader)) if model is None else model)
     failures = Failures()
+    from sparsecnn._image_shape import image_extensions
+
     files = expand_folders(names, image_extensions(), failures.add)
     out = JsonLines(classifier.classes_) if as_json else Table(files, classifier.classes_)
     with warnings.catch_warnings():
@@ -99,16 +101,6 @@ def load_model(path: str) -> tuple[CurveImageTransformer, NumpyClassifier]:
             "pipeline of a CurveImageTransformer and the classifier."
         )
     return CurveImageTransformer(**classifier.transformer_), classifier
-
-
-def image_extensions() -> set[str]:
-    """Return the extensions of files that may be images, in lower case, with a dot."""
-    from PIL import Image
-
-    from sparsecnn._image_shape import raster_formats
-
-    formats = raster_formats()
-    return {extension for extension, name in Image.registered_extensions().items() if name in formats}
 
 
 class Failures:

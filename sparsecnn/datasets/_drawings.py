@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from sklearn.utils import Bunch
 
-from sparsecnn._image_shape import raster_formats
+from sparsecnn._image_shape import image_extensions
 
 
 def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern | None = None) -> Bunch:
@@ -122,7 +121,7 @@ def _compile(pattern: Any) -> re.Pattern[str] | None:
 
 def _list_images(root: Path) -> tuple[list[Path], int]:
     """Return the images below the folder, sorted, and the number of other files."""
-    extensions = _image_extensions()
+    extensions = image_extensions()
     visible = [path for path in root.rglob("*") if not _hidden(path.relative_to(root))]
     files = [path for path in visible if not path.is_dir()]
     paths = [path for path in files if path.suffix.lower() in extensions]
@@ -156,11 +155,6 @@ def _check_folders(root: Path, folders: list[Path], paths: list[Path]) -> None:
         name = str(empty[0].relative_to(root))
         link = " (links to folders are not followed)" if empty[0].is_symlink() else ""
         raise ValueError(f"folder {str(root)!r}: the class folder {name!r} holds no images{link}.")
-
-
-def _image_extensions() -> set[str]:
-    formats = raster_formats()
-    return {extension for extension, name in Image.registered_extensions().items() if name in formats}
 
 
 def _hidden(path: Path) -> bool:
