@@ -120,7 +120,7 @@ class RVSM(Wrapper):
         *("sparsity_scope", "restriction", "support_fixed", "confined", "_n_steps"),
     )
     _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
-    _masks: Sequence[Tensor | None] = ()  # as of the last call of `restriction`
+    _masks: Sequence[Tensor | None] | None = None  # as of the last call of `restriction`
 
     def __init__(
         self,
@@ -341,18 +341,19 @@ class RVSM(Wrapper):
         self._threshold()
 
     def _update_lam(self) -> None:
-        """Set the masks of the restriction, and λ from the target sparsity, if there are any."""
+        """Have the masks of the restriction computed again, and set λ from the target, if there is one."""
         if self._holds_support() or not self.split_params:
             return
-        self._masks = () if self.restriction is None else self.restriction()
+        self._masks = None
         if self.target_sparsity is not None:
-            target, one = self.target_sparsity, self.sparsity_scope == "global"
-            self.lam = lams_for_target(self._penalties, self._restricted(), self.beta, target, one)
+            weights, one = self._restricted(), self.sparsity_scope == "global"
+            self.lam = lams_for_target(self._penalties, weights, self.beta, self.target_sparsity, one)
 
     def _restricted(self) -> list[Tensor]:
         """Return the split weights, with zeros where the restriction wants them."""
-        if not self._masks:
+        if self.restriction is None:
             return self.split_params
+        self._masks = self._masks or self.restriction()
         pairs = zip(self.split_params, self._masks, strict=True)
         return [w if mask is None else w * mask for w, mask in pairs]
 
@@ -366,8 +367,7 @@ class RVSM(Wrapper):
 
     def _threshold(self) -> None:
         """Set u from w and the present λ."""
-        held = self._holds_support()
-        weights = self.split_params if held else self._restricted()
+        weights = self.split_params if (held := self._holds_support()) else self._restricted()
         triples = zip(self.split_params, weights, self._penalties, self._each(self.lam), strict=True)
         for split, w, penalty, lam in triples:
             free = held or penalty is None

@@ -1,5 +1,8 @@
 """Targets for channels: their number, and the multiply-adds that they cost."""
 
+import copy
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -339,3 +342,19 @@ def test_sparse_groups_by_lam_leave_groups_before_batch_normalisation_alone(stri
         ("norm1", "norm2", "norm3", "fc"), True
     )
     assert of_groups == expected
+
+
+def test_rvsm_restriction_holds_at_once_in_a_copy():
+    w = nn.Parameter(torch.arange(1.0, 9.0))
+    optimizer = RVSM(torch.optim.SGD([w], lr=0.1), [w], "l0", lam=0.0)
+    optimizer.restriction = partial(list, [torch.tensor([1.0, 0.0] * 4)])
+    optimizer.update_u()
+    for _ in range(3):
+        w.grad = torch.ones_like(w)
+        optimizer.step()
+    copied = copy.deepcopy(optimizer)
+    (w,) = copied.split_params
+    w.grad = torch.ones_like(w)
+    copied.step()
+    assert (copied.u[0][1::2] == 0).all()
+    assert copied.u[0][::2].all()
