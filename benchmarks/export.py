@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 PARTS = {
-    "files": ["export_files.py"],
-    "faults": ["export_faults.py"],
-    "onnx": ["export_onnx.py"],
-    "page": ["page.py"],
+    "files": "export_files.py",
+    "faults": "export_faults.py",
+    "onnx": "export_onnx.py",
+    "page": "page.py",
 }
 
 
@@ -21,9 +21,8 @@ def main():
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     failed = []
     for part in parser.parse_args().parts:
-        script, *options = PARTS[part]
-        print(f"\n## {script}\n", flush=True)
-        command = [sys.executable, str(Path(__file__).parent / script), *options]
+        print(f"\n## {PARTS[part]}\n", flush=True)
+        command = [sys.executable, str(Path(__file__).parent / PARTS[part])]
         if subprocess.run(command, check=False).returncode:
             failed.append(part)
     if failed:

@@ -40,10 +40,10 @@ def read_files(names: Sequence[str], reader: str, model: str | None, as_json: bo
     ValueError, OSError
         If `model` cannot be read, or is not of a pipeline that reads files.
     """
-    transformer, classifier = load_model(os.fspath(reader_path(reader)) if model is None else model)
-    failures = Failures()
     from sparsecnn._image_shape import image_extensions
 
+    transformer, classifier = load_model(os.fspath(reader_path(reader)) if model is None else model)
+    failures = Failures()
     files = expand_folders(names, image_extensions(), failures.add)
     out = JsonLines(classifier.classes_) if as_json else Table(files, classifier.classes_)
     with warnings.catch_warnings():

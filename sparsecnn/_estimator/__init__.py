@@ -5,7 +5,7 @@ from sparsecnn._estimator.fitted import describe_dead_layers, keep_fitted, warn_
 from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.training_data import TrainingData, check_training_data
-from sparsecnn._estimator.unwrap import fitted_classifier
+from sparsecnn._estimator.unwrap import best_estimator, fitted_classifier
 from sparsecnn._estimator.validation import warn_of_large_batch
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SparseCurveCNNClassifier",
     "TrainingData",
     "all_or_nothing",
+    "best_estimator",
     "called_repeatedly",
     "check_training_data",
     "describe_dead_layers",

@@ -11,6 +11,13 @@ WRONG = (
 )
 
 
+def best_estimator(estimator: Any) -> Any:
+    """Return what a search, or one within another, has found, or else the estimator itself."""
+    while hasattr(estimator, "best_estimator_"):
+        estimator = estimator.best_estimator_
+    return estimator
+
+
 def fitted_classifier(estimator: Any) -> Any:
     """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
     if not hasattr(estimator, "fit") or isinstance(estimator, type):

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNNClassifier, best_estimator
 from sparsecnn._image_shape import pixel_names
 from sparsecnn._network import (
     BinaryActivation,
@@ -27,7 +27,7 @@ from sparsecnn._network import (
 )
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export._values import encode_params, encode_value
-from sparsecnn.inference import FITTED, INTEGERS, MOST_NAMES, ArrayWriter, make_array
+from sparsecnn.inference import CURVE_CNN, FITTED, INTEGERS, MOST_NAMES, ArrayWriter, make_array
 from sparsecnn.preprocessing import CurveImageTransformer
 
 KINDS = (
@@ -55,7 +55,7 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
     ValueError
         If a parameter or its network cannot be stored.
     """
-    estimator = _best(estimator)
+    estimator = best_estimator(estimator)
     if type(estimator) is not Pipeline:
         return _encode_last(estimator, writer)
     steps = [step for _, step in estimator.steps]
@@ -69,16 +69,9 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         "transformer": encode_params(transformer),
         "fitted": {name: encode_value(value, name) for name, value in seen.items()},
         "params": encode_params(estimator, ("steps",)),
-        "last": _encode_last(_best(steps[1]), writer),
+        "last": _encode_last(best_estimator(steps[1]), writer),
     }
     return {name: value for name, value in entry.items() if value or name in ("transformer", "last")}
-
-
-def _best(estimator: Any) -> Any:
-    """Return what a search has found, or else the estimator itself."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
 
 
 def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
@@ -132,7 +125,7 @@ def _encode_bag(bag: BaggingClassifier, writer: ArrayWriter) -> dict[str, Any]:
 
 
 def _classifier_of(member: Any) -> SparseCurveCNNClassifier:
-    best = _best(member)
+    best = best_estimator(member)
     if type(best) is not SparseCurveCNNClassifier:
         raise TypeError(
             f"The members of an ensemble must be SparseCurveCNNClassifiers, got {best!r}; put a transformer "
@@ -269,20 +262,18 @@ def _curve_options(spec: Any) -> dict[str, Any]:
         "batch_norm": bool(spec.batch_norm),
         "activation": ["binary", activation.proxy] if binary else "relu",
     }
-    usual = {"channels": [16, 64, 64], "kernel_size": 3, "batch_norm": True, "activation": "relu"}
-    return {name: value for name, value in options.items() if value != usual[name]}
+    return {name: value for name, value in options.items() if value != CURVE_CNN[name]}
 
 
 def _encode_layer(name: str, layer: Any) -> list[Any]:
     spec = describe(layer)
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.options.items()}
-    shape = getattr(layer, "weight", None)
     if spec.arrays:
         first = next(iter(spec.arrays.values()))
         options["shape"] = list(first.shape)
     if spec.kind in ("conv2d", "linear") and layer.bias is None:
         options["bias"] = False
-    elif "running_mean" in spec.arrays and shape is None:
+    elif "running_mean" in spec.arrays and "weight" not in spec.arrays:
         options["affine"] = False
     return [name, spec.kind, options] if options else [name, spec.kind]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import best_estimator, fitted_classifier
 from sparsecnn._network import make_chain
 from sparsecnn.export._files import check_target, write_whole
 from sparsecnn.export._page_network import count_weights, page_network
@@ -111,8 +111,7 @@ def to_html(
 def _steps(estimator: Any) -> tuple[CurveImageTransformer | None, Any]:
     """Return the transformer, if there is one, and the classifier of a fitted estimator."""
     classifier = fitted_classifier(estimator)
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
+    estimator = best_estimator(estimator)
     if not isinstance(estimator, Pipeline):
         return None, classifier
     steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]

@@ -22,6 +22,7 @@ from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export._encode import same_layer_lam
 from sparsecnn.export._values import decode_params, decode_value
 from sparsecnn.inference import (
+    CURVE_CNN,
     FITTED,
     Saved,
     SavedClassifier,
@@ -34,12 +35,6 @@ from sparsecnn.inference import (
 )
 from sparsecnn.preprocessing import CurveImageTransformer
 
-CURVE_CNN: dict[str, Any] = {
-    "channels": (16, 64, 64),
-    "kernel_size": 3,
-    "batch_norm": True,
-    "activation": "relu",
-}
 SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_")
 
 
@@ -181,7 +176,7 @@ def _network(saved: SavedClassifier, module: Any) -> nn.Module:
 
 
 def _curve_options(network: SavedNetwork) -> dict[str, Any]:
-    options = CURVE_CNN | network.options
+    options = {**CURVE_CNN, **network.options}
     activation = options["activation"]
     return options | {
         "channels": tuple(options["channels"]),

@@ -10,6 +10,7 @@ from sparsecnn.inference._container import unpack as unpack
 from sparsecnn.inference._layers import Layer
 from sparsecnn.inference._load import load
 from sparsecnn.inference._load import make_classifier as make_classifier
+from sparsecnn.inference._network import CURVE_CNN as CURVE_CNN
 from sparsecnn.inference._network import check_keys as check_keys
 from sparsecnn.inference._network import is_number as is_number
 from sparsecnn.inference._rice import encode_positions as encode_positions

@@ -48,6 +48,15 @@ class Blueprint:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+# What the curve CNN is where a file says nothing else.
+CURVE_CNN: Mapping[str, Any] = {
+    "channels": [16, 64, 64],
+    "kernel_size": 3,
+    "batch_norm": True,
+    "activation": "relu",
+}
+
+
 def curve_cnn(image_shape: tuple[int, int], n_classes: int, options: Mapping[str, Any]) -> list[Blueprint]:
     """Return the layers of the curve CNN, as `SparseCurveCNNClassifier` makes it.
 
@@ -57,17 +66,16 @@ def curve_cnn(image_shape: tuple[int, int], n_classes: int, options: Mapping[str
         (height, width).
     n_classes : int
     options : mapping
-        ``channels``, ``kernel_size``, ``batch_norm`` and ``activation``, where they are not the defaults. An
-        activation other than "relu" is a list of "binary" and its proxy.
+        Those of `CURVE_CNN` that are other. An activation other than "relu" is a list of "binary" and its
+        proxy.
 
     Raises
     ------
     FileFormatError
         If an option is unknown or unusable.
     """
-    check_keys(options, optional=("channels", "kernel_size", "batch_norm", "activation"))
-    channels, side = options.get("channels", [16, 64, 64]), options.get("kernel_size", 3)
-    norm, activation = options.get("batch_norm", True), options.get("activation", "relu")
+    check_keys(options, optional=tuple(CURVE_CNN))
+    channels, side, norm, activation = ({**CURVE_CNN, **options}[name] for name in CURVE_CNN)
     if not (isinstance(channels, list) and len(channels) == 3 and all(map(_is_size, channels))):
         raise FileFormatError(f"its channels are {str(channels)[:60]}, which are no three numbers")
     if not _is_size(side) or side % 2 == 0 or not isinstance(norm, bool):
