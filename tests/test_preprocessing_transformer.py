@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from pages import draw_mark, draw_spiral, encode, transform_one
 from PIL import Image
@@ -17,6 +18,14 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsecnn.preprocessing import CurveImageTransformer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_processes():
+    """End the processes of this module: one that first imports torch later would seem to leak memory."""
+    yield
+    get_reusable_executor().shutdown()
+
 
 CHECKS_LEFT_OUT = (
     "check_param_validation",
