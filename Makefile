@@ -5,13 +5,14 @@ BIN := .venv/bin
 # One thread of computation in each of two test processes: small networks gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test test-quick test-oldest lint benchmarks clean
+.PHONY: help demo test test-quick test-oldest lint docs benchmarks clean
 
 help:
 	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
 	@echo "make test         run all tests and print their coverage"
 	@echo "make test-quick   run the quick tests, in about a minute"
 	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
+	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
 	@echo "make lint         check the style and the types"
 	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
 
@@ -42,6 +43,11 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Examples and notebooks run here. Warnings are errors, and no page may need a network.
+docs: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(PYTEST) -m site tests/test_docs_site.py
+
 .venv/benchmarks: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[benchmarks]"
 	@touch $@
@@ -64,4 +70,4 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/scale.py
 
 clean:
-	rm -rf .venv .venv-oldest build dist *.egg-info .coverage*
+	rm -rf .venv .venv-oldest build dist *.egg-info .coverage* docs/_build docs/auto_examples docs/generated

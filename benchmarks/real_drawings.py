@@ -4,7 +4,8 @@ Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by
 first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
 Every drawing is predicted by a network (or baseline) trained without drawings of that person; all have the
 same folds. In every fold, cross-validation over its training persons chooses whether networks see the ink or
-its unsteadiness, and at which scale. docs/drawings.md lists what was tried on these drawings before.
+its unsteadiness, and at which scale. docs/user_guide/drawings.md lists what was tried on these drawings
+before.
 """
 
 import argparse

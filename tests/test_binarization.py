@@ -119,7 +119,7 @@ def test_stored_bytes_of_a_fitted_classifier(stripes):
 
 @pytest.mark.slow
 def test_examples_of_the_page_run():
-    page = (Path(__file__).parent.parent / "docs" / "binary.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "user_guide" / "binary.md").read_text(encoding="utf-8")
     names = {}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(code, names)

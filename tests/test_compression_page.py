@@ -10,7 +10,7 @@ from sparsecnn.inspection import NetworkReport
 
 pytestmark = pytest.mark.slow
 
-PAGE = Path(__file__).parent.parent / "docs" / "compression.md"
+PAGE = Path(__file__).parent.parent / "docs" / "user_guide" / "compression.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 

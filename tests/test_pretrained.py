@@ -20,7 +20,7 @@ from sparsecnn.inference import load as load_without_torch
 from sparsecnn.pretrained import list_readers, load_reader
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "readers.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "user_guide" / "readers.md").read_text(encoding="utf-8")
 FILES = {path.stem: path for path in (Path(sparsecnn.__file__).parent / "pretrained").glob("*.safetensors")}
 BENCHMARKS = ROOT / "benchmarks"
 

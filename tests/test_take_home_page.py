@@ -10,7 +10,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 
-PAGE = Path(__file__).parent.parent / "docs" / "take_home.md"
+PAGE = Path(__file__).parent.parent / "docs" / "user_guide" / "take_home.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 

@@ -77,7 +77,7 @@ def load_reader(name: str) -> Pipeline:
     drawings, with areas under the ROC curve of 0.72 and 0.73. Train on your own labelled drawings for that.
 
     Both files have half precision and hold 19,524 and 9,508 bytes. All settings, data and figures are in
-    ``docs/readers.md``, and ``benchmarks/train_readers.py`` prints them.
+    ``docs/user_guide/readers.md``, and ``benchmarks/train_readers.py`` prints them.
 
     Examples
     --------

@@ -1,0 +1,116 @@
+"""Settings of the documentation's build. Nothing is fetched, neither by the build nor by the pages."""
+
+import importlib.util
+import inspect
+import os
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS / "_ext")]
+
+import sparsecnn  # noqa: E402
+
+project = "sparsecnn"
+author = "the sparsecnn developers"
+copyright = author
+version = release = sparsecnn.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "landing",
+    "notebook_downloads",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/*.ipynb"]
+default_role = "autolink"
+nitpicky = True
+# Every reference to the package resolves; other packages are linked only where their inventories are at hand.
+nitpick_ignore_regex = [("py:.*", r"(?!sparsecnn\b).*")]
+
+# Inventories of other projects need a network: links to them are made where this is asked for.
+intersphinx_mapping = {}
+if os.environ.get("SPARSECNN_DOCS_ONLINE"):
+    intersphinx_mapping = {
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "python": ("https://docs.python.org/3", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+    }
+
+# API
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+
+# Pages in Markdown, and notebooks, which are run
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "auto"
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_execution_timeout = 180
+nb_ipywidgets_js = {}
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+
+# One file of MathJax with its glyphs inside, of the package sphinx-mathjax-offline
+MATHJAX = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js"
+mathjax_path = MATHJAX.name
+
+# Examples
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"/(?!plot_)\w+\.py$",  # scripts for a terminal
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", "gallery_start.same_start"),
+    "abort_on_example_error": True,
+    "write_computation_times": False,
+    "min_reported_time": 1,
+    "show_signature": False,
+    "download_all_examples": False,
+    "copyfile_regex": "",
+    "doc_module": "sparsecnn",
+    "backreferences_dir": None,
+    "inspect_global_variables": False,
+}
+
+# Theme
+html_theme = "pydata_sphinx_theme"
+html_title = "sparsecnn"
+html_static_path = ["_static", str(MATHJAX)]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_search_summary = False  # it would read other pages, which a browser forbids to files
+html_sidebars = {"index": [], "install": [], "tutorial": [], "faq": [], "related": [], "changelog": []}
+html_theme_options = {
+    "logo": {"text": "sparsecnn"},
+    "header_links_before_dropdown": 6,
+    "article_header_end": ["notebook-download"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": False,
+}
+
+
+def is_foreign(app, what, name, obj, skip, options):
+    """Leave out members that classes inherit from other packages."""
+    function = getattr(obj, "fget", None) or inspect.unwrap(getattr(obj, "__func__", obj))
+    module = getattr(function, "__module__", None) or "sparsecnn"
+    return True if what == "class" and not module.startswith("sparsecnn") else None
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", is_foreign)
