@@ -80,7 +80,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         (height, width) of the images seen in `fit`, if X was an array of numbers.
     n_features_in_ : int
         Number of pixels of the images seen in `fit`, if X was an array of numbers.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if X was a data frame with string names.
 
     See Also
