@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_scalar
 
-from sparsecnn.inspection._pyplot import import_pyplot
+from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.preprocessing import CurveImageTransformer, read_page
 
 PAGE_SIDE = 512  # pixels; larger pages are drawn reduced
@@ -33,7 +33,7 @@ class CurveImageDisplay:
     axes_ : ndarray of matplotlib Axes of shape (2, n_images)
         Pages in the first row, images in the second.
     figure_ : matplotlib Figure
-        The figure of the axes.
+        The figure of the panels.
     """
 
     def __init__(self, pages: Sequence[np.ndarray], images: np.ndarray):
@@ -42,7 +42,7 @@ class CurveImageDisplay:
 
     @classmethod
     def from_transformer(
-        cls, transformer: CurveImageTransformer, X: Any, *, n_images: int = 4, figure: Any = None
+        cls, transformer: CurveImageTransformer, X: Any, *, n_images: int = 4, ax: Any = None, **kwargs: Any
     ) -> Self:
         """Read and transform the first pages of X, and plot both.
 
@@ -54,8 +54,10 @@ class CurveImageDisplay:
             Paths, bytes, open files, PIL images or arrays, as the transformer takes them.
         n_images : int, default=4
             Number of pages to plot, or all if there are fewer.
-        figure : matplotlib Figure, default=None
-            Figure to plot in; None makes a new one.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            One Axes to divide into panels, or as many as there are panels; None makes a new figure.
+        **kwargs : dict
+            Passed to ``matplotlib.axes.Axes.imshow``.
 
         Returns
         -------
@@ -69,7 +71,7 @@ class CurveImageDisplay:
         TypeError
             If `transformer` is no `CurveImageTransformer`, or `n_images` no integer.
         ValueError
-            If `n_images` is below 1, or a page cannot be read.
+            If `n_images` is below 1, a page cannot be read, or the number of axes is wrong.
 
         Examples
         --------
@@ -88,15 +90,17 @@ class CurveImageDisplay:
         check_scalar(n_images, "n_images", Integral, min_val=1)
         shown = transformer._check_images(X, reset=False)[:n_images]
         images = np.asarray(transformer.transform(shown)).reshape(len(shown), *transformer.image_shape)
-        return cls([read_page(page, PAGE_SIDE) for page in shown], images).plot(figure)
+        return cls([read_page(page, PAGE_SIDE) for page in shown], images).plot(ax, **kwargs)
 
-    def plot(self, figure: Any = None) -> Self:
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the pages in a first row, and the images below them.
 
         Parameters
         ----------
-        figure : matplotlib Figure, default=None
-            Figure to plot in; None makes a new one.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            One Axes to divide into panels, or as many as there are panels; None makes a new figure.
+        **kwargs : dict
+            Passed to ``matplotlib.axes.Axes.imshow``.
 
         Returns
         -------
@@ -107,17 +111,16 @@ class CurveImageDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        ValueError
+            If the number of axes is wrong.
         """
-        plt = import_pyplot()
         n_images = len(self.pages)
-        if figure is None:
-            figure = plt.figure(figsize=(2 * n_images + 0.5, 4.2), layout="constrained")
-        self.figure_ = figure
-        self.axes_ = figure.subplots(2, n_images, squeeze=False)
+        self.axes_ = make_panels(ax, 2 * n_images, n_images, (2.1, 2.1)).reshape(2, n_images)
+        self.figure_ = self.axes_[0, 0].figure
         for row, (name, pictures) in enumerate([("page", self.pages), ("image", self.images)]):
-            for ax, picture in zip(self.axes_[row], pictures, strict=True):
+            for panel_ax, picture in zip(self.axes_[row], pictures, strict=True):
                 white = 255 if picture.dtype == np.uint8 else 1
-                ax.imshow(picture, cmap="gray", vmin=0, vmax=white)
-                ax.set(xticks=[], yticks=[])
+                panel_ax.imshow(picture, **{"cmap": "gray", "vmin": 0, "vmax": white} | kwargs)
+                panel_ax.set(xticks=[], yticks=[])
             self.axes_[row, 0].set_ylabel(name)
         return self

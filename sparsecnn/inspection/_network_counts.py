@@ -100,7 +100,7 @@ def count_network(
     module: nn.Module, image_shape: tuple[int, int]
 ) -> tuple[list[LayerCounts], NetworkCounts, str | None]:
     """Return the counts of each layer and of the network, and why living channels are not known, or None."""
-    if not _named_layers(module):
+    if not named_layers(module):
         raise ValueError(f"{type(module).__name__} has no convolution or fully connected layer to count.")
     with evaluating(module):
         total, macs = _dense_macs(module, example_images(module, image_shape, 2))
@@ -114,7 +114,7 @@ def count_network(
 
 def example_images(module: nn.Module, image_shape: tuple[int, int], n_images: int) -> Tensor:
     """Return images of random pixels from 0 to 1, as the first layer of `module` takes them."""
-    first = next(iter(_named_layers(module).values()))
+    first = next(iter(named_layers(module).values()))
     n_channels = first.in_channels if isinstance(first, _ConvNd) else 1
     generator = torch.Generator().manual_seed(0)
     images = torch.rand((n_images, n_channels, *image_shape), generator=generator)
@@ -134,20 +134,26 @@ def median_milliseconds(module: nn.Module, images: Tensor, n_warmup: int, n_repe
     return median(times[n_warmup:])
 
 
-def _named_layers(module: nn.Module) -> dict[str, Any]:
+def apply_network(module: nn.Module, images: Tensor) -> None:
+    """Apply a network, or raise ValueError if it cannot be applied to such images."""
+    try:
+        module(images)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(module).__name__} cannot be applied to images of shape {tuple(images.shape[1:])}: {error}"
+        ) from error
+
+
+def named_layers(module: nn.Module) -> dict[str, Any]:
+    """Return all convolutions and fully connected layers by name."""
     layers = module.named_modules()
     return {name: layer for name, layer in layers if isinstance(layer, (_ConvNd, nn.Linear))}
 
 
 def _dense_macs(module: nn.Module, images: Tensor) -> tuple[int, dict[nn.Module, int]]:
     """Return the multiply-adds of the network for one of several `images`, and of each of its layers."""
-    try:
-        with FlopCounterMode(display=False) as counter:
-            module(images)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{type(module).__name__} cannot be applied to images of shape {tuple(images.shape[1:])}: {error}"
-        ) from error
+    with FlopCounterMode(display=False) as counter:
+        apply_network(module, images)
     flops = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
     macs: dict[nn.Module, int] = {}
     per_mac = 2 * len(images)
@@ -161,7 +167,7 @@ def _dense_macs(module: nn.Module, images: Tensor) -> tuple[int, dict[nn.Module,
 def _count_layers(module: nn.Module, macs: dict[nn.Module, int], chain: Chain | None) -> list[LayerCounts]:
     """Return the counts of each layer, in the order in which they are applied, where that is known."""
     channels = {} if chain is None else _living_channels(chain)
-    names = {layer: name for name, layer in _named_layers(module).items()}
+    names = {layer: name for name, layer in named_layers(module).items()}
     layers = [layer for layer in channels if layer in names]
     layers += [layer for layer in names if layer not in channels]
     counts, seen = [], set()
@@ -220,7 +226,7 @@ def _sparse_bytes(n: int, k: int, value_bytes: int) -> int:
 
 
 def _sum(module: nn.Module, layers: list[LayerCounts], macs: int) -> NetworkCounts:
-    names = tuple(_named_layers(module))
+    names = tuple(named_layers(module))
     other_bytes = sum(
         tensor.nbytes
         for name, tensor in module.state_dict().items()

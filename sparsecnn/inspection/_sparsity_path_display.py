@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._warn import warn_user
-from sparsecnn.inspection._pyplot import import_pyplot
+from sparsecnn.inspection._pyplot import one_panel
+from sparsecnn.inspection._weights_left import label_axes, percent_left
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
 
 
@@ -191,15 +190,10 @@ class SparsityPathDisplay:
         UserWarning
             If a point has no weights left, which a logarithmic axis cannot show.
         """
-        plt = import_pyplot()
-        from matplotlib.ticker import FuncFormatter, LogFormatter
-
         check_consistent_length(self.sparsities, self.scores, self.errors)
-        left = 100 * (1 - np.asarray(self.sparsities, dtype=float))
-        if (left <= 0).any():
-            warn_user(f"{(left <= 0).sum()} of {len(left)} points have no weights left and are not shown.")
-        self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
+        self.ax_ = one_panel(ax)
         self.figure_ = self.ax_.figure
+        left = percent_left(self.sparsities)
         options: dict[str, Any] = {"marker": "o", "capsize": 3} | kwargs
         self.errorbar_ = self.ax_.errorbar(left, self.scores, self.errors, **options)
         if self.best_index is not None:
@@ -207,12 +201,7 @@ class SparsityPathDisplay:
             self.ax_.axvline(left[self.best_index], color="0.5", linestyle="--", label=label)
         if self.best_index is not None or "label" in kwargs:
             self.ax_.legend()
-        self.ax_.set(xscale="log", xlabel="penalised weights left (%)", ylabel=self.score_name)
-        self.ax_.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
-        self.ax_.xaxis.set_minor_formatter(LogFormatter())
-        self.ax_.grid(alpha=0.3)
-        if not self.ax_.xaxis_inverted():
-            self.ax_.invert_xaxis()
+        label_axes(self.ax_, self.score_name)
         return self
 
 

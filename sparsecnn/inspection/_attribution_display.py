@@ -1,0 +1,196 @@
+"""Display of what speaks for and against a class in images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_consistent_length, check_scalar
+from sklearn.utils.validation import _num_samples
+
+from sparsecnn._estimator import best_estimator, fitted_classifier
+from sparsecnn.inspection._integrated_gradients import integrated_gradients
+from sparsecnn.inspection._pyplot import make_panels
+from sparsecnn.inspection._signed_image import draw_signed
+
+# Attributions above this quantile of those that are not zero have the colour of the quantile.
+LARGEST = 0.99
+
+
+class AttributionDisplay:
+    """Images, and below each how much every pixel speaks for or against a class.
+
+    What speaks against the class is blue, the stronger the darker; what speaks for it is orange, the stronger
+    the paler; grey pixels, such as those without ink, add nothing. Use `from_estimator`.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width)
+        Ink bright on black, at most 1.
+    attributions : array-like of shape (n_images, height, width)
+        What each pixel adds to the score of the class, as `integrated_gradients` returns it.
+    titles : sequence of str, default=None
+        Title of each image.
+
+    Attributes
+    ----------
+    attribution_images_ : list of matplotlib AxesImage
+        The attributions, masked where they are zero.
+    colorbar_ : matplotlib Colorbar
+        Scale of the attributions.
+    axes_ : ndarray of matplotlib Axes of shape (2, n_images)
+        Images in the first row, attributions in the second.
+    figure_ : matplotlib Figure
+        The figure of the panels.
+
+    See Also
+    --------
+    integrated_gradients : Computes the attributions.
+
+    Examples
+    --------
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.inspection import AttributionDisplay
+    >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> classifier = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=3, random_state=0).fit(X, y)
+    >>> display = AttributionDisplay.from_estimator(classifier, X, y, n_images=3)
+    >>> display.axes_.shape, display.attributions.shape
+    ((2, 3), (3, 32, 32))
+    """
+
+    def __init__(self, images: ArrayLike, attributions: ArrayLike, titles: Sequence[str] | None = None):
+        self.images = images
+        self.attributions = attributions
+        self.titles = titles
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        target: Any = None,
+        n_images: int = 4,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Attribute the score of a class to the pixels of the first images of X, and plot both.
+
+        Parameters
+        ----------
+        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+            Fitted. For a search, such as `GridSearchCV`, its ``best_estimator_`` is used.
+        X : array-like or list of n images
+            What `estimator` predicts from.
+        y : array-like of shape (n,), default=None
+            True labels, for the titles.
+        target : class label, default=None
+            Class whose score to attribute; None is the one that is predicted for each image.
+        n_images : int, default=4
+            Number of images to plot, or all if there are fewer.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            One Axes to divide into panels, or as many as there are panels; None makes a new figure.
+        **kwargs : dict
+            Passed to ``matplotlib.axes.Axes.imshow`` for the attributions.
+
+        Returns
+        -------
+        display : AttributionDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If `estimator` is not fitted.
+        TypeError
+            If `estimator` is no such classifier, or `n_images` no integer.
+        ValueError
+            If X is unusable, X and y differ in length, `target` is no class, `n_images` is below 1, or the
+            number of axes is wrong.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the attributions of an image do not add up to its score: see `integrated_gradients`.
+        """
+        fitted_classifier(estimator)
+        check_scalar(n_images, "n_images", Integral, min_val=1)
+        check_consistent_length(X, y)
+        first = np.arange(min(n_images, _num_samples(X)))
+        classifier, X = _last_step(estimator, _safe_indexing(X, first))
+        probabilities = classifier.predict_proba(X)
+        found = probabilities.argmax(axis=1)
+        pixels = classifier._check_pixels(X) / classifier.pixel_scale_
+        images = pixels.reshape(-1, *classifier.image_shape_)
+        targets = classifier.classes_[found].tolist() if target is None else [target] * len(found)
+        attributions = np.empty(images.shape)
+        for label in set(targets):
+            own = [i for i, other in enumerate(targets) if other == label]
+            attributions[own] = integrated_gradients(classifier, _safe_indexing(X, own), target=label)
+        names = [f"{classifier.classes_[i]} ({p[i]:.0%})" for i, p in zip(found, probabilities, strict=True)]
+        if y is not None:
+            truth = _safe_indexing(np.asarray(y), first)
+            names = [f"{name}\ntrue: {label}" for name, label in zip(names, truth, strict=True)]
+        return cls(images, attributions, names).plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Plot the images in a first row, and the attributions below them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of Axes, default=None
+            One Axes to divide into panels, or as many as there are panels; None makes a new figure.
+        **kwargs : dict
+            Passed to ``matplotlib.axes.Axes.imshow`` for the attributions.
+
+        Returns
+        -------
+        display : AttributionDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `images`, `attributions` and `titles` differ in length, or the number of axes is wrong.
+        """
+        check_consistent_length(self.images, self.attributions, self.titles)
+        images, attributions = np.asarray(self.images), np.asarray(self.attributions)
+        n_images = len(images)
+        self.axes_ = make_panels(ax, 2 * n_images, n_images, (2.1, 2.3)).reshape(2, n_images)
+        self.figure_ = self.axes_[0, 0].figure
+        sizes = np.abs(attributions[attributions != 0])
+        limit = np.quantile(sizes, LARGEST) if sizes.size else 1.0
+        shape = {"aspect": "auto"} if images.shape[1] == 1 else {}
+        self.attribution_images_ = []
+        for i, (image_ax, signed_ax) in enumerate(self.axes_.T):
+            image_ax.imshow(images[i], cmap="gray", vmin=min(0, images.min()), vmax=1, **shape)
+            image_ax.set(xticks=[], yticks=[], title="" if self.titles is None else self.titles[i])
+            self.attribution_images_.append(draw_signed(signed_ax, attributions[i], limit, **shape | kwargs))
+        self.axes_[0, 0].set_ylabel("image")
+        self.axes_[1, 0].set_ylabel("attribution")
+        self.colorbar_ = self.figure_.colorbar(
+            self.attribution_images_[0],
+            ax=list(self.axes_[1]),
+            label="against | for the class",
+            extend="both",
+        )
+        return self
+
+
+def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the classifier at the end of pipelines and searches, and what it is given for X."""
+    estimator = best_estimator(estimator)
+    while isinstance(estimator, Pipeline):
+        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        estimator = best_estimator(estimator[-1])
+    return estimator, X
