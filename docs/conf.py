@@ -1,5 +1,6 @@
 """Settings of the documentation's build. Nothing is fetched, neither by the build nor by the pages."""
 
+import importlib
 import importlib.util
 import inspect
 import os
@@ -8,6 +9,8 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "_ext")]
+
+import numpydoc.xref  # noqa: E402
 
 import sparsecnn  # noqa: E402
 
@@ -32,6 +35,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/*.ipynb"]
 default_role = "autolink"
+smartquotes = False
 nitpicky = True
 # Every reference to the package resolves; other packages are linked only where their inventories are at hand.
 nitpick_ignore_regex = [("py:.*", r"(?!sparsecnn\b).*")]
@@ -50,8 +54,18 @@ if os.environ.get("SPARSECNN_DOCS_ONLINE"):
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
+# In types, the names of classes of the package are links; numpydoc's own list needs inventories of other projects.
 numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc.xref.DEFAULT_LINKS.clear()
+numpydoc_xref_aliases = {
+    name: f"{module}.{name}"
+    for module in ("sparsecnn", "sparsecnn.inference", "sparsecnn.inspection", "sparsecnn.model_selection")
+    for name in importlib.import_module(module).__all__
+    if name[0].isupper() and not (module != "sparsecnn" and name in sparsecnn.__all__)
+}
 
 # Pages in Markdown, and notebooks, which are run
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -72,7 +86,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"/(?!plot_)\w+\.py$",  # scripts for a terminal
+    "ignore_pattern": r"^(?!plot_)",  # scripts for a terminal
     "within_subsection_order": "FileNameSortKey",
     "reset_modules": ("matplotlib", "gallery_start.same_start"),
     "abort_on_example_error": True,
@@ -90,6 +104,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sparsecnn"
 html_static_path = ["_static", str(MATHJAX)]
+html_context = {"default_mode": "auto"}
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_search_summary = False  # it would read other pages, which a browser forbids to files
