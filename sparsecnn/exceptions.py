@@ -4,16 +4,77 @@ __all__ = ["DeadLayerWarning", "FileFormatError", "GroupLeakWarning", "TrainingI
 
 
 class DeadLayerWarning(UserWarning):
-    """All penalised weights of a layer are zero, so its output does not depend on the image."""
+    """All penalised weights of a layer are zero, so its output does not depend on the image.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.exceptions import DeadLayerWarning
+    >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DeadLayerWarning)
+    ...     try:
+    ...         SparseCurveCNNClassifier(lam=10.0, max_iter=1, random_state=0).fit(X, y)
+    ...     except DeadLayerWarning:
+    ...         print("λ is too large")
+    λ is too large
+    """
 
 
 class FileFormatError(ValueError):
-    """A file is no saved estimator, damaged or newer; the message names the file and what is wrong."""
+    """A file is no saved estimator, damaged or newer; the message names the file and what is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sparsecnn.exceptions import FileFormatError
+    >>> from sparsecnn.export import load
+    >>> with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+    ...     try:
+    ...         load(file.name)
+    ...     except FileFormatError as error:
+    ...         print(str(error).partition(": ")[2])
+    it is no file that sparsecnn.export.save has written.
+    """
 
 
 class GroupLeakWarning(UserWarning):
-    """Images of one group, such as a person, are in a training set and its test set."""
+    """Images of one group, such as a person, are in a training set and its test set.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.model_selection import StratifiedKFold
+    >>> from sparsecnn import SparseCurveCNNClassifierCV
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.exceptions import GroupLeakWarning
+    >>> spirals = make_shaky_spirals(40, persons=4, image_shape=(32, 32), random_state=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", GroupLeakWarning)
+    ...     try:
+    ...         search = SparseCurveCNNClassifierCV(cv=StratifiedKFold(2))
+    ...         search.fit(spirals.images, spirals.target, groups=spirals.groups)
+    ...     except GroupLeakWarning:
+    ...         print("use StratifiedGroupKFold")
+    use StratifiedGroupKFold
+    """
 
 
 class TrainingInterruptedWarning(UserWarning):
-    """Training was interrupted from the keyboard, and the network of the last completed epoch is kept."""
+    """Training was interrupted from the keyboard, and the network of the last completed epoch is kept.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.exceptions import TrainingInterruptedWarning
+    >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     fitted = quick.fit(X, y)
+    >>> any(issubclass(warning.category, TrainingInterruptedWarning) for warning in caught)
+    False
+    """

@@ -37,6 +37,21 @@ class Penalty(BaseEstimator, abc.ABC):
     confines : bool, default=False
         Whether P is infinite outside of a set, such as that of binary weights. Training then takes gradients
         at the proximal map, and never leaves the set.
+
+    Examples
+    --------
+    A penalty of your own, P(x) = x²/2, which shrinks weights and zeroes none:
+
+    >>> import torch
+    >>> from sparsecnn.penalties import Penalty
+    >>> class HalfSquare(Penalty):
+    ...     def value(self, w):
+    ...         return w.square().sum() / 2
+    ...
+    ...     def _shrink(self, magnitude, step):
+    ...         return magnitude / (1 + step)
+    >>> HalfSquare().prox(torch.tensor([-3.0, 1.5]), 0.5)
+    tensor([-2.,  1.])
     """
 
     unit: ClassVar[Literal["weight", "group", "tensor"]] = "weight"
@@ -115,7 +130,29 @@ class Penalty(BaseEstimator, abc.ABC):
 
 
 class ClosedFormPenalty(Penalty):
-    """A penalty with a closed form for the step that zeroes a unit, by which λ for a target is found."""
+    """A penalty with a closed form for the step that zeroes a unit, by which λ for a target is found.
+
+    Examples
+    --------
+    A penalty of your own, P(x) = 2·abs(x): soft thresholding at twice the step.
+
+    >>> import torch
+    >>> from sparsecnn.penalties import ClosedFormPenalty, lam_for_sparsity
+    >>> class TwiceL1(ClosedFormPenalty):
+    ...     def value(self, w):
+    ...         return 2 * w.abs().sum()
+    ...
+    ...     def _shrink(self, magnitude, step):
+    ...         return magnitude - 2 * step
+    ...
+    ...     def critical_step(self, magnitude):
+    ...         return magnitude / 2
+    >>> w = torch.tensor([-4.0, 1.0, 2.0])
+    >>> TwiceL1().prox(w, 1.0)
+    tensor([-2.,  0.,  0.])
+    >>> round(lam_for_sparsity(TwiceL1(), w, beta=1.0, sparsity=1 / 3), 9)
+    0.5
+    """
 
     @abc.abstractmethod
     def critical_step(self, magnitude: float) -> float:
