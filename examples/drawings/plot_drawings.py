@@ -82,8 +82,8 @@ ax.legend(loc="upper left")
 # Where the evidence lies
 # -----------------------
 #
-# The network is now trained on all drawings. Shown are those with the least certain and the most certain answers
-# of the cross-validation, as the network sees them.
+# The network is now trained on all drawings. Shown are those with the least certain and the most certain
+# answers of the cross-validation, as the network sees them.
 reader.fit(drawings.images, drawings.target_names[drawings.target])
 print(f"zeros in the fully connected layer: {reader[-1].sparsity_:.1%}")
 order = np.argsort(probability)

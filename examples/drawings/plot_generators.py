@@ -2,8 +2,9 @@
 Words, spirals and drawings of the generators
 =============================================
 
-The package draws its own images: words in real fonts, spirals, and the drawings that tests of tremor use. Each
-comes regular and shaky, and with the font or the person it is of. All pictures here are generated, from seed 0.
+The package draws its own images: words in real fonts, spirals, and the drawings that tests of tremor use.
+Each comes regular and shaky, and with the font or the person it is of. All pictures here are generated, from
+seed 0.
 """
 
 # %%
@@ -57,7 +58,8 @@ for column, person in zip(axes.T, range(6), strict=True):
 # Drawings
 # --------
 #
-# Five kinds of drawing, with pen or pencil, on smooth or rough paper: above by regular, below by shaky persons.
+# Five kinds of drawing, with pen or pencil, on smooth or rough paper: above by regular, below by shaky
+# persons.
 figure, axes = plt.subplots(2, len(DRAWING_KINDS), figsize=(11, 4.9), layout="constrained")
 for column, kind in zip(axes.T, DRAWING_KINDS, strict=True):
     drawings = make_shaky_drawings(8, drawings=kind, persons=4, severity=(0.4, 1.0), random_state=0)

@@ -2,13 +2,14 @@
 From a page to what the network sees
 ====================================
 
-`CurveImageTransformer` finds the ink on a page, crops and centres it, and reduces it to a small image. In that,
-a tremor would vanish; so the transformer can measure it on the page, before the image is reduced.
+:class:`~sparsecnn.CurveImageTransformer` finds the ink on a page, crops and centres it, and reduces it to a
+small image. In that, a tremor would vanish; so the transformer can measure it on the page, before the image
+is reduced.
 """
 
 # %%
-# Four generated drawings (seed 4) become pages: dark ink on grey paper, with a shadow across it, as a telephone
-# would photograph them.
+# Four generated drawings (seed 0) become pages: dark ink on grey paper, with a shadow across it, as a
+# telephone would photograph them. The first and the third are by regular persons, the others by shaky ones.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -16,15 +17,19 @@ from sparsecnn import CurveImageTransformer
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.inspection import CurveImageDisplay
 
-drawings = make_shaky_drawings(
-    4, drawings=["spiral", "loops"], image_shape=(200, 260), persons=4, severity=0.8, random_state=4
-)
-shadow = 0.95 - 0.35 * np.linspace(0, 1, 260) ** 2
-pages = [((235 - 0.7 * image) * shadow).astype("uint8") for image in drawings.images]
-classes = drawings.target_names[drawings.target]
+shadow = 0.95 - 0.35 * np.linspace(0, 1, 390) ** 2
+pages, classes = [], []
+for kind in ("spiral", "wave"):
+    drawn = make_shaky_drawings(
+        2, drawings=kind, image_shape=(300, 390), persons=2, severity=0.7, random_state=0
+    )
+    for label in (0, 1):
+        image = drawn.images[drawn.target == label][0]
+        pages.append(((235 - 0.7 * image) * shadow).astype("uint8"))
+        classes.append(drawn.target_names[label])
 
 # %%
-# The ink alone: shape and place of the lines are there, but at 32 pixels regular and shaky lines look alike.
+# The ink alone: the shape of the lines is there, but at 32 pixels little is left of a tremor.
 CurveImageDisplay.from_transformer(CurveImageTransformer((32, 40)), pages)
 
 # %%
@@ -32,8 +37,8 @@ CurveImageDisplay.from_transformer(CurveImageTransformer((32, 40)), pages)
 CurveImageDisplay.from_transformer(CurveImageTransformer((32, 40), unsteadiness=0.8), pages)
 
 # %%
-# Over what length the course is smoothed is a parameter, a fraction of the drawing's side: short lengths answer
-# to fine tremor, long ones also to the bends that belong to the drawing.
+# Over what length the course is smoothed is a parameter, a fraction of the drawing's side: short lengths
+# answer to fine tremor, long ones also to the bends that belong to the drawing.
 scales = (1 / 76, 1 / 38, 1 / 19, 1 / 9.5)
 figure, axes = plt.subplots(len(pages), 1 + len(scales), figsize=(10, 6.4), layout="constrained")
 for row, page, name in zip(axes, pages, classes, strict=True):

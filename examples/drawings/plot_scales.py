@@ -2,8 +2,8 @@
 Tremor of several scales
 ========================
 
-Shaky lines may shake slowly or fast, or at several scales at once. Does a network that was trained on tremor of
-one scale recognise *multi-scale* curves, and the other way round? This is asked here of generated words.
+Shaky lines may shake slowly or fast, or at several scales at once. Does a network that was trained on tremor
+of one scale recognise *multi-scale* curves, and the other way round? This is asked here of generated words.
 """
 
 # %%
@@ -25,7 +25,7 @@ train = {
 }
 networks = {
     scales: SparseCurveCNNClassifier(
-        channels=(12, 24, 24), precision="auto", max_iter=16, finetune_iter=4, random_state=0
+        channels=(12, 24, 24), precision="auto", max_iter=12, finetune_iter=4, random_state=0
     ).fit(words.images, words.target)
     for scales, words in train.items()
 }
@@ -34,9 +34,7 @@ networks = {
 # What is asked: the same word with slow tremor, on the left, to fast tremor, of one scale and of three.
 frequencies = [2, 3, 4, 6, 8]
 tests = {
-    (scales, frequency): make_shaky_words(
-        300, scales=scales, frequency=frequency, random_state=1, **test_on
-    )
+    (scales, frequency): make_shaky_words(240, scales=scales, frequency=frequency, random_state=1, **test_on)
     for scales in (1, 3)
     for frequency in frequencies
 }
@@ -50,7 +48,8 @@ for row, name in zip(axes, ("one scale", "three scales"), strict=True):
     row[0].set_ylabel(name)
 
 # %%
-# Slow tremor is hard to tell from the slow waviness that every hand has, and easier where its octaves come along.
+# Slow tremor is hard to tell from the slow waviness that every hand has, and easier where its octaves come
+# along.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for ax, tested, name in zip(axes, (1, 3), ("one scale", "three scales"), strict=True):
     for trained, colour, marker in ((1, "#0072b2", "o"), (3, "#d55e00", "^")):

@@ -2,13 +2,13 @@
 A file to keep, a page to draw on
 =================================
 
-A trained reader leaves Python in two ways: as one small file without code, which predicts with numpy alone, and
-as one page that answers in a browser while one draws.
+A trained reader leaves Python in two ways: as one small file without code, which predicts with numpy alone,
+and as one page that answers in a browser while one draws.
 """
 
 # %%
-# A reader of 400 generated spirals by 40 persons (seed 0), with 95 % of all weights zero; 200 spirals by other
-# persons (seed 1) are for testing.
+# A reader of 400 generated spirals by 40 persons (seed 0), with 95 % of all weights zero; 200 spirals by
+# other persons (seed 1) are for testing.
 import html
 import tempfile
 from pathlib import Path
@@ -37,8 +37,8 @@ print(f"accuracy on unseen persons: {reader.score(test.data, test.target_names[t
 # One file
 # --------
 #
-# The file stores the weights that are not zero. ``load`` returns the estimator, ``inference.load`` a reader that
-# needs neither torch nor scikit-learn.
+# The file stores the weights that are not zero. ``load`` returns the estimator, ``inference.load`` a reader
+# that needs neither torch nor scikit-learn.
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name, "reader.safetensors")
 save(reader, path)
@@ -60,17 +60,19 @@ for name, estimator, options in (
 sizes = [written.stat().st_size for written in bytes_of.values()]
 figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
 bars = ax.barh(list(bytes_of), sizes, color=["#b8b8b8", "#0072b2", "#0072b2", "#0072b2"])
-ax.bar_label(bars, labels=[f"{size:,}" for size in sizes], padding=3)
+ax.bar_label(bars, fmt="{:,.0f}", padding=3)
 ax.margins(x=0.15)
 ax.set(xlabel="bytes of the file")
+ax.xaxis.set_major_formatter("{x:,.0f}")
+ax.locator_params(axis="x", nbins=5)
 ax.invert_yaxis()
 
 # %%
 # The page
 # --------
 #
-# The page is one file, which works without a server and sends nothing. Here it is, live: draw a spiral, with a
-# steady hand and with a shaky one.
+# The page is one file, which works without a server and sends nothing. Here it is, live: draw a spiral, with
+# a steady hand and with a shaky one.
 page = Path(folder.name, "reader.html")
 to_html(reader, page, title="Is this spiral shaky?", note="This is not a diagnosis.")
 print(f"the page has {page.stat().st_size:,} bytes")

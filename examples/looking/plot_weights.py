@@ -29,17 +29,17 @@ for layer, zeros in classifier.layer_sparsity_.items():
 # Filters
 # -------
 #
-# Of the second convolution, each square is a filter of one channel that it reads (a row or column) into one that
-# it writes. Exact zeros are grey.
+# The first convolution has one filter for each channel that it writes. Exact zeros are grey.
 WeightsDisplay.from_estimator(classifier, layer="conv1")
 
 # %%
+# The second has one for each pair of a channel read and a channel written, and most of them are empty.
 WeightsDisplay.from_estimator(classifier, layer="conv2")
 
 # %%
 # The fully connected layer
 # -------------------------
 #
-# For each class, one small image for each channel of the last convolution: the places of the picture that this
-# channel is read at. Most channels are read nowhere or at a few places.
+# For each class, one small image for each channel of the last convolution: the places of the picture that
+# this channel is read at. Most channels are read at few places, some nowhere.
 WeightsDisplay.from_estimator(classifier)

@@ -2,8 +2,8 @@
 Groups, and channels taken out
 ==============================
 
-Zeros that are scattered make a file smaller, but no network faster. Penalties of groups empty whole channels, and
-``compress`` takes them out: what is left is a smaller network with the same predictions.
+Zeros that are scattered make a file smaller, but no network faster. Penalties of groups empty whole channels,
+and ``compress`` takes them out: what is left is a smaller network with the same predictions.
 """
 
 # %%
@@ -44,14 +44,14 @@ for name, classifier in fitted.items():
 # Living multiply-adds are those between channels that carry something from the image to the answer: only they
 # cost time. Bytes count the weights that are not zero, and their positions.
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True, layout="constrained")
-for ax, attribute, label in (
-    (axes[0], "living_macs", "living multiply-adds for one image"),
-    (axes[1], "sparse_bytes", "bytes of the non-zero weights"),
+for ax, attribute, unit, label in (
+    (axes[0], "living_macs", 1e6, "living multiply-adds for one image (millions)"),
+    (axes[1], "sparse_bytes", 1e3, "non-zero weights and their positions (kB)"),
 ):
-    values = [getattr(report.totals, attribute) for report in reports.values()]
+    values = [getattr(report.totals, attribute) / unit for report in reports.values()]
     bars = ax.barh(list(reports), values, color=["#b8b8b8", "#e69f00", "#0072b2", "#009e73"])
-    ax.bar_label(bars, labels=[f"{value:,.0f}" for value in values], padding=3)
-    ax.margins(x=0.25)
+    ax.bar_label(bars, fmt="%.2f", padding=3)
+    ax.margins(x=0.15)
     ax.set(xlabel=label)
 axes[0].invert_yaxis()
 
@@ -72,9 +72,10 @@ print(f"largest difference of a probability: {difference:.1e}")
 NetworkReport.from_estimator(small)
 
 # %%
-# Layer by layer, on one scale: each layer that reads and writes fewer channels shrinks with their product.
-figure, axes = plt.subplots(1, 2, figsize=(11, 3.4), sharex=True, layout="constrained")
+# Layer by layer, on one scale: a layer that reads and writes fewer channels shrinks with their product.
+figure, axes = plt.subplots(2, 1, figsize=(7.5, 6), sharex=True, layout="constrained")
 reports["channels"].plot(ax=axes[0])
 NetworkReport.from_estimator(small).plot(ax=axes[1])
 for ax, title in zip(axes, ("before", "after"), strict=True):
-    ax.set_title(title)
+    ax.set_ylabel(title)
+axes[0].set_xlabel("")

@@ -2,8 +2,8 @@
 A network of your own
 =====================
 
-``module`` takes any torch network from images to scores. Training, sparsity and search are then the same as for
-the network of the package.
+``module`` takes any torch network from images to scores. Training, sparsity and search are then the same as
+for the network of the package.
 """
 
 # %%
@@ -48,8 +48,8 @@ def make_network():
 
 
 # %%
-# 300 generated spirals by 40 persons to train on (seed 0), 200 by 40 others to test on (seed 1). A function that
-# returns a network is called at every fit, with ``random_state`` as the seed of its weights.
+# 300 generated spirals by 40 persons to train on (seed 0), 200 by 40 others to test on (seed 1). A function
+# that returns a network is called at every fit, with ``random_state`` as the seed of its weights.
 train = make_shaky_spirals(300, image_shape=(32, 32), random_state=0)
 test = make_shaky_spirals(200, image_shape=(32, 32), persons=range(40, 80), random_state=1)
 accuracy = {}

@@ -3,7 +3,8 @@
 =====================================
 
 λ is not a scale that penalties share: the λ that removes nine of ten weights under one of them removes all or
-none under another. This example measures, for every penalty of single weights, which λ leads to which sparsity.
+none under another. This example measures, for every penalty of single weights, which λ leads to which
+sparsity.
 """
 
 # %%
@@ -44,7 +45,9 @@ for name, colour, marker in zip(names, colours, "osv^D<>PX", strict=True):
     left.plot(path.lams, 100 * path.sparsities, label=name, **style)
     right.plot(100 * path.sparsities, 100 * path.score(test.data, test.target), **style)
 left.set(xscale="log", xlabel="λ", ylabel="zeros in the fully connected layer (%)")
-right.set(xlabel="zeros in the fully connected layer (%)", ylabel="accuracy on unseen persons (%)", ylim=(80, 100))
+right.set(
+    xlabel="zeros in the fully connected layer (%)", ylabel="accuracy on unseen persons (%)", ylim=(80, 100)
+)
 for ax in (left, right):
     ax.grid(alpha=0.3)
 figure.legend(loc="outside lower center", ncols=9, fontsize=9)

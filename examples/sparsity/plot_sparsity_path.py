@@ -24,24 +24,28 @@ quick = SparseCurveCNNClassifier(channels=(8, 16, 16), max_iter=12, finetune_ite
 # --------
 #
 # ``path[i]`` is a fitted classifier, so each point can be used like any other.
-path = sparsity_path(train.images, train.target, estimator=quick, sparsities=10)
+path = sparsity_path(train.images, train.target, estimator=quick, sparsities=8)
 for fitted in path[::3]:
     accuracy = fitted.score(test.images, test.target)
-    print(f"{fitted.n_nonzero_:5} weights left, λ = {fitted.lam_:.2g}: accuracy {accuracy:.1%} on unseen persons")
+    print(
+        f"{fitted.n_nonzero_:5} weights left, λ = {fitted.lam_:.2g}: {accuracy:.1%} right on unseen persons"
+    )
 
 # %%
 # Cross-validation
 # ----------------
 #
-# A path is trained on every fold. No person is in two folds, because the persons are given as groups. The sparsest
-# point within one standard error of the best is chosen, and the path up to it trained on all images.
-search = SparseCurveCNNClassifierCV(quick, sparsities=10, cv=3)
+# A path is trained on every fold. No person is in two folds, because the persons are given as groups. The
+# sparsest point within one standard error of the best is chosen, and the path up to it trained on all images.
+search = SparseCurveCNNClassifierCV(quick, sparsities=8, cv=3)
 search.fit(train.images, train.target, groups=train.groups)
-print(f"chosen: {search.best_params_}, accuracy {search.score(test.images, test.target):.1%} on unseen persons")
+print(
+    f"chosen: {search.best_params_}, accuracy {search.score(test.images, test.target):.1%} on unseen persons"
+)
 
 # %%
-# The two curves on one pair of axes: means and standard errors over the folds, and the accuracy of the one path
-# on persons whom it was not trained on.
+# The two curves on one pair of axes: means and standard errors over the folds, and the accuracy of the one
+# path on persons whom it was not trained on.
 figure, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
 SparsityPathDisplay.from_estimator(search, ax=ax, color="#0072b2", label="cross-validation")
 SparsityPathDisplay.from_path(

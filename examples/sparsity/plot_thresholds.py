@@ -2,8 +2,8 @@
 Thresholds of all penalties
 ===========================
 
-Training by variable splitting sets each weight w to ``prox(w)``, the proximal map of the penalty. Its form says
-what the penalty does: which weights become zero, and what becomes of the others.
+Training by variable splitting sets each weight w to ``prox(w)``, the proximal map of the penalty. Its form
+says what the penalty does: which weights become zero, and what becomes of the others.
 """
 
 # %%
@@ -31,10 +31,3 @@ for ax, name in zip(axes.flat, names, strict=True):
 ThresholdDisplay.from_penalty(
     {f"a = {a:g}": TransformedL1(a) for a in (0.001, 0.02, 0.1, 10.0)}, threshold=0.02
 )
-
-# %%
-# One λ for all
-# -------------
-#
-# At the same λ/β the thresholds differ widely: λ has to be chosen anew with every penalty.
-ThresholdDisplay.from_penalty(["l0", "l_half", "l1", "mcp"], lam=0.0005)

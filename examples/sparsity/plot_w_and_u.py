@@ -28,9 +28,9 @@ X = torch.randn(100, 40, generator=random)
 y = X @ truth[:, None] + 0.3 * torch.randn(100, 1, generator=random)
 
 # %%
-# Every step maps w to ``u = prox(w)``, which under ℓ0 keeps weights above the threshold √(2λ/β) and zeroes the
-# others. Then w descends the loss f plus the pull β(w − u). With steps below 2/(β + L), where L is the largest
-# curvature of f, the Lagrangian f(w) + λP(u) + (β/2)‖w − u‖² decreases at every step.
+# Every step maps w to ``u = prox(w)``, which under ℓ0 keeps weights above the threshold √(2λ/β) and zeroes
+# the others. Then w descends the loss f plus the pull β(w − u). With steps below 2/(β + L), where L is the
+# largest curvature of f, the Lagrangian f(w) + λP(u) + (β/2)‖w − u‖² decreases at every step.
 lam, beta = 0.02, 1.0
 curvature = 2 * torch.linalg.eigvalsh(X.T @ X / len(X)).max().item()
 model = nn.Linear(40, 1, bias=False)
