@@ -1,6 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +11,14 @@ import torch
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)  # the networks are small: more threads only get in each other's way
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Close what a test has drawn: pyplot warns of many open figures."""
+    yield
+    if sys.modules.get("matplotlib.pyplot"):
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

@@ -8,7 +8,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sparsecnn"
 # From the bottom up.
 ROOMS = (
-    *("exceptions", "_warn", "_pixels", "inference", "_image_shape", "datasets", "_compute", "_network"),
+    *(
+        "exceptions",
+        "_warn",
+        "_html_table",
+        "_pixels",
+        "inference",
+        "_image_shape",
+        "datasets",
+        "_compute",
+        "_network",
+    ),
     *(
         "penalties",
         "preprocessing",

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples
 from sparsecnn._estimator import best_estimator, fitted_classifier
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._pyplot import make_panels
-from sparsecnn.inspection._signed_image import draw_signed
+from sparsecnn.inspection._signed_image import signed_colours
 
 # Attributions above this quantile of those that are not zero have the colour of the quantile.
 LARGEST = 0.99
@@ -39,7 +39,7 @@ class AttributionDisplay:
     Attributes
     ----------
     attribution_images_ : list of matplotlib AxesImage
-        The attributions, masked where they are zero.
+        The attributions.
     colorbar_ : matplotlib Colorbar
         Scale of the attributions.
     axes_ : ndarray of matplotlib Axes of shape (2, n_images)
@@ -170,18 +170,20 @@ class AttributionDisplay:
         self.figure_ = self.axes_[0, 0].figure
         sizes = np.abs(attributions[attributions != 0])
         limit = np.quantile(sizes, LARGEST) if sizes.size else 1.0
+        signed = {"cmap": signed_colours(through_grey=True), "vmin": -limit, "vmax": limit}
         shape = {"aspect": "auto"} if images.shape[1] == 1 else {}
         self.attribution_images_ = []
         for i, (image_ax, signed_ax) in enumerate(self.axes_.T):
             image_ax.imshow(images[i], cmap="gray", vmin=min(0, images.min()), vmax=1, **shape)
             image_ax.set(xticks=[], yticks=[], title="" if self.titles is None else self.titles[i])
-            self.attribution_images_.append(draw_signed(signed_ax, attributions[i], limit, **shape | kwargs))
+            self.attribution_images_.append(signed_ax.imshow(attributions[i], **signed | shape | kwargs))
+            signed_ax.set(xticks=[], yticks=[])
         self.axes_[0, 0].set_ylabel("image")
         self.axes_[1, 0].set_ylabel("attribution")
         self.colorbar_ = self.figure_.colorbar(
             self.attribution_images_[0],
             ax=list(self.axes_[1]),
-            label="against | for the class",
+            label="added to the score",
             extend="both",
         )
         return self

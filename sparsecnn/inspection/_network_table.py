@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sparsecnn._html_table import Cell, html_table
 from sparsecnn.inspection._network_counts import LayerCounts, NetworkCounts
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ COLUMNS = (
 )
 N_LEFT = 2  # columns that are aligned to the left
 UNKNOWN = "?"
-
-
-class Cell(NamedTuple):
-    """Text of one cell, and the length of its bar, from 0 to 1, or None for no bar."""
-
-    text: str
-    bar: float | None = None
 
 
 def amount(n: float) -> str:
@@ -71,43 +64,8 @@ def _group_line(widths: list[int]) -> str:
 
 def as_html(report: NetworkReport) -> str:
     """Return the report as an HTML table in the colours of the page that shows it."""
-    above, *below = (html.escape(sentence) for sentence in _sentences(report))
-    rows = _rows(report)
-    body = "".join(_html_row(row, total=row is rows[-1]) for row in rows)
-    groups = "".join(_html_heading(title, len(names), "center") for title, names in COLUMNS)
-    names = [name for _, group in COLUMNS for name in group]
-    heads = "".join(_html_heading(name, 1, _side(i)) for i, name in enumerate(names))
-    notes = "".join(f'<p style="margin: 0.3em 0">{sentence}</p>' for sentence in below)
-    return (
-        f'<div style="color: inherit; overflow-x: auto"><p style="margin: 0.3em 0"><b>{above}</b></p>'
-        '<table style="border-collapse: collapse; color: inherit; font-variant-numeric: tabular-nums">'
-        f"<thead><tr>{groups}</tr><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
-    )
-
-
-def _side(column: int) -> str:
-    return "left" if column < N_LEFT else "right"
-
-
-def _html_heading(text: str, n_columns: int, side: str) -> str:
-    return f'<th colspan="{n_columns}" style="text-align: {side}; padding: 0.1em 0.6em">{text}</th>'
-
-
-def _html_row(row: list[Cell], total: bool) -> str:
-    line = "border-top: 1px solid currentColor; font-weight: bold; " if total else ""
-    cells = "".join(_html_cell(cell, _side(i), line) for i, cell in enumerate(row))
-    return f'<tr style="background: transparent; color: inherit">{cells}</tr>'
-
-
-def _html_cell(cell: Cell, side: str, line: str) -> str:
-    bar = ""
-    if cell.bar is not None:
-        bar = (
-            '<div style="height: 0.3em; background: currentColor; opacity: 0.35; margin-left: auto; '
-            f'width: {cell.bar:.1%}"></div>'
-        )
-    style = f"{line}text-align: {side}; padding: 0.1em 0.6em; white-space: nowrap; vertical-align: top"
-    return f'<td style="{style}">{html.escape(cell.text)}{bar}</td>'
+    above, *below = _sentences(report)
+    return html_table(above, COLUMNS, _rows(report), n_left=N_LEFT, below=below, has_total=True)
 
 
 def _rows(report: NetworkReport) -> list[list[Cell]]:

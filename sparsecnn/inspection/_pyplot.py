@@ -54,6 +54,7 @@ def make_panels(ax: Any, n_panels: int, n_columns: int, size: tuple[float, float
             raise ValueError(f"ax must be one Axes, or one for each of {n_panels} panels, got {len(panels)}.")
         return panels
     figure = plt.figure(figsize=(n_columns * size[0], n_rows * size[1]), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for unused in panels[n_panels:]:
         unused.remove()

@@ -9,19 +9,19 @@ import numpy as np
 ZERO = "#9a9a9a"
 
 
-def signed_colours() -> Any:
+def signed_colours(*, through_grey: bool) -> Any:
     """Return the colour map of signed numbers: dark blue to blue, then orange to pale yellow.
 
-    It jumps at 0, so that small numbers differ from the grey of `ZERO` between both halves, and its lightness
-    grows all the way, so that signs can be told apart without colours too.
+    Its lightness grows all the way, so that signs can be told apart without colours too. In the middle it
+    passes through the grey of `ZERO`, or else jumps over it, so that small numbers differ from zeros.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    stops = [
-        *((0.0, "#08123f"), (0.25, "#0a4a94"), (0.5, "#3f86c6")),
-        *((0.5, "#e8a13a"), (0.75, "#f6cf63"), (1.0, "#fffad0")),
-    ]
-    return LinearSegmentedColormap.from_list("signed", stops)
+    negative = [(0.0, "#08123f"), (0.25, "#0a4a94"), (0.5, ZERO if through_grey else "#3f86c6")]
+    positive = [(0.5, ZERO if through_grey else "#e8a13a"), (0.75, "#f6cf63"), (1.0, "#fffad0")]
+    if through_grey:
+        negative[1], positive[1] = (0.3, "#1f63ae"), (0.7, "#efae45")
+    return LinearSegmentedColormap.from_list("signed", negative + positive)
 
 
 def draw_signed(ax: Any, values: np.ndarray, limit: float, **options: Any) -> Any:
@@ -40,7 +40,12 @@ def draw_signed(ax: Any, values: np.ndarray, limit: float, **options: Any) -> An
 
     zeros = np.ma.masked_where(values != 0, values)
     ax.imshow(zeros, cmap=ListedColormap([ZERO]), interpolation="nearest")
-    colours = {"cmap": signed_colours(), "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+    colours = {
+        "cmap": signed_colours(through_grey=False),
+        "vmin": -limit,
+        "vmax": limit,
+        "interpolation": "nearest",
+    }
     image = ax.imshow(np.ma.masked_where(~(values != 0), values), **colours | options)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():

@@ -21,7 +21,7 @@ from sparsecnn.penalties import (
     unit_of,
 )
 
-N_POINTS = 2001  # odd, so that 0 is one of them
+N_POINTS = 1001  # of each sign, 0 included
 GROUP_SIZE = 4  # weights of each drawn group; it does not matter
 
 
@@ -135,7 +135,8 @@ class ThresholdDisplay:
             raise ValueError(f"lam must be None or a finite number of at least 0, got {lam!r}.")
         if w_max is None:
             w_max = 5 * (threshold if lam is None else np.sqrt(2 * lam / beta) or 1.0)
-        weights = torch.linspace(-w_max, w_max, N_POINTS, dtype=torch.float64)
+        half = torch.linspace(0, w_max, N_POINTS, dtype=torch.float64)
+        weights = torch.cat([-half.flip(0)[:-1], half])
         steps = {
             name: _step(one, threshold) if lam is None else lam / beta for name, one in penalties.items()
         }
@@ -172,7 +173,10 @@ class ThresholdDisplay:
         self.lines_ = {}
         for i, (name, values) in enumerate(self.mapped.items()):
             style = LINE_STYLES[(i + i // len(OKABE_ITO)) % len(LINE_STYLES)]
-            line = {"label": name, "color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": style} | kwargs
+            # Later lines are thinner, so that earlier ones show below them.
+            width = 1.5 + 2.5 * (1 - i / len(self.mapped)) if len(self.mapped) > 1 else 2.0
+            line = {"label": name, "color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": style}
+            line |= {"linewidth": width} | kwargs
             self.lines_[name] = self.ax_.plot(weights[shown], np.asarray(values)[shown], **line)[0]
         self._label(only_groups)
         return self
@@ -181,6 +185,7 @@ class ThresholdDisplay:
         what = "norm ‖w‖/√n of a group of n weights" if only_groups else "weight w"
         if self.group_names and not only_groups:
             what += ", or norm of a group"
+        self.ax_.locator_params(nbins=5)
         self.ax_.set(xlabel=what, ylabel="after the proximal map")
         self.ax_.grid(alpha=0.3)
         self.ax_.legend()
@@ -210,13 +215,14 @@ def _layers(penalty: Any, weights: Tensor) -> Tensor:
 
 
 def _step(penalty: Any, threshold: float) -> float:
-    """Return the step that zeroes the smaller of two weights."""
-    two = torch.tensor([threshold, 5 * threshold], dtype=torch.float64)
+    """Return the step that zeroes the smaller of two weights, which are so close that no other step does."""
+    two = torch.tensor([threshold, 1.0001 * threshold], dtype=torch.float64)
     return lam_for_sparsity(penalty, _layers(penalty, two), beta=1.0, sparsity=0.5)
 
 
 def _map(penalty: Any, weights: Tensor, step: float) -> np.ndarray:
-    after = penalty.prox(_layers(penalty, weights), step)
     if unit_of(penalty) != "group":
-        return after.numpy()
-    return np.where(weights < 0, np.nan, after[:, 0, 0].numpy())
+        return penalty.prox(weights, step).numpy()
+    mapped = torch.full_like(weights, np.nan)
+    mapped[weights >= 0] = penalty.prox(_layers(penalty, weights[weights >= 0]), step)[:, 0, 0]
+    return mapped.numpy()

@@ -216,7 +216,8 @@ class TradeoffDisplay:
                 **ring,
             )[0]
         label_axes(self.ax_, self.score_name)
-        self.ax_.legend()
+        parts = (*self.errorbars_.values(), self.front_line_, self.band_, self.chosen_)
+        self.ax_.legend(handles=[part for part in parts if part is not None])
         return self
 
     def _plot_candidates(self, left: np.ndarray, scores: np.ndarray, options: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class _Panel(NamedTuple):
 PANELS = {
     "loss": _Panel("cross-entropy (nats)", False, {"loss": "weights w", "sparse_loss": "sparse copy u"}),
     "validation_score": _Panel("validation accuracy (%)", True, {"validation_score": "sparse copy u"}),
-    "sparsity": _Panel("penalised weights that are zero (%)", True, {"sparsity": "sparse copy u"}),
+    "sparsity": _Panel("penalised weights zero (%)", True, {"sparsity": "sparse copy u"}),
     "lagrangian": _Panel("Lagrangian (nats)", False, {"lagrangian": "Lagrangian"}),
     "distance": _Panel("distance ‖w - u‖", False, {"distance": "distance"}),
     "lam": _Panel("λ", False, {"lam": "λ"}),
@@ -57,7 +57,7 @@ class TrainingCurveDisplay:
     >>> from sparsecnn.inspection import TrainingCurveDisplay
     >>> display = TrainingCurveDisplay({"loss": [0.7, 0.4, 0.3], "sparsity": [0.0, 0.5, 0.9]}).plot()
     >>> [ax.get_ylabel() for ax in display.axes_]
-    ['cross-entropy (nats)', 'penalised weights that are zero (%)']
+    ['cross-entropy (nats)', 'penalised weights zero (%)']
     """
 
     def __init__(self, history: Mapping[str, ArrayLike], finetune_start: int | None = None):

@@ -191,8 +191,10 @@ class WeightsDisplay:
             If the number of axes is wrong.
         """
         weights = np.asarray(self.weights, dtype=float)
-        titles = [self.layer] if self.classes is None else [f"{self.layer}: {name}" for name in self.classes]
-        parts = [weights] if self.classes is None else list(weights[:, None])
+        titles, parts = [self.layer], [weights]
+        if self.classes is not None:
+            titles = [f"{self.layer}: {name}" for name in np.asarray(self.classes).tolist()]
+            parts = list(weights[:, None])
         pictures = [side_by_side(_arrange(part)) for part in parts]
         limit = np.abs(weights).max() or 1.0
         self.axes_ = make_panels(ax, len(parts), min(4, len(parts)), _panel_size(pictures[0], len(parts)))
@@ -200,13 +202,14 @@ class WeightsDisplay:
         self.images_ = []
         for panel_ax, picture, part, title in zip(self.axes_, pictures, parts, titles, strict=True):
             self.images_.append(draw_signed(panel_ax, picture, limit, **kwargs))
+            if len(parts) > 1:  # more room between panels than within
+                panel_ax.set_xlim(-2.5, picture.shape[1] + 1.5)
             zeros = f"{(part == 0).sum():,} of {part.size:,} weights zero"
             panel_ax.set_title(f"{title}\n{zeros}" if title else zeros, fontsize="medium")
         if self.classes is None and weights.shape[1] > 1:
             self._label_channels(*weights.shape)
-        self.colorbar_ = self.figure_.colorbar(
-            self.images_[0], ax=list(self.axes_), label="weight (grey: exactly zero)"
-        )
+        label = "weight (grey: exactly zero)"
+        self.colorbar_ = self.figure_.colorbar(self.images_[0], ax=list(self.axes_), label=label)
         return self
 
     def _label_channels(self, n_written: int, n_read: int, height: int, width: int) -> None:
@@ -234,4 +237,4 @@ def _panel_size(picture: np.ndarray, n_panels: int) -> tuple[float, float]:
     """Return the width and height in inches of a panel of a new figure, with room for its texts."""
     height, width = picture.shape
     inches = 3.0 if n_panels > 1 else 6.0
-    return inches + 0.3, min(inches, max(0.8, inches * height / width)) + 0.7
+    return inches + 0.3, min(inches, max(0.8, inches * height / width)) + 0.5

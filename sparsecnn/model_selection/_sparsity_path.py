@@ -23,6 +23,7 @@ from sparsecnn._estimator import (
     warn_of_dead_layers,
     warn_of_large_batch,
 )
+from sparsecnn._html_table import Cell, html_table
 from sparsecnn._training import (
     Plan,
     Trainer,
@@ -80,6 +81,16 @@ class SparsityPath(Sequence):
 
     def __repr__(self) -> str:
         return f"<SparsityPath of {len(self)} networks with {self.sparsities.round(4).tolist()} zeros>"
+
+    def _repr_html_(self) -> str:
+        most = max(1, *self.n_nonzeros) if len(self) else 1
+        points = zip(self.sparsities, self.n_nonzeros, self.lams, strict=True)
+        rows = [
+            [Cell(str(i)), Cell(f"{zeros:.2%}"), Cell(f"{n:,}", n / most), Cell(f"{lam:.3g}")]
+            for i, (zeros, n, lam) in enumerate(points)
+        ]
+        columns = [("", ["point"]), ("penalised weights", ["zeros", "non-zero"]), ("", ["λ"])]
+        return html_table(f"Path of {len(self)} sparse networks", columns, rows, n_left=0)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Return the accuracy of every network on X.
