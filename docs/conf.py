@@ -56,7 +56,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
-# In types, the names of classes of the package are links; numpydoc's own list needs inventories of other projects.
+# In types, classes of the package are links; numpydoc's own list needs inventories of other projects.
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
 numpydoc.xref.DEFAULT_LINKS.clear()

@@ -51,11 +51,12 @@ class GroupLeakWarning(UserWarning):
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> from sparsecnn.exceptions import GroupLeakWarning
     >>> spirals = make_shaky_spirals(40, persons=4, image_shape=(32, 32), random_state=0)
+    >>> X, y, persons = spirals.images, spirals.target, spirals.groups
+    >>> folds = list(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", GroupLeakWarning)
     ...     try:
-    ...         search = SparseCurveCNNClassifierCV(cv=StratifiedKFold(2))
-    ...         search.fit(spirals.images, spirals.target, groups=spirals.groups)
+    ...         SparseCurveCNNClassifierCV(cv=folds).fit(X, y, groups=persons)
     ...     except GroupLeakWarning:
     ...         print("use StratifiedGroupKFold")
     use StratifiedGroupKFold

@@ -57,9 +57,9 @@ def until(page, expression, seconds=20):
         page.wait_for_timeout(20)
 
 
-def draw(page, points, paper="#drawing"):
-    """Draw one stroke with the mouse through points in units of the paper's width."""
-    box = page.locator(paper).bounding_box()
+def draw(page, points, paper=None):
+    """Draw one stroke with the mouse through points in units of the width of the paper, a locator."""
+    box = (paper or page.locator("#drawing")).bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["width"]) for x, y in points]
     page.mouse.move(*places[0])
     page.mouse.down()
