@@ -18,15 +18,22 @@ def best_estimator(estimator: Any) -> Any:
     return estimator
 
 
+def flat_steps(estimator: Any) -> list[Any]:
+    """Return what pipelines and searches within one another do, one step after another."""
+    if isinstance(estimator, Pipeline):
+        return [inner for _, step in estimator.steps for inner in flat_steps(step)]
+    if hasattr(estimator, "best_estimator_"):
+        return flat_steps(estimator.best_estimator_)
+    return [] if estimator is None or estimator == "passthrough" else [estimator]
+
+
 def fitted_classifier(estimator: Any) -> Any:
     """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
         raise TypeError(WRONG.format(got=repr(estimator)))
     check_is_fitted(estimator)
-    if isinstance(estimator, Pipeline):
-        return fitted_classifier(estimator[-1])
-    if hasattr(estimator, "best_estimator_"):
-        return fitted_classifier(estimator.best_estimator_)
-    if not hasattr(estimator, "module_") or not hasattr(estimator, "image_shape_"):
-        raise TypeError(WRONG.format(got=f"a fitted {type(estimator).__name__}"))
-    return estimator
+    *_, classifier = flat_steps(estimator) or [estimator]
+    check_is_fitted(classifier)
+    if not hasattr(classifier, "module_") or not hasattr(classifier, "image_shape_"):
+        raise TypeError(WRONG.format(got=f"a fitted {type(classifier).__name__}"))
+    return classifier

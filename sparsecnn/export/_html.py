@@ -12,9 +12,7 @@ import zlib
 from importlib import resources
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-
-from sparsecnn._estimator import best_estimator, fitted_classifier
+from sparsecnn._estimator import fitted_classifier, flat_steps
 from sparsecnn._network import make_chain
 from sparsecnn.export._files import check_target, write_whole
 from sparsecnn.export._page_network import count_weights, page_network
@@ -111,18 +109,13 @@ def to_html(
 def _steps(estimator: Any) -> tuple[CurveImageTransformer | None, Any]:
     """Return the transformer, if there is one, and the classifier of a fitted estimator."""
     classifier = fitted_classifier(estimator)
-    estimator = best_estimator(estimator)
-    if not isinstance(estimator, Pipeline):
-        return None, classifier
-    steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-    if len(steps) == 1:
-        return _steps(steps[0])
-    if len(steps) > 2 or type(steps[0]) is not CurveImageTransformer or _steps(steps[1])[0] is not None:
-        names = ", ".join(type(step).__name__ for step in steps)
+    *earlier, _ = flat_steps(estimator)
+    if earlier and [type(step) for step in earlier] != [CurveImageTransformer]:
+        names = ", ".join(type(step).__name__ for step in [*earlier, classifier])
         raise TypeError(
             f"A page can hold a pipeline of a CurveImageTransformer and a classifier, got one of {names}."
         )
-    return steps[0], classifier
+    return (earlier[0] if earlier else None), classifier
 
 
 def _describe(transformer: CurveImageTransformer | None, classifier: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_classifier, flat_steps
 from sparsecnn.export._files import check_target, write_whole
 from sparsecnn.export._onnx_graph import DTYPES, network_model, require_onnx, stamp, strip
 from sparsecnn.export._onnx_int8 import calibration_pixels, in_int8
@@ -127,22 +127,13 @@ def _pipeline(estimator: Any) -> Pipeline | None:
     ValueError
         If it reads files.
     """
-    *earlier, classifier = _steps(estimator)
+    *earlier, classifier = flat_steps(estimator)
     if any(isinstance(step, CurveImageTransformer) for step in earlier):
         raise ValueError(
             "CurveImageTransformer, which makes ink of files, cannot be written as ONNX. Export the last "
             "step, as in to_onnx(pipeline[-1], path), and give the file what pipeline[:-1].transform returns."
         )
     return make_pipeline(*earlier, classifier) if earlier else None
-
-
-def _steps(estimator: Any) -> list[Any]:
-    """Return what pipelines and searches within one another do, one step after another."""
-    if isinstance(estimator, Pipeline):
-        return [inner for _, step in estimator.steps for inner in _steps(step)]
-    if hasattr(estimator, "best_estimator_"):
-        return _steps(estimator.best_estimator_)
-    return [] if estimator is None or estimator == "passthrough" else [estimator]
 
 
 def _check_options(quantize: Any, calibration: Any, pipeline: Pipeline | None) -> None:

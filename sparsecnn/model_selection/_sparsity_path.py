@@ -19,6 +19,7 @@ from sparsecnn._estimator import (
     check_training_data,
     describe_dead_layers,
     keep_fitted,
+    make_teacher,
     progress,
     warn_of_dead_layers,
     warn_of_large_batch,
@@ -268,10 +269,11 @@ def walk_path(
     images = data.images
     warn_of_large_batch(start.batch_size, len(images))
     rng = check_random_state(start.random_state)
+    teacher = make_teacher(start.teacher, data, rng)
     with seeded_torch(rng.randint(2**31 - 1), images.device):
         trainer = make_trainer(start, images, len(data.classes), rng)
         ramp = make_ramp(start, trainer.start, trainer.split.structure)
-        plan = make_plan(start, images, trainer.module, ramp)
+        plan = make_plan(start, images, trainer.module, ramp, teacher=teacher)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
         n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
         with progress(start.verbose, n_epochs) as hooks:
