@@ -55,7 +55,7 @@ def html_table(
 
 
 def _heading(text: str, n_columns: int, side: str) -> str:
-    style = f"text-align: {side}; padding: 0.1em 0.6em"
+    style = f"text-align: {side}; padding: 0.1em 0.6em; white-space: nowrap"
     return f'<th colspan="{n_columns}" style="{style}">{html.escape(text)}</th>'
 
 

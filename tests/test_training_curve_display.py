@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sparsecnn.export import load, save
 from sparsecnn.inspection import TrainingCurveDisplay
 from sparsecnn.model_selection import sparsity_path
 
@@ -137,7 +138,7 @@ def test_display_draws_into_given_axes(stopped):
 @pytest.mark.parametrize(
     ("quantities", "message"),
     [
-        ("accuracy", r"quantities must be of \['loss', .*'lam'\], got 'accuracy', which is unknown"),
+        ("accuracy", r"quantities must be some of \['loss', .*'lam'\], got 'accuracy', which is unknown"),
         (["loss", "validation_score"], "got 'validation_score', which was not recorded without early_stop"),
         ([], "quantities must name at least one of"),
     ],
@@ -147,6 +148,17 @@ def test_display_refuses_other_quantities(quantities, message):
     display = TrainingCurveDisplay(history)
     with pytest.raises(ValueError, match=message):
         display.plot(quantities)
+
+
+def test_classifier_of_a_file_has_no_history(stopped, tmp_path):
+    save(stopped, tmp_path / "network.safetensors")
+    with pytest.raises(ValueError, match="has no history_, which files of networks leave out"):
+        TrainingCurveDisplay.from_estimator(load(tmp_path / "network.safetensors"))
+
+
+def test_history_without_a_known_curve_is_refused():
+    with pytest.raises(ValueError, match=r"quantities must name at least one of \[\], got none"):
+        TrainingCurveDisplay({"accuracy": [0.5]}).plot()
 
 
 def test_display_needs_a_fitted_classifier(stripes):

@@ -96,7 +96,8 @@ class TrainingCurveDisplay:
         TypeError
             If `estimator` is no such classifier.
         ValueError
-            If one of `quantities` is unknown or was not recorded, or the number of axes is wrong.
+            If one of `quantities` is unknown or was not recorded, the classifier comes from a file, which has
+            no history, or the number of axes is wrong.
 
         Examples
         --------
@@ -110,6 +111,8 @@ class TrainingCurveDisplay:
         ((2,), 4)
         """
         classifier = fitted_classifier(estimator)
+        if not hasattr(classifier, "history_"):
+            raise ValueError(f"{classifier!r} has no history_, which files of networks leave out.")
         display = cls(classifier.history_, _finetune_start(classifier.history_))
         return display.plot(quantities, ax=ax, **kwargs)
 
@@ -172,14 +175,15 @@ class TrainingCurveDisplay:
 
     def _check_quantities(self, quantities: str | Sequence[str] | None) -> list[str]:
         recorded = [name for name, panel in PANELS.items() if any(map(self._has, panel.curves))]
-        if quantities is None:
-            return recorded
-        names = [quantities] if isinstance(quantities, str) else list(quantities)
+        wanted = recorded if quantities is None else quantities
+        names = [wanted] if isinstance(wanted, str) else list(wanted)
         for name in names:
             if name not in recorded:
                 reason = "was not recorded" if name in PANELS else "is unknown"
                 hint = " without early_stopping" if name == "validation_score" else ""
-                raise ValueError(f"quantities must be of {recorded}, got {name!r}, which {reason}{hint}.")
+                raise ValueError(
+                    f"quantities must be some of {recorded}, got {name!r}, which {reason}{hint}."
+                )
         if not names:
             raise ValueError(f"quantities must name at least one of {recorded}, got none.")
         return names

@@ -15,6 +15,8 @@ from sparsecnn.inspection._layer_images import layer_images
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import draw_signed, in_a_square, side_by_side
 
+WEIGHTS_PER_INCH = 60
+
 
 class WeightsDisplay:
     """The weights of a convolution or a fully connected layer as images, exact zeros in grey.
@@ -209,7 +211,8 @@ class WeightsDisplay:
         if self.classes is None and weights.shape[1] > 1:
             self._label_channels(*weights.shape)
         label = "weight (grey: exactly zero)"
-        self.colorbar_ = self.figure_.colorbar(self.images_[0], ax=list(self.axes_), label=label)
+        size = {"shrink": min(1.0, 12 / (len(parts) + 3)), "aspect": 25, "fraction": 0.08}  # of three rows
+        self.colorbar_ = self.figure_.colorbar(self.images_[0], ax=list(self.axes_), label=label, **size)
         return self
 
     def _label_channels(self, n_written: int, n_read: int, height: int, width: int) -> None:
@@ -234,7 +237,11 @@ def _arrange(weights: np.ndarray) -> np.ndarray:
 
 
 def _panel_size(picture: np.ndarray, n_panels: int) -> tuple[float, float]:
-    """Return the width and height in inches of a panel of a new figure, with room for its texts."""
+    """Return the width and height in inches of a panel of a new figure, with room for its texts.
+
+    Large pictures get more room, so that no weight is lost between the pixels of the figure.
+    """
     height, width = picture.shape
-    inches = 3.0 if n_panels > 1 else 6.0
-    return inches + 0.3, min(inches, max(0.8, inches * height / width)) + 0.5
+    inches = min(14.0, max(3.0 if n_panels > 1 else 6.0, max(width, height) / WEIGHTS_PER_INCH))
+    scale = inches / max(width, height)
+    return inches * 1.1, max(1.5, scale * height) + 0.5
