@@ -1,15 +1,23 @@
-"""The examples run from end to end, on smaller data, and save their pictures."""
+"""The examples run from end to end, on smaller data, and draw their pictures."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
-
 EXAMPLES = Path(__file__).parent.parent / "examples"
+GALLERY = sorted(EXAMPLES.rglob("plot_*.py"))
+EPOCHS = r"((?:max|finetune)_iter=)(\d+)"
+IMAGES = r"(make_shaky_\w+\(\s*)(\d{3,4})(?=,)"  # no fewer than 100: smaller sets are pictures to look at
+
+
+def id_of(path):
+    return path.relative_to(EXAMPLES).as_posix()
 
 
 @pytest.fixture
@@ -26,12 +34,62 @@ def load_example(tmp_path, monkeypatch):
     return load
 
 
+@pytest.fixture
+def figures():
+    """Close the figures of a test."""
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
 def is_picture(path):
     with Image.open(path) as image:
         low, high = image.convert("L").getextrema()
     return low < high
 
 
+def shortened(source):
+    """Return the source of an example with a third of its epochs and images."""
+    source = re.sub(EPOCHS, lambda found: f"{found[1]}{max(2, int(found[2]) // 3)}", source)
+    return re.sub(IMAGES, lambda found: f"{found[1]}{max(60, int(found[2]) // 3)}", source)
+
+
+def test_gallery_has_examples_in_every_section():
+    sections = {header.parent for header in EXAMPLES.glob("*/GALLERY_HEADER.rst")}
+    assert {path.parent for path in GALLERY} == sections - {EXAMPLES / "related"}
+    assert len(GALLERY) >= 14
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=id_of)
+def test_gallery_example_has_a_title_and_sections_and_leaves_nothing_behind(path):
+    source = path.read_text(encoding="utf-8")
+    title, underline, empty, *text = ast.get_docstring(ast.parse(source)).splitlines()
+    assert len(underline) >= len(title)
+    assert set(underline) == {"="}
+    assert not empty
+    assert text
+    assert source.count("\n# %%\n# ") >= 2  # code with sentences between
+    assert not re.search(r"Agg|savefig|plt\.show|\bopen\(", source)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sparsecnn.exceptions.DeadLayerWarning")  # after so few epochs
+@pytest.mark.filterwarnings("ignore:.*no weights left")  # of candidates with dead layers
+@pytest.mark.parametrize("path", GALLERY, ids=id_of)
+def test_gallery_example_runs_and_draws(path, tmp_path, monkeypatch, figures, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = compile(shortened(path.read_text(encoding="utf-8")), path, "exec")
+    exec(code, {"__name__": "__main__"})
+    drawn = [plt.figure(number) for number in plt.get_fignums()]
+    assert drawn
+    for figure in drawn:
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())
+        assert pixels[..., :3].std() > 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_quickstart_prints_its_accuracy_on_new_persons(load_example, capsys):
     load_example("quickstart").main()
     printed = capsys.readouterr().out
@@ -39,23 +97,7 @@ def test_quickstart_prints_its_accuracy_on_new_persons(load_example, capsys):
     assert "90.0% of the fully connected weights are zero" in printed
 
 
-def test_thresholds_of_all_penalties_are_drawn(load_example, capsys):
-    example = load_example("plot_thresholds")
-    example.main()
-    assert capsys.readouterr().out.count("zero up to") == 9
-    assert is_picture(example.PICTURE)
-
-
-def test_drawings_are_judged_by_person_and_drawn(load_example, monkeypatch, capsys):
-    example = load_example("plot_drawings")
-    make_reader = example.make_reader
-    quick = {f"sparsecurvecnnclassifier__{name}": 1 for name in ("max_iter", "finetune_iter")}
-    monkeypatch.setattr(example, "make_reader", lambda: make_reader().set_params(**quick))
-    example.main()
-    assert "persons right: " in capsys.readouterr().out
-    assert is_picture(example.PICTURE)
-
-
+@pytest.mark.slow
 def test_demo_prints_its_tables_and_draws_them(load_example, monkeypatch, capsys):
     example = load_example("demo")
     make_shaky_words, classifier = example.make_shaky_words, example.classifier
