@@ -23,7 +23,7 @@ test = make_shaky_spirals(400, image_shape=(32, 32), persons=range(40, 80), rand
 
 # %%
 # ``refit`` takes the sparsest candidate whose accuracy is within one standard error of the best.
-penalties, lams, betas = ["l0", "tl1"], [1e-4, 1e-3, 3e-3], [0.5, 2.0]
+penalties, lams, betas = ["l0", "tl1"], [1e-4, 1e-3, 2e-3], [0.5, 2.0]
 search = GridSearchCV(
     SparseCurveCNNClassifier(channels=(8, 16, 16), max_iter=8, finetune_iter=2, random_state=0),
     {"penalty": penalties, "lam": lams, "beta": betas},
