@@ -110,6 +110,7 @@ def test_display_draws_into_given_axes_and_passes_options(classifier, data):
         ({"n_images": 0}, ValueError, "n_images == 0"),
         ({"n_images": "all"}, TypeError, "n_images"),
         ({"target": "up"}, ValueError, "target must be one of the 2 classes"),
+        ({"target": ["down"]}, ValueError, "target must be one of the 2 classes"),
         ({"y": ["down"]}, ValueError, "inconsistent numbers of samples"),
     ],
 )

@@ -8,11 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length, check_scalar
 from sklearn.utils.validation import _num_samples
 
-from sparsecnn._estimator import best_estimator, fitted_classifier
+from sparsecnn._estimator import fitted_classifier, flat_steps
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import signed_colours
@@ -121,20 +120,24 @@ class AttributionDisplay:
         ConvergenceWarning
             If the attributions of an image do not add up to its score: see `integrated_gradients`.
         """
-        fitted_classifier(estimator)
+        classifier = fitted_classifier(estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)
         check_consistent_length(X, y)
         first = np.arange(min(n_images, _num_samples(X)))
-        classifier, X = _last_step(estimator, _safe_indexing(X, first))
+        X = _safe_indexing(X, first)
+        for step in flat_steps(estimator)[:-1]:
+            X = step.transform(X)
         probabilities = classifier.predict_proba(X)
         found = probabilities.argmax(axis=1)
         pixels = classifier._check_pixels(X) / classifier.pixel_scale_
         images = pixels.reshape(-1, *classifier.image_shape_)
-        targets = classifier.classes_[found].tolist() if target is None else [target] * len(found)
         attributions = np.empty(images.shape)
-        for label in set(targets):
-            own = [i for i, other in enumerate(targets) if other == label]
-            attributions[own] = integrated_gradients(classifier, _safe_indexing(X, own), target=label)
+        for i in np.unique(found) if target is None else []:
+            own = np.flatnonzero(found == i)
+            its = _safe_indexing(X, own)
+            attributions[own] = integrated_gradients(classifier, its, target=classifier.classes_[i])
+        if target is not None:
+            attributions = integrated_gradients(classifier, X, target=target)
         names = [f"{classifier.classes_[i]} ({p[i]:.0%})" for i, p in zip(found, probabilities, strict=True)]
         if y is not None:
             truth = _safe_indexing(np.asarray(y), first)
@@ -187,12 +190,3 @@ class AttributionDisplay:
             extend="both",
         )
         return self
-
-
-def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the classifier at the end of pipelines and searches, and what it is given for X."""
-    estimator = best_estimator(estimator)
-    while isinstance(estimator, Pipeline):
-        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        estimator = best_estimator(estimator[-1])
-    return estimator, X

@@ -34,6 +34,17 @@ class CurveImageDisplay:
         Pages in the first row, images in the second.
     figure_ : matplotlib Figure
         The figure of the panels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsecnn.inspection import CurveImageDisplay
+    >>> page = np.full((120, 90), 200.0)
+    >>> page[20:100, 40:44] = 30
+    >>> ink = np.zeros((64, 64))
+    >>> ink[6:58, 31:33] = 1
+    >>> CurveImageDisplay([page], [ink]).plot().axes_.shape
+    (2, 1)
     """
 
     def __init__(self, pages: Sequence[np.ndarray], images: np.ndarray):

@@ -15,7 +15,7 @@ from sparsecnn.inspection._layer_images import layer_images
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import draw_signed, in_a_square, side_by_side
 
-WEIGHTS_PER_INCH = 60
+WEIGHTS_PER_INCH = 60  # at most, so that each has a pixel of the figure
 
 
 class WeightsDisplay:
