@@ -4,7 +4,6 @@ from sparsecnn._estimator.classifier import SparseCurveCNNClassifier
 from sparsecnn._estimator.fitted import describe_dead_layers, keep_fitted, warn_of_dead_layers
 from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
-from sparsecnn._estimator.teaching import make_teacher
 from sparsecnn._estimator.training_data import TrainingData, check_training_data
 from sparsecnn._estimator.unwrap import best_estimator, fitted_classifier, flat_steps
 from sparsecnn._estimator.validation import warn_of_large_batch
@@ -21,7 +20,6 @@ __all__ = [
     "fitted_classifier",
     "flat_steps",
     "keep_fitted",
-    "make_teacher",
     "progress",
     "warn_of_dead_layers",
     "warn_of_large_batch",

@@ -22,10 +22,10 @@ from sparsecnn._estimator.prediction import PredictionMixin
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.sparsity import SparsityMixin
 from sparsecnn._estimator.state import PortableState
-from sparsecnn._estimator.teaching import check_frozen, make_teacher
-from sparsecnn._estimator.training_data import TrainingData, check_same_network, check_training_data
+from sparsecnn._estimator.training_data import TrainingData, check_training_data
 from sparsecnn._estimator.validation import share_of_epoch, warn_of_large_batch
 from sparsecnn._training import (
+    NetworkSpec,
     Trainer,
     TrainerSpec,
     check_finite,
@@ -96,10 +96,6 @@ class SparseCurveCNNClassifier(
         A network of your own, from images of shape (n, 1, height, width) to scores of shape (n, n_classes).
         A module is copied, and training starts from its weights; a class or function is called without
         arguments at every fit. `channels`, `kernel_size`, `batch_norm` and `activation` are then unused.
-    teacher : SparseCurveCNNClassifier or FrozenEstimator, default=None
-        A classifier whose scores the network learns instead of the labels (distillation [2]_), such as
-        ``SparseCurveCNNClassifier(penalty=None)``. It is fitted to the same images first; within a
-        `FrozenEstimator` it is used as it is. Narrow networks gain accuracy, at the price of time.
     solver : {"adam", "sgd"}, default="adam"
         Base optimizer of RVSM. "sgd" has a Nesterov momentum of 0.9.
     weight_decay : float, default=0.0001
@@ -153,7 +149,7 @@ class SparseCurveCNNClassifier(
         Class labels.
     n_features_in_ : int
         Number of pixels of an image.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names; defined only if X had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
@@ -170,9 +166,9 @@ class SparseCurveCNNClassifier(
     best_validation_score_ : float or None
         Validation accuracy of the network kept; None without early stopping.
     history_ : dict of str to list of float
-        For each epoch: "loss" (cross-entropy) of the weights w that train, "sparse_loss" of the sparse
-        network u on the last batches of the epoch, "validation_score" (NaN without early stopping),
-        "sparsity", "lagrangian", "distance" (‖w - u‖) and "lam".
+        For each epoch: "loss" of the weights w that train, "sparse_loss" of the sparse network u on the last
+        batches of the epoch, "validation_score" (NaN without early stopping), "sparsity", "lagrangian",
+        "distance" (‖w - u‖) and "lam".
     lam_ : float
         Final λ; with ``sparsity_scope="layer"`` the largest of all layers.
     layer_lam_ : dict of str to float
@@ -205,9 +201,6 @@ class SparseCurveCNNClassifier(
     ----------
     .. [1] F. Xue and J. Xin, "Learning Sparse Neural Networks via ℓ0 and Tℓ1 by a Relaxed Variable
        Splitting Method with Application to Multi-scale Curve Classification", arXiv:1902.07419.
-    .. [2] G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network",
-       arXiv:1503.02531. The loss is ``T² KL(softmax(t/T) ‖ softmax(z/T))`` with the scores t of the teacher,
-       z of the network, and T = 4.
 
     Examples
     --------
@@ -268,7 +261,7 @@ class SparseCurveCNNClassifier(
         keep_interrupted = not called_repeatedly()
         with all_or_nothing(self) as draft:
             continues = self.warm_start and hasattr(self, "module_")
-            check_same_network(self, continues)
+            self._check_same_network(continues)
             rng = check_random_state(self.random_state)
             data = check_training_data(
                 draft,
@@ -280,11 +273,10 @@ class SparseCurveCNNClassifier(
                 validation_rng=rng if self.early_stopping else None,
             )
             warn_of_large_batch(self.batch_size, len(data.images))
-            teacher = make_teacher(self.teacher, data, rng)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
                 trainer = self._make_trainer(data, rng, continues)
                 ramp = checked_ramp(self, trainer, len(data.classes))
-                plan = make_plan(self, data.images, trainer.module, ramp, teacher=teacher)
+                plan = make_plan(self, data.images, trainer.module, ramp)
                 with progress(self.verbose, plan.n_epochs) as hooks:
                     interrupted = trainer.train(data.images, plan, data.validation, hooks, keep_interrupted)
             vars(draft).pop("_trainer", None)
@@ -346,23 +338,21 @@ class SparseCurveCNNClassifier(
             raise ValueError("partial_fit holds no images back: set early_stopping=False.")
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
-        check_frozen(self.teacher)
         with all_or_nothing(self) as draft:
             continues = hasattr(self, "module_")
-            check_same_network(self, continues)
+            self._check_same_network(continues)
             data = check_training_data(
                 draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
             )
             share = share_of_epoch(len(data.images), n_total)
             trainer = self._present_trainer(data)
             rng = trainer.rng if trainer else check_random_state(self.random_state)
-            teacher = make_teacher(self.teacher, data, rng)
             with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
                 if trainer is None or trainer.spec != TrainerSpec.of(self):
                     trainer = self._make_trainer(data, rng, continues, before=trainer)
                 ramp = checked_ramp(self, trainer, len(data.classes))
                 images = data.images.on(trainer.module)
-                plan = make_plan(self, images, trainer.module, ramp, decay=False, teacher=teacher)
+                plan = make_plan(self, images, trainer.module, ramp, decay=False)
                 trainer.train_epoch(images, plan, share=share)
                 with trainer.optimizer.sparse_weights():
                     trainer.update_norms(images, plan)
@@ -391,6 +381,17 @@ class SparseCurveCNNClassifier(
         if before is not None:
             trainer.epoch, trainer.history = before.epoch, before.history
         return trainer
+
+    def _check_same_network(self, continues: bool) -> None:
+        """Raise ValueError if training goes on from a network that parameters no longer describe."""
+        if not continues or self.module is self.module_:
+            return
+        changed = self._network_spec.changed(NetworkSpec.of(self))
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the network was fitted, which training is to go on "
+                "from: set it back, or fit with warm_start=False."
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -33,7 +33,6 @@ class ClassifierParameters(BaseEstimator):
         "batch_norm": ["boolean"],
         "activation": [StrOptions({"relu", "binary"}), BinaryActivation],
         "module": [HasMethods(["forward", "parameters"]), callable, None],
-        "teacher": [BaseEstimator, None],
         "solver": [StrOptions(set(SOLVERS))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -69,7 +68,6 @@ class ClassifierParameters(BaseEstimator):
         batch_norm: bool = True,
         activation: str | BinaryActivation = "relu",
         module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None,
-        teacher: BaseEstimator | None = None,
         solver: str = "adam",
         weight_decay: float = 0.0001,
         learning_rate_init: float = 0.003,
@@ -101,7 +99,6 @@ class ClassifierParameters(BaseEstimator):
         self.batch_norm = batch_norm
         self.activation = activation
         self.module = module
-        self.teacher = teacher
         self.solver = solver
         self.weight_decay = weight_decay
         self.learning_rate_init = learning_rate_init

@@ -14,7 +14,7 @@ from sparsecnn._training import EpochEnd, Hook
 
 # Modules whose calls of `fit` are the user's own: they fit one estimator once.
 _TRANSPARENT = ("sklearn.base", "sklearn.pipeline", "sklearn.utils")
-_REPEATING = ("sklearn.", "joblib.", "dask.", "distributed.", "sparsecnn._estimator.teaching")
+_REPEATING = ("sklearn.", "joblib.", "dask.", "distributed.")
 
 
 @contextlib.contextmanager

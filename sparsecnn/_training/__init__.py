@@ -8,7 +8,6 @@ from sparsecnn._training.path import train_path
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
 from sparsecnn._training.resume import pack_trainer, unpack_trainer
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
-from sparsecnn._training.teacher import Teacher
 from sparsecnn._training.trainer import Trainer, check_finite
 from sparsecnn._training.validation_split import train_validation_split
 
@@ -20,7 +19,6 @@ __all__ = [
     "Images",
     "NetworkSpec",
     "Plan",
-    "Teacher",
     "Trainer",
     "TrainerSpec",
     "augment",

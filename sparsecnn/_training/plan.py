@@ -12,7 +12,6 @@ from sparsecnn._network import layer_weights, penalized_weights
 from sparsecnn._training.augment import CurveAugmentation, check_augmentation
 from sparsecnn._training.images import Images
 from sparsecnn._training.structure import Structure, counts_for_channels, counts_for_macs
-from sparsecnn._training.teacher import Teacher
 from sparsecnn.penalties import get_penalty
 from sparsecnn.rvsm import RVSM
 
@@ -124,7 +123,6 @@ class Plan:
     ramp: Ramp
     decay: bool = True
     augmentation: CurveAugmentation | None = None
-    teacher: Teacher | None = None
     n_iter_no_change: int = 10
     tol: float = 1e-4
 
@@ -185,7 +183,6 @@ def make_plan(
     module: nn.Module,
     ramp: Ramp,
     decay: bool = True,
-    teacher: Teacher | None = None,
 ) -> Plan:
     """Return the plan of a training run.
 
@@ -198,8 +195,6 @@ def make_plan(
     ramp : Ramp
     decay : bool, default=True
         Whether the learning rate falls to 0.
-    teacher : Teacher, default=None
-        Whose scores the network learns.
     """
     powers = powers_of_ten_removed(params, module, ramp)
     auto_batch = auto_batch_size(len(images), images.image_shape)
@@ -211,7 +206,6 @@ def make_plan(
         ramp=ramp,
         decay=decay,
         augmentation=resolve_augmentation(params.augment, images.image_shape, powers),
-        teacher=teacher,
         n_iter_no_change=params.n_iter_no_change,
         tol=params.tol,
     )

@@ -32,7 +32,6 @@ from sparsecnn._training.images import Images, best_class, naming_batch_size, pr
 from sparsecnn._training.plan import Plan, RampStart
 from sparsecnn._training.spec import TrainerSpec
 from sparsecnn._training.split import Split
-from sparsecnn._training.teacher import Teacher, distillation_losses
 from sparsecnn.rvsm import RVSM
 
 # Batches between two checks for divergence.
@@ -41,8 +40,6 @@ CHECK_INTERVAL = 16
 SPARSE_LOSS_INTERVAL = 32
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
-
-Batch = tuple[Tensor, Tensor, Tensor | None]  # pixels, classes and weights
 
 
 @dataclass
@@ -222,7 +219,7 @@ class Trainer:
             for hook in (self.best.offer, *hooks):
                 hook(end)
 
-    def _train_batches(self, images: Images, plan: Plan, share: float) -> tuple[float, list[Batch]]:
+    def _train_batches(self, images: Images, plan: Plan, share: float) -> tuple[float, list[tuple]]:
         """Return the mean loss of one epoch, and its last batches."""
         keep_freed_memory()
         self.module.train()
@@ -233,7 +230,7 @@ class Trainer:
         (n_images,) = totals(len(images), device=images.device)
         factor = len(images) * n_processes() / n_images
         total = torch.zeros((), device=images.device)
-        last_batches: list[Batch] = []
+        last_batches = []
         for i, indices in enumerate(batches):
             if i % CHECK_INTERVAL == 0:
                 self._check_convergence(float(total), plan)
@@ -242,7 +239,7 @@ class Trainer:
             with naming_batch_size(len(batches[0]), images):
                 x, y, weight = images.batch(indices)
                 x = x if plan.augmentation is None else augment(x, plan.augmentation)
-                total += self._train_batch((x, y, weight), factor, plan.teacher) * len(indices)
+                total += self._train_batch(x, y, weight, factor) * len(indices)
             if i >= n_batches - max(1, n_batches // SPARSE_LOSS_INTERVAL):
                 last_batches.append((x, y, weight))
         self.epoch += share
@@ -257,36 +254,28 @@ class Trainer:
             return narrow_view(self.module, images.image_shape).train()
         return self.module
 
-    def _train_batch(self, batch: Batch, factor: float, teacher: Teacher | None) -> Tensor:
-        """Take one step, and return the loss, which with a teacher is not what the step lowers."""
+    def _train_batch(self, x: Tensor, y: Tensor, weight: Tensor | None, factor: float) -> Tensor:
         assert self._network is not None
-        x, y, weight = batch
         self.optimizer.zero_grad()
         with self.optimizer.gradient_weights():
-            scores = self._scores(self._network, x, weight)
-            loss = objective = class_loss(scores, y, weight)
-            if teacher is not None:
-                with self.autocast():
-                    wanted = teacher(x).to(x.dtype)
-                objective = mean_loss(distillation_losses(scores, wanted), weight)
-            (objective if factor == 1 else objective * factor).backward()
+            loss = self._batch_loss(self._network, x, y, weight)
+            (loss if factor == 1 else loss * factor).backward()
         self.optimizer.step()
         return loss.detach()
 
-    def _scores(self, network: nn.Module, x: Tensor, weight: Tensor | None) -> Tensor:
+    def _batch_loss(self, network: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         set_image_weight(network, weight)
         with self.autocast():
             scores = network(x)
         set_image_weight(network, None)
-        return scores.to(x.dtype)
+        losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
+        return losses.mean() if weight is None else (losses * weight).mean()
 
     @torch.no_grad()
-    def _loss(self, images: Images, batches: list[Batch]) -> float:
+    def _loss(self, images: Images, batches: list[tuple]) -> float:
         """Return the mean loss of the present weights over `batches`."""
         n_images = sum(len(x) for x, _, _ in batches)
-        loss = sum(
-            class_loss(self._scores(self.module, x, weight), y, weight) * len(x) for x, y, weight in batches
-        )
+        loss = sum(self._batch_loss(self.module, x, y, weight) * len(x) for x, y, weight in batches)
         total, n_total = totals(loss, n_images, device=images.device)
         return total / n_total
 
@@ -326,16 +315,6 @@ class Trainer:
         weight = np.ones(len(correct)) if validation.weight is None else validation.weight
         right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
         return right / all_weight
-
-
-def class_loss(scores: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean cross-entropy of some images."""
-    return mean_loss(cross_entropy(scores, y, reduction="none"), weight)
-
-
-def mean_loss(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean of the losses of some images, each times its weight."""
-    return losses.mean() if weight is None else (losses * weight).mean()
 
 
 def check_finite(module: nn.Module, plan: Plan) -> None:

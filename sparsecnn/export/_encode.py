@@ -158,7 +158,7 @@ def _encode_classifier(classifier: SparseCurveCNNClassifier, writer: ArrayWriter
             float(classifier._largest_pixel),
             round(float(classifier._background), BACKGROUND_DIGITS),
         ],
-        "params": encode_params(classifier, ("module", "teacher")),
+        "params": encode_params(classifier, ("module",)),
         "fitted": [_number(getattr(classifier, name)) for name in FITTED],
         "further": _encode_further(classifier),
         "network": encode_network(classifier, writer),
