@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Any
+
+from tqdm import tqdm
 
 from sparsecnn._compute import clean_torch_state, naming_lost_process, shared_threads
 from sparsecnn._training import EpochEnd, Hook
@@ -45,21 +46,14 @@ def progress(verbose: int, n_epochs: int) -> Iterator[list[Hook]]:
     elif verbose >= 2:
         yield [lambda end: print(f"Epoch {end.epoch}/{n_epochs}: {_describe(end)}", flush=True)]
     else:
-        with _progress_bar(n_epochs) as bar:
+        # Text, since a saved notebook keeps no state of widgets and would show their beginning.
+        with tqdm(total=n_epochs, desc="epochs") as bar:
 
             def show(end: EpochEnd) -> None:
                 bar.set_postfix_str(_describe(end), refresh=False)
                 bar.update()
 
             yield [show]
-
-
-def _progress_bar(n_epochs: int) -> Any:
-    """Return a widget in notebooks that can show one, and a line of text elsewhere."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of notebooks without ipywidgets
-        from tqdm.auto import tqdm
-    return tqdm(total=n_epochs, desc="epochs")
 
 
 def _describe(end: EpochEnd) -> str:

@@ -19,7 +19,6 @@ from sparsecnn._estimator import (
     check_training_data,
     describe_dead_layers,
     keep_fitted,
-    make_teacher,
     progress,
     warn_of_dead_layers,
     warn_of_large_batch,
@@ -66,6 +65,23 @@ class SparsityPath(Sequence):
         Number of penalised weights that are not zero.
     lams : ndarray of shape (n_points,)
         λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
+
+    See Also
+    --------
+    sparsity_path : Trains the networks of a path.
+
+    Examples
+    --------
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_spirals
+    >>> from sparsecnn.model_selection import sparsity_path
+    >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, finetune_iter=1, random_state=0)
+    >>> path = sparsity_path(X, y, estimator=quick, sparsities=[0, 0.5, 0.75])
+    >>> path
+    <SparsityPath of 3 networks with [0.0, 0.5, 0.75] zeros>
+    >>> path[1].sparsity_, len(path[1:])
+    (0.5, 2)
     """
 
     def __init__(self, estimators: Sequence[SparseCurveCNNClassifier]):
@@ -269,11 +285,10 @@ def walk_path(
     images = data.images
     warn_of_large_batch(start.batch_size, len(images))
     rng = check_random_state(start.random_state)
-    teacher = make_teacher(start.teacher, data, rng)
     with seeded_torch(rng.randint(2**31 - 1), images.device):
         trainer = make_trainer(start, images, len(data.classes), rng)
         ramp = make_ramp(start, trainer.start, trainer.split.structure)
-        plan = make_plan(start, images, trainer.module, ramp, teacher=teacher)
+        plan = make_plan(start, images, trainer.module, ramp)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
         n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
         with progress(start.verbose, n_epochs) as hooks:
