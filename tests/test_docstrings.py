@@ -1,8 +1,10 @@
 """Every public class, function, method and property has a complete numpydoc docstring."""
 
+import doctest
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 from numpydoc.docscrape import get_doc_object
@@ -10,13 +12,13 @@ from numpydoc.validate import Validator, validate
 
 import sparsecnn
 
+API_PAGE = Path(__file__).parent.parent / "docs" / "api.rst"
 NOT_ENFORCED = {
     "ES01": "an extended summary is needed only where the first line does not say all",
-    "EX01": "methods are shown in the example of their class; functions must have one",
+    "EX01": "methods are shown in the example of their class; classes and functions must have one",
     "PR08": "a description may start with the symbol of a quantity, such as λ",
     "RT02": "a single returned value may have a name",
     "SA01": "not everything has a relative to see also",
-    "SS02": "a summary may start with the symbol of a quantity, such as λ",
 }
 
 
@@ -100,9 +102,7 @@ def is_default(text, default):
 
 PUBLIC = public_names()
 LOADED = {name: Validator._load_obj(name) for name in PUBLIC}
-FUNCTIONS = [
-    name for name, thing in LOADED.items() if inspect.isfunction(thing) and "." not in thing.__qualname__
-]
+NAMES = [name for name, thing in LOADED.items() if "." not in getattr(thing, "__qualname__", ".")]
 CALLABLE = [
     name for name, thing in LOADED.items() if callable(thing) and not name.endswith(("Error", "Warning"))
 ]
@@ -113,9 +113,14 @@ def test_docstring_is_complete(name):
     assert faults(name, NOT_ENFORCED) == []
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_function_has_an_example(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_class_or_function_has_an_example(name):
     assert "EX01" not in {code for code, _ in validate(name)["errors"]}
+
+
+def test_examples_of_the_api_page_are_right():
+    tried = doctest.testfile(str(API_PAGE), module_relative=False)
+    assert tried.attempted > 0 == tried.failed
 
 
 @pytest.mark.parametrize("name", CALLABLE)
