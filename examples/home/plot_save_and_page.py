@@ -78,4 +78,4 @@ to_html(reader, page, title="Is this spiral shaky?", note="This is not a diagnos
 print(f"the page has {page.stat().st_size:,} bytes")
 code = html.escape(page.read_text(encoding="utf-8"))
 folder.cleanup()
-HTML(f'<div><iframe srcdoc="{code}" title="live reader" width="100%" height="640"></iframe></div>')
+HTML(f'<div><iframe srcdoc="{code}" title="live reader" width="100%" height="960"></iframe></div>')
