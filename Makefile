@@ -45,7 +45,7 @@ lint: .venv/installed
 
 # Examples and notebooks run here. Warnings are errors, and no page may need a network.
 docs: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(PYTEST) -m site tests/test_docs_site.py
 
 .venv/benchmarks: .venv/installed

@@ -1,5 +1,6 @@
 """Each notebook, a Markdown file, is offered as .ipynb on its page."""
 
+import os
 from pathlib import Path
 
 import jupytext
@@ -10,7 +11,7 @@ def write_notebooks(app, exception):
     if exception is None and app.builder.format == "html":
         for name in sorted(app.env.metadata):
             if is_notebook(app, name):
-                notebook = jupytext.read(app.env.doc2path(name))
+                notebook = jupytext.read(os.fspath(app.env.doc2path(name)))
                 jupytext.write(notebook, Path(app.outdir, f"{name}.ipynb"))
 
 

@@ -149,7 +149,7 @@ class SparseCurveCNNClassifier(
         Class labels.
     n_features_in_ : int
         Number of pixels of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names; defined only if X had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
