@@ -38,9 +38,7 @@ class Page(HTMLParser):
         return {
             link: (
                 (self.path.parent / unquote(part.path)).resolve() if part.path else self.path,
-                unquote(
-                    part.fragment.partition(":~:")[0].removesuffix("#")
-                ),  # text to highlight is no anchor
+                unquote(part.fragment.partition(":~:")[0].removesuffix("#")),  # a text to highlight is none
             )
             for link, part in parts.items()
             if not part.scheme and not part.netloc
