@@ -87,8 +87,12 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"^(?!plot_)",  # scripts for a terminal
+    "subsection_order": [
+        f"../examples/{name}" for name in ("sparsity", "looking", "networks", "drawings", "home", "related")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "reset_modules": ("matplotlib", "gallery_start.same_start"),
+    "capture_repr": ("_repr_html_",),
     "abort_on_example_error": True,
     "write_computation_times": False,
     "min_reported_time": 1,

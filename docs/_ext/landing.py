@@ -31,7 +31,7 @@ def draw_pictures(app):
 
 def save(figure, path):
     """Save a figure on nothing, so that the page shows through."""
-    figure.savefig(path, dpi=180, transparent=True)
+    figure.savefig(path, dpi=220, transparent=True)
     plt.close(figure)
 
 
@@ -44,18 +44,20 @@ def shaky_words():
 
 def draw_words(words):
     """Draw a row of words for each class."""
-    figure, axes = plt.subplots(2, 4, figsize=(8, 2.2), layout="constrained")
+    figure, axes = plt.subplots(2, 4, figsize=(6.4, 1.8), layout="constrained")
     for row, (name, images) in zip(axes, words.items(), strict=True):
         for ax, image in zip(row, images, strict=True):
             ax.imshow(image)
             ax.set_axis_off()
-        row[0].text(-0.08, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center")
+        row[0].text(
+            -0.08, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center", size=12
+        )
     return figure
 
 
 def draw_tradeoff(display):
     """Draw accuracy against the weights that are left."""
-    ax = plt.subplots(figsize=(5.6, 3.6), layout="constrained")[1]
+    ax = plt.subplots(figsize=(4.8, 3.2), layout="constrained")[1]
     display.plot(ax=ax)
     ax.set(xlabel="weights left (%)", ylabel="accuracy on other persons")
     return ax.figure
