@@ -1,8 +1,5 @@
 """The way from a network with channels to remove to one of binary weights, and what it takes to store."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -115,14 +112,3 @@ def test_stored_bytes_count_shared_weights_once():
 def test_stored_bytes_of_a_fitted_classifier(stripes):
     classifier = small(max_iter=1).fit(*stripes)
     assert stored_bytes(classifier) == stored_bytes(classifier.module_)
-
-
-@pytest.mark.slow
-def test_examples_of_the_page_run():
-    page = (Path(__file__).parent.parent / "docs" / "user_guide" / "binary.md").read_text(encoding="utf-8")
-    names = {}
-    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(code, names)
-    X, y = names["X"], names["y"]
-    assert min(names[name].score(X, y) for name in ("binary", "bits", "small")) > 0.9
-    assert stored_bytes(names["small"]) < stored_bytes(names["binary"]) / 3

@@ -9,6 +9,7 @@ from documents import ROOT, list_pages, run_page, write_drawings
 from PIL import Image
 
 from sparsecnn import SparseCurveCNNClassifier, pretraining
+from sparsecnn.binarization import stored_bytes
 from sparsecnn.inspection import NetworkReport
 
 pytestmark = [
@@ -22,7 +23,7 @@ PAGES = list_pages()
 SHORT = {
     "docs/faq.md",
     "docs/tutorial.md",
-    *(f"docs/user_guide/{name}.md" for name in ("binary", "choosing", "drawings", "target_and_path")),
+    *(f"docs/user_guide/{name}.md" for name in ("choosing", "drawings", "target_and_path")),
 }
 
 
@@ -112,6 +113,18 @@ def check_how_it_works(run):
     assert np.array(history["distance"])[run.names["classifier"].max_iter :].max() == 0
 
 
+def check_binary(run):
+    X, y = run.names["X"], run.names["y"]
+    assert min(run.names[name].score(X, y) for name in ("binary", "bits", "small")) > 0.9
+    assert stored_bytes(run.names["small"]) < stored_bytes(run.names["binary"]) / 3
+
+
+def check_readers(run):
+    assert run.names["images"].shape[0] == 1
+    assert (run.folder / "page.html").stat().st_size > 0
+    assert (run.folder / "answers.jsonl").stat().st_size > 0
+
+
 def check_compression(run):
     X, y = run.names["X"], run.names["y"]
     assert is_picture(run.folder / "report.png")
@@ -144,8 +157,10 @@ CLAIMS = {
     "README.md": check_readme,
     "docs/faq.md": check_faq,
     "docs/tutorial.md": check_tutorial,
+    "docs/user_guide/binary.md": check_binary,
     "docs/user_guide/compression.md": check_compression,
     "docs/user_guide/how_it_works.md": check_how_it_works,
+    "docs/user_guide/readers.md": check_readers,
     "docs/user_guide/take_home.md": check_take_home,
     "docs/user_guide/target_and_path.md": check_targets,
     "docs/user_guide/torch.md": check_torch,

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ from PIL import Image
 from sklearn.pipeline import Pipeline
 
 import sparsecnn
-from sparsecnn._command_line import main
 from sparsecnn.datasets import make_shaky_drawings, make_shaky_words
 from sparsecnn.inference import load as load_without_torch
 from sparsecnn.pretrained import list_readers, load_reader
@@ -107,26 +105,6 @@ def test_figures_of_the_help_are_those_of_the_page():
     figures = set(re.findall(r"\d+\.\d+ %", load_reader.__doc__))
     assert len(figures) >= 4
     assert all(figure in PAGE for figure in figures)
-
-
-@pytest.mark.slow
-def test_examples_of_the_page_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for folder in ("letters", "scans"):
-        (tmp_path / folder).mkdir()
-    pages, _ = pages_of("words", 3)
-    for name, page in zip(("letters/1.jpg", "letters/2.png", "word.png"), pages, strict=True):
-        Image.fromarray(page).save(name)
-    Image.fromarray(pages_of("drawings", 1)[0][0]).save("scans/spiral.tif")
-    names = {}
-    for code in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
-        exec(code, names)
-    assert names["images"].shape[0] == 1
-    (commands,) = re.findall(r"```sh\n(sparsecnn.*?)```", PAGE, flags=re.DOTALL)
-    for line in commands.splitlines():
-        arguments = shlex.split(line.split(">")[0], comments=True)[1:]
-        assert main(arguments) == 0
-    assert (tmp_path / "page.html").stat().st_size > 0
 
 
 @pytest.mark.slow
