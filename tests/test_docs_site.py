@@ -3,7 +3,6 @@
 import zlib
 from contextlib import contextmanager
 
-import nbformat
 import pytest
 from page.browser import draw, probabilities, running_browser, spiral, until
 from site_pages import SITE, Page, site_pages
@@ -108,6 +107,8 @@ def test_formulas_are_drawn(browser):
 
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_offered_as_ipynb(source):
+    import nbformat  # of the extra docs, which other tests do without
+
     page = Page(SITE / "notebooks" / f"{source.stem}.html")
     assert f"{source.stem}.ipynb" in page.links
     notebook = nbformat.read(page.path.with_suffix(".ipynb"), as_version=4)
