@@ -21,9 +21,13 @@ from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 def search_on(client: Client, words: Bunch, epochs: int) -> GridSearchCV:
     """Return a search fitted by the workers of `client`."""
-    folds = list(StratifiedGroupKFold(3).split(words.data, words.target, words.groups))
+    folds = list(
+        StratifiedGroupKFold(3).split(words.data, words.target, words.groups)
+    )
     search = GridSearchCV(
-        SparseCurveCNNClassifier(max_iter=epochs, finetune_iter=2, random_state=0),
+        SparseCurveCNNClassifier(
+            max_iter=epochs, finetune_iter=2, random_state=0
+        ),
         {"penalty": ["l0", "tl1"], "target_sparsity": [0.9, 0.98]},
         scoring={"accuracy": "accuracy", "sparsity": sparsity_scorer},
         refit=sparsest_within_one_se,
@@ -44,13 +48,23 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     arguments = parser.parse_args()
     # Each fit is one task and uses the threads of its worker.
-    cluster = arguments.scheduler or LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    search = search_on(Client(cluster), make_shaky_words(arguments.images, random_state=0), arguments.epochs)
+    cluster = arguments.scheduler or LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    )
+    search = search_on(
+        Client(cluster),
+        make_shaky_words(arguments.images, random_state=0),
+        arguments.epochs,
+    )
     for params, score in zip(
-        search.cv_results_["params"], search.cv_results_["mean_test_accuracy"], strict=True
+        search.cv_results_["params"],
+        search.cv_results_["mean_test_accuracy"],
+        strict=True,
     ):
         print(f"{score:.1%} {params}")
-    print(f"best: {search.best_params_}, {search.best_estimator_.sparsity_:.1%} zeros")
+    print(
+        f"best: {search.best_params_}, {search.best_estimator_.sparsity_:.1%} zeros"
+    )
     if arguments.scheduler is None:
         cluster.close()
 

@@ -29,22 +29,32 @@ def main() -> None:
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     # If a process hangs, the others end after the timeout.
-    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        "nccl" if on_gpu else "gloo", timeout=timedelta(seconds=60)
+    )
     rank, size = distributed.get_rank(), distributed.get_world_size()
 
     # Each process makes its own shard only. No two shards share a font.
     fonts = list_fonts()[rank::size]
-    shard = make_shaky_words(arguments.images // size, fonts=fonts, random_state=rank)
+    shard = make_shaky_words(
+        arguments.images // size, fonts=fonts, random_state=rank
+    )
 
-    classifier = SparseCurveCNNClassifier(max_iter=arguments.epochs, finetune_iter=2, random_state=0)
+    classifier = SparseCurveCNNClassifier(
+        max_iter=arguments.epochs, finetune_iter=2, random_state=0
+    )
     classifier.fit(shard.data, shard.target)
 
     # Every process now has the same network.
     if rank == 0:
         test = make_shaky_words(500, random_state=1000)
         accuracy = classifier.score(test.data, test.target)
-        print(f"{size} processes, {arguments.images} images: accuracy {accuracy:.1%} on 500 others,")
-        print(f"{classifier.sparsity_:.1%} of the fully connected weights are zero")
+        print(
+            f"{size} processes, {arguments.images} images: accuracy {accuracy:.1%} on 500 others,"
+        )
+        print(
+            f"{classifier.sparsity_:.1%} of the fully connected weights are zero"
+        )
     distributed.destroy_process_group()
 
 

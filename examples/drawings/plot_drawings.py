@@ -15,13 +15,22 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import (
+    CurveAugmentation,
+    CurveImageTransformer,
+    SparseCurveCNNClassifier,
+)
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.inspection import AttributionDisplay
 from sparsecnn.model_selection import average_by_group, bootstrap_interval
 
 drawings = make_shaky_drawings(
-    120, drawings="wave", image_shape=(96, 256), persons=30, severity=(0.3, 1.0), random_state=0
+    120,
+    drawings="wave",
+    image_shape=(96, 256),
+    persons=30,
+    severity=(0.3, 1.0),
+    random_state=0,
 )
 reader = make_pipeline(
     CurveImageTransformer((24, 64), unsteadiness=0.8),
@@ -59,7 +68,9 @@ for name, y, p, groups in (
     ("persons", persons.target, persons.proba, persons.groups),
 ):
     found = bootstrap_interval(accuracy, y, p, groups=groups, random_state=0)
-    print(f"{name} right: {found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}")
+    print(
+        f"{name} right: {found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}"
+    )
 
 # %%
 # Each column is a person, each point a drawing, each bar a mean.
@@ -69,9 +80,19 @@ for column, person in enumerate(order):
     shaky = persons.target[person] == 1
     colour, marker = ("#d55e00", "^") if shaky else ("#0072b2", "o")
     own = probability[drawings.groups == persons.groups[person]]
-    ax.scatter([column] * len(own), own, color=colour, marker=marker, alpha=0.5, s=25)
-    ax.plot([column - 0.4, column + 0.4], [persons.proba[person]] * 2, color=colour, linewidth=2.5)
-for colour, marker, name in (("#0072b2", "o", "regular"), ("#d55e00", "^", "shaky")):
+    ax.scatter(
+        [column] * len(own), own, color=colour, marker=marker, alpha=0.5, s=25
+    )
+    ax.plot(
+        [column - 0.4, column + 0.4],
+        [persons.proba[person]] * 2,
+        color=colour,
+        linewidth=2.5,
+    )
+for colour, marker, name in (
+    ("#0072b2", "o", "regular"),
+    ("#d55e00", "^", "shaky"),
+):
     ax.scatter([], [], color=colour, marker=marker, label=name)
 ax.axhline(0.5, color="0.5", linestyle="--", linewidth=1)
 ax.set_xticks(range(len(order)), persons.groups[order], fontsize=8)

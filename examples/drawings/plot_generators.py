@@ -16,17 +16,26 @@ seed 0.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings, make_shaky_spirals, make_shaky_words
+from sparsecnn.datasets import (
+    DRAWING_KINDS,
+    make_shaky_drawings,
+    make_shaky_spirals,
+    make_shaky_words,
+)
 
 
 def show(axes, sample, chosen):
     """Draw the chosen images, dark on bright, with their classes."""
     for ax, i in zip(axes, chosen, strict=True):
         ax.imshow(255 - sample.images[i], cmap="gray", vmin=0, vmax=255)
-        ax.set(title=sample.target_names[sample.target[i]], xticks=[], yticks=[])
+        ax.set(
+            title=sample.target_names[sample.target[i]], xticks=[], yticks=[]
+        )
 
 
-words = make_shaky_words(40, image_shape=(48, 96), words=["amber", "river", "sound"], random_state=0)
+words = make_shaky_words(
+    40, image_shape=(48, 96), words=["amber", "river", "sound"], random_state=0
+)
 figure, axes = plt.subplots(2, 5, figsize=(10, 2.8), layout="constrained")
 for row, label in zip(axes, (0, 1), strict=True):
     show(row, words, np.flatnonzero(words.target == label)[:5])
@@ -36,7 +45,12 @@ for row, label in zip(axes, (0, 1), strict=True):
 figure, axes = plt.subplots(1, 4, figsize=(10, 1.6), layout="constrained")
 for ax, frequency in zip(axes, (1, 2, 4, 8), strict=True):
     slow_to_fast = make_shaky_words(
-        8, image_shape=(48, 96), words=["river"], fonts=words.groups[:1], frequency=frequency, random_state=0
+        8,
+        image_shape=(48, 96),
+        words=["river"],
+        fonts=words.groups[:1],
+        frequency=frequency,
+        random_state=0,
     )
     show([ax], slow_to_fast, np.flatnonzero(slow_to_fast.target == 1)[:1])
     ax.set_title(f"frequency={frequency}")
@@ -60,8 +74,16 @@ for column, person in zip(axes.T, range(6), strict=True):
 #
 # Five kinds of drawing, with pen or pencil, on smooth or rough paper: above by regular, below by shaky
 # persons.
-figure, axes = plt.subplots(2, len(DRAWING_KINDS), figsize=(11, 4.9), layout="constrained")
+figure, axes = plt.subplots(
+    2, len(DRAWING_KINDS), figsize=(11, 4.9), layout="constrained"
+)
 for column, kind in zip(axes.T, DRAWING_KINDS, strict=True):
-    drawings = make_shaky_drawings(8, drawings=kind, persons=4, severity=(0.4, 1.0), random_state=0)
-    show(column, drawings, [np.flatnonzero(drawings.target == label)[0] for label in (0, 1)])
+    drawings = make_shaky_drawings(
+        8, drawings=kind, persons=4, severity=(0.4, 1.0), random_state=0
+    )
+    show(
+        column,
+        drawings,
+        [np.flatnonzero(drawings.target == label)[0] for label in (0, 1)],
+    )
     column[0].set_title(f"{kind}, {column[0].get_title()}")

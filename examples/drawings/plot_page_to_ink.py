@@ -21,7 +21,12 @@ shadow = 0.95 - 0.35 * np.linspace(0, 1, 390) ** 2
 pages, classes = [], []
 for kind in ("spiral", "wave"):
     drawn = make_shaky_drawings(
-        2, drawings=kind, image_shape=(300, 390), persons=2, severity=0.7, random_state=0
+        2,
+        drawings=kind,
+        image_shape=(300, 390),
+        persons=2,
+        severity=0.7,
+        random_state=0,
     )
     for label in (0, 1):
         image = drawn.images[drawn.target == label][0]
@@ -34,18 +39,24 @@ CurveImageDisplay.from_transformer(CurveImageTransformer((32, 40)), pages)
 
 # %%
 # With ``unsteadiness``, lines are bright where their direction departs from that of their smoothed course.
-CurveImageDisplay.from_transformer(CurveImageTransformer((32, 40), unsteadiness=0.8), pages)
+CurveImageDisplay.from_transformer(
+    CurveImageTransformer((32, 40), unsteadiness=0.8), pages
+)
 
 # %%
 # Over what length the course is smoothed is a parameter, a fraction of the drawing's side: short lengths
 # answer to fine tremor, long ones also to the bends that belong to the drawing.
 scales = (1 / 76, 1 / 38, 1 / 19, 1 / 9.5)
-figure, axes = plt.subplots(len(pages), 1 + len(scales), figsize=(10, 6.4), layout="constrained")
+figure, axes = plt.subplots(
+    len(pages), 1 + len(scales), figsize=(10, 6.4), layout="constrained"
+)
 for row, page, name in zip(axes, pages, classes, strict=True):
     row[0].imshow(page, cmap="gray", vmin=0, vmax=255)
     row[0].set_ylabel(name)
     for ax, scale in zip(row[1:], scales, strict=True):
-        transformer = CurveImageTransformer((32, 40), unsteadiness=1, unsteadiness_scale=scale)
+        transformer = CurveImageTransformer(
+            (32, 40), unsteadiness=1, unsteadiness_scale=scale
+        )
         ax.imshow(transformer.transform([page]).reshape(32, 40), cmap="gray")
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])

@@ -14,18 +14,35 @@ set.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
-from sklearn.metrics import brier_score_loss, confusion_matrix, make_scorer, roc_curve
-from sklearn.model_selection import StratifiedGroupKFold, TunedThresholdClassifierCV
+from sklearn.metrics import (
+    brier_score_loss,
+    confusion_matrix,
+    make_scorer,
+    roc_curve,
+)
+from sklearn.model_selection import (
+    StratifiedGroupKFold,
+    TunedThresholdClassifierCV,
+)
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.model_selection import average_by_group, bootstrap_interval
 
-train = make_shaky_drawings(360, drawings="spiral", persons=range(90), random_state=0)
-test = make_shaky_drawings(400, drawings="spiral", persons=range(90, 190), random_state=1)
+train = make_shaky_drawings(
+    360, drawings="spiral", persons=range(90), random_state=0
+)
+test = make_shaky_drawings(
+    400, drawings="spiral", persons=range(90, 190), random_state=1
+)
 ink = CurveImageTransformer((24, 24), unsteadiness=0.8, dtype="uint8")
-train.data, test.data = ink.fit_transform(train.images), ink.transform(test.images)
-network = SparseCurveCNNClassifier(channels=(8, 16, 16), max_iter=12, finetune_iter=4, random_state=0)
+train.data, test.data = (
+    ink.fit_transform(train.images),
+    ink.transform(test.images),
+)
+network = SparseCurveCNNClassifier(
+    channels=(8, 16, 16), max_iter=12, finetune_iter=4, random_state=0
+)
 
 # %%
 # Calibration
@@ -34,9 +51,13 @@ network = SparseCurveCNNClassifier(channels=(8, 16, 16), max_iter=12, finetune_i
 # The splits keep persons together; scikit-learn's estimators take them as a list. Below, one network is as it
 # was trained, and the probabilities of the other are corrected by a curve fitted on persons it did not know.
 # What that gains depends on the network and on the number of persons: look, and keep the better one.
-splits = list(StratifiedGroupKFold(4).split(train.data, train.target, train.groups))
+splits = list(
+    StratifiedGroupKFold(4).split(train.data, train.target, train.groups)
+)
 plain = network.fit(train.data, train.target)
-calibrated = CalibratedClassifierCV(network, cv=splits, ensemble=False).fit(train.data, train.target)
+calibrated = CalibratedClassifierCV(network, cv=splits, ensemble=False).fit(
+    train.data, train.target
+)
 
 figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
 for name, classifier, colour, marker in (
@@ -52,9 +73,14 @@ for name, classifier, colour, marker in (
         color=colour,
         marker=marker,
     )
-    loss = brier_score_loss(test.target, classifier.predict_proba(test.data)[:, 1])
+    loss = brier_score_loss(
+        test.target, classifier.predict_proba(test.data)[:, 1]
+    )
     print(f"{name:10} Brier score {loss:.3f} on drawings by unseen persons")
-ax.set(xlabel="predicted probability of a tremor", ylabel="fraction with a tremor, unseen persons")
+ax.set(
+    xlabel="predicted probability of a tremor",
+    ylabel="fraction with a tremor, unseen persons",
+)
 
 
 # %%
@@ -69,10 +95,16 @@ def cost(y, predicted):
 
 
 screening = TunedThresholdClassifierCV(
-    network, scoring=make_scorer(cost, greater_is_better=False), cv=splits, random_state=0
+    network,
+    scoring=make_scorer(cost, greater_is_better=False),
+    cv=splits,
+    random_state=0,
 ).fit(train.data, train.target)
 print(f"threshold: {screening.best_threshold_:.2f} instead of 0.50")
-for name, classifier in (("as trained", plain), ("with the threshold", screening)):
+for name, classifier in (
+    ("as trained", plain),
+    ("with the threshold", screening),
+):
     print(
         f"{name}: cost {cost(test.target, classifier.predict(test.data)):.3f} a drawing by an unseen person"
     )
@@ -106,12 +138,23 @@ for threshold in (0.5, screening.best_threshold_):
         )
         rates[threshold, label] = found
         interval = f"95 % interval {found.low:.1%} to {found.high:.1%}"
-        print(f"threshold {threshold:.2f}: {name:12} {found.value:6.1%}, {interval}")
+        print(
+            f"threshold {threshold:.2f}: {name:12} {found.value:6.1%}, {interval}"
+        )
 
 alarms, sensitivity, _ = roc_curve(persons.target, persons.proba)
 figure, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
-ax.step(100 * alarms, 100 * sensitivity, where="post", color="0.5", label="every threshold")
-for threshold, colour, marker in ((0.5, "#e69f00", "s"), (screening.best_threshold_, "#0072b2", "o")):
+ax.step(
+    100 * alarms,
+    100 * sensitivity,
+    where="post",
+    color="0.5",
+    label="every threshold",
+)
+for threshold, colour, marker in (
+    (0.5, "#e69f00", "s"),
+    (screening.best_threshold_, "#0072b2", "o"),
+):
     x, y = (rates[threshold, label] for label in (0, 1))
     ax.errorbar(
         *(100 * x.value, 100 * y.value),
@@ -122,6 +165,8 @@ for threshold, colour, marker in ((0.5, "#e69f00", "s"), (screening.best_thresho
         capsize=3,
         label=f"threshold {threshold:.2f}",
     )
-ax.set(xlabel="regular persons called shaky (%)", ylabel="shaky persons found (%)")
+ax.set(
+    xlabel="regular persons called shaky (%)", ylabel="shaky persons found (%)"
+)
 ax.grid(alpha=0.3)
 ax.legend(loc="lower right")

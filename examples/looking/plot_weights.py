@@ -23,7 +23,9 @@ classifier = SparseCurveCNNClassifier(
     random_state=0,
 ).fit(spirals.data, spirals.target_names[spirals.target])
 for layer, zeros in classifier.layer_sparsity_.items():
-    print(f"{layer:10} {zeros:.1%} zeros, λ = {classifier.layer_lam_[layer]:.3g}")
+    print(
+        f"{layer:10} {zeros:.1%} zeros, λ = {classifier.layer_lam_[layer]:.3g}"
+    )
 
 # %%
 # Filters

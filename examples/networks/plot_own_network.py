@@ -51,7 +51,9 @@ def make_network():
 # 300 generated spirals by 40 persons to train on (seed 0), 200 by 40 others to test on (seed 1). A function
 # that returns a network is called at every fit, with ``random_state`` as the seed of its weights.
 train = make_shaky_spirals(300, image_shape=(32, 32), random_state=0)
-test = make_shaky_spirals(200, image_shape=(32, 32), persons=range(40, 80), random_state=1)
+test = make_shaky_spirals(
+    200, image_shape=(32, 32), persons=range(40, 80), random_state=1
+)
 accuracy = {}
 for sparsity in (0.0, 0.8, 0.95):
     classifier = SparseCurveCNNClassifier(
@@ -63,7 +65,9 @@ for sparsity in (0.0, 0.8, 0.95):
         random_state=0,
     ).fit(train.data, train.target)
     accuracy[sparsity] = classifier.score(test.data, test.target)
-    print(f"{classifier.sparsity_:.0%} zeros: accuracy {accuracy[sparsity]:.1%} on unseen persons")
+    print(
+        f"{classifier.sparsity_:.0%} zeros: accuracy {accuracy[sparsity]:.1%} on unseen persons"
+    )
 
 # %%
 # One λ for all layers leaves each the weights that it needs, at 95 % zeros:

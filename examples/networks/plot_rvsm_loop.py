@@ -19,23 +19,43 @@ from sparsecnn.datasets import make_shaky_spirals
 
 
 def tensors(spirals):
-    return torch.from_numpy(spirals.images)[:, None] / 255, torch.from_numpy(spirals.target)
+    return torch.from_numpy(spirals.images)[:, None] / 255, torch.from_numpy(
+        spirals.target
+    )
 
 
 X, y = tensors(make_shaky_spirals(600, image_shape=(32, 32), random_state=0))
-X_test, y_test = tensors(make_shaky_spirals(200, image_shape=(32, 32), persons=range(40, 80), random_state=1))
+X_test, y_test = tensors(
+    make_shaky_spirals(
+        200, image_shape=(32, 32), persons=range(40, 80), random_state=1
+    )
+)
 
 torch.manual_seed(0)
 network = nn.Sequential(
-    *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
-    *(nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+    *(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ),
+    *(
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ),
     *(nn.Flatten(), nn.Linear(16 * 8 * 8, 2)),
 )
 
 # %%
 # Wrapped are the base optimizer and the weights to make sparse, here all of convolutions and of the fully
 # connected layer. Schedulers take either of the two optimizers.
-weights = [layer.weight for layer in network if isinstance(layer, (nn.Conv2d, nn.Linear))]
+weights = [
+    layer.weight
+    for layer in network
+    if isinstance(layer, (nn.Conv2d, nn.Linear))
+]
 adam = torch.optim.Adam(network.parameters(), lr=0.003)
 optimizer = RVSM(adam, weights, "l0", beta=1.0, target_sparsity=0.0)
 
@@ -56,7 +76,9 @@ for epoch in range(TRAIN + FINETUNE):
     total = 0.0
     for batch in torch.randperm(len(X)).split(32):
         optimizer.zero_grad()
-        images = X[batch].rot90(int(torch.randint(4, ())), dims=(2, 3))  # spirals may be turned
+        images = X[batch].rot90(
+            int(torch.randint(4, ())), dims=(2, 3)
+        )  # spirals may be turned
         loss = cross_entropy(network(images), y[batch])
         loss.backward()
         optimizer.step()
@@ -70,22 +92,36 @@ for epoch in range(TRAIN + FINETUNE):
 network.eval()
 with torch.no_grad():
     accuracy = (network(X_test).argmax(1) == y_test).float().mean()
-zeros = sum((weight == 0).sum() for weight in weights) / sum(weight.numel() for weight in weights)
+zeros = sum((weight == 0).sum() for weight in weights) / sum(
+    weight.numel() for weight in weights
+)
 print(f"weights that are exactly zero: {zeros:.1%}")
 print(f"accuracy on unseen persons: {accuracy:.1%}")
 
 # %%
 # ``sparse_weights`` puts u into the network for a moment, here to measure its loss. It is above that of w
 # while zeros are made, and falls in fine-tuning, where both are the same network.
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), sharex=True, layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 3.4), sharex=True, layout="constrained"
+)
 epochs = range(1, TRAIN + FINETUNE + 1)
-left.plot(epochs, history["loss"], color="#0072b2", label="of w, within the epoch")
-left.plot(epochs, history["sparse loss"], color="#d55e00", linestyle="--", label="of u, after the epoch")
+left.plot(
+    epochs, history["loss"], color="#0072b2", label="of w, within the epoch"
+)
+left.plot(
+    epochs,
+    history["sparse loss"],
+    color="#d55e00",
+    linestyle="--",
+    label="of u, after the epoch",
+)
 left.set(ylabel="training loss (nats)", ylim=(0, None))
 right.plot(epochs, history["zeros"], color="#0072b2")
 right.set(ylabel="zeros of u (%)", ylim=(0, 100))
 for ax in (left, right):
-    ax.axvspan(TRAIN + 0.5, TRAIN + FINETUNE + 0.5, color="0.9", label="fine-tuning")
+    ax.axvspan(
+        TRAIN + 0.5, TRAIN + FINETUNE + 0.5, color="0.9", label="fine-tuning"
+    )
     ax.set(xlabel="epoch")
     ax.grid(alpha=0.3)
 left.legend()

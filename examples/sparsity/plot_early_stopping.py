@@ -14,10 +14,17 @@ from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.inspection import TrainingCurveDisplay
 
-train = make_shaky_drawings(320, drawings="spiral", persons=range(80), random_state=0)
-test = make_shaky_drawings(320, drawings="spiral", persons=range(80, 160), random_state=1)
+train = make_shaky_drawings(
+    320, drawings="spiral", persons=range(80), random_state=0
+)
+test = make_shaky_drawings(
+    320, drawings="spiral", persons=range(80, 160), random_state=1
+)
 ink = CurveImageTransformer((24, 24), unsteadiness=0.8, dtype="uint8")
-train.data, test.data = ink.fit_transform(train.images), ink.transform(test.images)
+train.data, test.data = (
+    ink.fit_transform(train.images),
+    ink.transform(test.images),
+)
 
 classifier = SparseCurveCNNClassifier(
     channels=(8, 16, 16),
@@ -30,8 +37,12 @@ classifier = SparseCurveCNNClassifier(
 )
 classifier.fit(train.data, train.target, groups=train.groups)
 print(f"{classifier.n_iter_} of at most 60 epochs")
-print(f"best accuracy on the images held back: {classifier.best_validation_score_:.1%}")
-print(f"accuracy on unseen persons: {classifier.score(test.data, test.target):.1%}")
+print(
+    f"best accuracy on the images held back: {classifier.best_validation_score_:.1%}"
+)
+print(
+    f"accuracy on unseen persons: {classifier.score(test.data, test.target):.1%}"
+)
 print(f"zeros in the fully connected layer: {classifier.sparsity_:.1%}")
 
 # %%

@@ -16,8 +16,12 @@ from sparsecnn.inspection import SparsityPathDisplay
 from sparsecnn.model_selection import sparsity_path
 
 train = make_shaky_spirals(240, image_shape=(32, 32), random_state=0)
-test = make_shaky_spirals(400, image_shape=(32, 32), persons=range(40, 80), random_state=1)
-quick = SparseCurveCNNClassifier(channels=(8, 16, 16), max_iter=12, finetune_iter=4, random_state=0)
+test = make_shaky_spirals(
+    400, image_shape=(32, 32), persons=range(40, 80), random_state=1
+)
+quick = SparseCurveCNNClassifier(
+    channels=(8, 16, 16), max_iter=12, finetune_iter=4, random_state=0
+)
 
 # %%
 # One path
@@ -47,8 +51,16 @@ print(
 # The two curves on one pair of axes: means and standard errors over the folds, and the accuracy of the one
 # path on persons whom it was not trained on.
 figure, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
-SparsityPathDisplay.from_estimator(search, ax=ax, color="#0072b2", label="cross-validation")
+SparsityPathDisplay.from_estimator(
+    search, ax=ax, color="#0072b2", label="cross-validation"
+)
 SparsityPathDisplay.from_path(
-    path, test.images, test.target, ax=ax, color="#d55e00", marker="s", label="one path, unseen persons"
+    path,
+    test.images,
+    test.target,
+    ax=ax,
+    color="#d55e00",
+    marker="s",
+    label="one path, unseen persons",
 )
 ax.set_ylabel("accuracy")

@@ -15,8 +15,20 @@ import matplotlib.pyplot as plt
 from sparsecnn.inspection import ThresholdDisplay
 from sparsecnn.penalties import PENALTIES, TransformedL1
 
-names = ["l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log_sum", "capped_l1"]
-figure, axes = plt.subplots(3, 3, figsize=(9, 9), sharex=True, sharey=True, layout="constrained")
+names = [
+    "l0",
+    "l_half",
+    "l1",
+    "tl1",
+    "l1_minus_l2",
+    "scad",
+    "mcp",
+    "log_sum",
+    "capped_l1",
+]
+figure, axes = plt.subplots(
+    3, 3, figsize=(9, 9), sharex=True, sharey=True, layout="constrained"
+)
 for ax, name in zip(axes.flat, names, strict=True):
     display = ThresholdDisplay.from_penalty(name, threshold=0.02, ax=ax)
     print(f"{name:12} zero up to 0.02 at λ/β = {display.steps[name]:.3g}")
@@ -29,5 +41,6 @@ for ax, name in zip(axes.flat, names, strict=True):
 #
 # Transformed ℓ1 has a parameter a, between ℓ0 for small a and ℓ1 for large a.
 ThresholdDisplay.from_penalty(
-    {f"a = {a:g}": TransformedL1(a) for a in (0.001, 0.02, 0.1, 10.0)}, threshold=0.02
+    {f"a = {a:g}": TransformedL1(a) for a in (0.001, 0.02, 0.1, 10.0)},
+    threshold=0.02,
 )

@@ -47,8 +47,12 @@ for _ in range(200):
     u.append(optimizer.u[0].flatten().numpy().copy())
     lagrangian.append(optimizer.lagrangian(mse_loss(model(X), y).item()))
 
-print(f"nonzero weights of u: {np.flatnonzero(u[-1]).tolist()}, of the truth: {list(range(8))}")
-print(f"the Lagrangian decreased at every step: {(np.diff(lagrangian) <= 1e-6).all()}")
+print(
+    f"nonzero weights of u: {np.flatnonzero(u[-1]).tolist()}, of the truth: {list(range(8))}"
+)
+print(
+    f"the Lagrangian decreased at every step: {(np.diff(lagrangian) <= 1e-6).all()}"
+)
 
 # %%
 # A weight of u stays at exactly zero until its w leaves the grey band; then u jumps to w, and the pull ends.
@@ -59,9 +63,19 @@ for ax, values, name in zip(axes, (w, u), ("w", "u"), strict=False):
     ax.axhspan(-threshold, threshold, color="0.88")
     ax.plot(np.array(values)[:, 8:], color="0.5", linewidth=0.8)
     ax.plot(np.array(values)[:, :8], color="#0072b2", linewidth=1.5)
-    ax.set(title=f"{name}, blue where the truth is not 0", xlabel="step", ylabel=name, ylim=(-1.1, 1.1))
+    ax.set(
+        title=f"{name}, blue where the truth is not 0",
+        xlabel="step",
+        ylabel=name,
+        ylim=(-1.1, 1.1),
+    )
 axes[2].plot(lagrangian, color="#d55e00")
-axes[2].set(title="Lagrangian", xlabel="step", ylabel="f(w) + λP(u) + (β/2)‖w − u‖²", ylim=(0, None))
+axes[2].set(
+    title="Lagrangian",
+    xlabel="step",
+    ylabel="f(w) + λP(u) + (β/2)‖w − u‖²",
+    ylim=(0, None),
+)
 axes[2].grid(alpha=0.3)
 
 # %%
@@ -76,11 +90,26 @@ labels = torch.from_numpy(spirals.target)
 
 torch.manual_seed(0)
 network = nn.Sequential(
-    *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(4)),
-    *(nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+    *(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(4),
+    ),
+    *(
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ),
     *(nn.Flatten(), nn.Linear(16 * 4 * 4, 2)),
 )
-optimizer = RVSM(torch.optim.Adam(network.parameters(), lr=0.003), [network[-1].weight], "l0", lam=0.0)
+optimizer = RVSM(
+    torch.optim.Adam(network.parameters(), lr=0.003),
+    [network[-1].weight],
+    "l0",
+    lam=0.0,
+)
 seen = {}
 for epoch in range(1, 19):
     optimizer.lam = 1.5e-3 * min(1, epoch / 12) ** 2
@@ -88,15 +117,23 @@ for epoch in range(1, 19):
         optimizer.zero_grad()
         cross_entropy(network(images[batch]), labels[batch]).backward()
         optimizer.step()
-    seen[epoch] = [part.detach().flatten().clone() for part in (network[-1].weight, optimizer.u[0])]
+    seen[epoch] = [
+        part.detach().flatten().clone()
+        for part in (network[-1].weight, optimizer.u[0])
+    ]
 
 # %%
 # Each point is one weight: w across, u up. On the diagonal both are equal; on the horizontal line u is zero.
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 3, figsize=(11, 3.8), sharex=True, sharey=True, layout="constrained"
+)
 for ax, epoch in zip(axes, (4, 8, 18), strict=True):
     w, u = seen[epoch]
     ax.axline((0, 0), slope=1, color="0.7", linewidth=1, linestyle="--")
     ax.scatter(w, u, s=12, color="#0072b2", alpha=0.5, edgecolors="none")
-    ax.set(title=f"after epoch {epoch}: {(u == 0).float().mean():.0%} zeros in u", xlabel="w")
+    ax.set(
+        title=f"after epoch {epoch}: {(u == 0).float().mean():.0%} zeros in u",
+        xlabel="w",
+    )
     ax.grid(alpha=0.3)
 axes[0].set_ylabel("u")
