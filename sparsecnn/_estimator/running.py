@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from sparsecnn._compute import clean_torch_state, naming_lost_process, shared_threads
+from sparsecnn._checkpoint import Run, check_every, identify, open_run
+from sparsecnn._compute import clean_torch_state, naming_lost_process, resolve_device, shared_threads
 from sparsecnn._training import EpochEnd, Hook
 
 # Modules whose calls of `fit` are the user's own: they fit one estimator once.
@@ -37,15 +38,37 @@ def called_repeatedly() -> bool:
     return False
 
 
+def open_fit(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, continues: bool
+) -> contextlib.AbstractContextManager[Run]:
+    """Return the context of a fit that its checkpoint, if any, keeps.
+
+    Parameters
+    ----------
+    estimator : SparseCurveCNNClassifier
+    X, y, sample_weight, groups
+        As `fit` takes them.
+    continues : bool
+        Whether training goes on from the fitted network.
+    """
+    check_every(estimator.checkpoint_every)
+    if estimator.checkpoint is None:
+        return contextlib.nullcontext(Run())
+    start = [estimator.module_, estimator.lam_] if continues else None
+    data = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "the fitted network": start}
+    identity = identify("fit", estimator, data, device=resolve_device(estimator.device))
+    return open_run(estimator.checkpoint, estimator.checkpoint_every, estimator.resume, identity)
+
+
 @contextlib.contextmanager
-def progress(verbose: int, n_epochs: int) -> Iterator[list[Hook]]:
+def progress(verbose: int, n_epochs: int, n_done: int = 0) -> Iterator[list[Hook]]:
     """Yield hooks that show progress: a bar with ``verbose=1``, a line for every epoch from 2 on."""
     if not verbose:
         yield []
     elif verbose >= 2:
         yield [lambda end: print(f"Epoch {end.epoch}/{n_epochs}: {_describe(end)}", flush=True)]
     else:
-        with _progress_bar(n_epochs) as bar:
+        with _progress_bar(n_epochs, n_done) as bar:
 
             def show(end: EpochEnd) -> None:
                 bar.set_postfix_str(_describe(end), refresh=False)
@@ -54,12 +77,12 @@ def progress(verbose: int, n_epochs: int) -> Iterator[list[Hook]]:
             yield [show]
 
 
-def _progress_bar(n_epochs: int) -> Any:
+def _progress_bar(n_epochs: int, n_done: int) -> Any:
     """Return a widget in notebooks that can show one, and a line of text elsewhere."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of notebooks without ipywidgets
         from tqdm.auto import tqdm
-    return tqdm(total=n_epochs, desc="epochs")
+    return tqdm(total=n_epochs, initial=n_done, desc="epochs")
 
 
 def _describe(end: EpochEnd) -> str:

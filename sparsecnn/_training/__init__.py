@@ -3,13 +3,14 @@
 from sparsecnn._training.augment import CurveAugmentation, augment
 from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, make_trainer, resolve_scope
 from sparsecnn._training.epoch_end import EpochEnd, Hook
+from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
 from sparsecnn._training.path import train_path
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
 from sparsecnn._training.resume import pack_trainer, unpack_trainer
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.teacher import Teacher
-from sparsecnn._training.trainer import Trainer, check_finite
+from sparsecnn._training.trainer import Trainer
 from sparsecnn._training.validation_split import train_validation_split
 
 __all__ = [

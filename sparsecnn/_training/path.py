@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from sparsecnn._training.epoch_end import Hook
+from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Plan
-from sparsecnn._training.trainer import Trainer, check_finite
+from sparsecnn._training.trainer import Trainer
 
 
 def train_path(
