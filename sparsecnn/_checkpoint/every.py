@@ -26,7 +26,7 @@ def check_every(every: Any) -> tuple[float, float]:
     """
     if isinstance(every, str) and (found := PERIOD.fullmatch(every)) and float(found[1]):
         return math.inf, float(found[1]) * UNITS[found[2]]
-    if isinstance(every, Real) and not isinstance(every, bool) and every > 0:
+    if isinstance(every, Real) and not isinstance(every, bool) and float(every) > 0:
         return float(every), math.inf
     raise ValueError(
         "checkpoint_every must be a number of epochs above 0, or a time such as '30s', '10min' or '1.5h', "

@@ -30,7 +30,7 @@ class Identity:
     Attributes
     ----------
     kind : str
-        "fit", "path" or "fold".
+        "fit", "path", "fold0" and so on.
     params : dict of str to str
     data : dict of str to str
         Digests.
@@ -43,7 +43,7 @@ class Identity:
     def changes(self, other: Identity) -> list[str]:
         """Return in what this run differs from `other`, in words."""
         if self.kind != other.kind:
-            return [f"it is of a {other.kind}, not of a {self.kind}"]
+            return [f"it is {other.kind!r}, not {self.kind!r}"]
         names = {*self.params, *other.params}
         return [
             f"{name} was {other.params.get(name)}, is {self.params.get(name)}"
@@ -104,7 +104,7 @@ def describe(value: Any) -> str:
     if isinstance(value, (str, bool, type(None), torch.device)):
         return repr(value)
     if isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer()):
-        return str(int(value))
+        return str(int(value) if isinstance(value, Integral) else int(float(value)))
     if isinstance(value, Real):
         return repr(float(value))
     if isinstance(value, np.ndarray) and (value.ndim != 1 or value.size > LARGEST_LIST):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class KeptRun(Run):
 
 
 @contextlib.contextmanager
-def open_run(checkpoint: Any, every: Any, resume: Any, identity: Identity | None) -> Iterator[Run]:
+def open_run(checkpoint: Any, every: Any, resume: Any, identify: Callable[[], Identity]) -> Iterator[Run]:
     """Yield a run, with what its checkpoint holds of it.
 
     Parameters
@@ -143,8 +143,8 @@ def open_run(checkpoint: Any, every: Any, resume: Any, identity: Identity | None
         As `check_every` takes it.
     resume : {"auto", True, False}
         Whether to go on from the file: True needs it to exist, False begins anew.
-    identity : Identity or None
-        None without a checkpoint.
+    identify : callable
+        Returns which run it is.
 
     Raises
     ------
@@ -155,10 +155,12 @@ def open_run(checkpoint: Any, every: Any, resume: Any, identity: Identity | None
     OSError
         If it cannot be written.
     """
-    if checkpoint is None or identity is None:
+    period = check_every(every)
+    if not isinstance(resume, (bool, np.bool_)) and resume != "auto":
+        raise ValueError(f"resume must be 'auto', True or False, got {resume!r}.")
+    if checkpoint is None:
         yield Run()
         return
-    period = check_every(every)
     if n_processes() > 1:
         raise ValueError(
             f"checkpoint={str(checkpoint)!r} needs a fit in one process, but {n_processes()} fit together: "
@@ -166,6 +168,7 @@ def open_run(checkpoint: Any, every: Any, resume: Any, identity: Identity | None
         )
     if not isinstance(checkpoint, (str, os.PathLike)):
         raise TypeError(f"checkpoint must be a str or path-like object, got {checkpoint!r}.")
+    identity = identify()
     if os.path.isdir(checkpoint):
         checkpoint = Path(checkpoint, f"{identity.kind}-{identity.digest()}.safetensors")
     path = check_target(checkpoint, "checkpoint")
@@ -199,10 +202,10 @@ def _naming_checkpoint(path: Path) -> Iterator[None]:
 def _stored(path: Path, resume: Any, identity: Identity) -> dict[str, Any] | None:
     """Return what the file holds of the run, or None if it is to begin."""
     if not path.exists():
-        if resume is True:
+        if resume and resume != "auto":
             raise ValueError(f"resume=True, but there is no checkpoint {str(path)!r}: set resume='auto'.")
         return None
-    if resume is False:
+    if not resume:
         _check_replaceable(path)
         return None
     stored = _read(path)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from sparsecnn._checkpoint import Run, check_every, identify, open_run
+from sparsecnn._checkpoint import Identity, Run, identify, open_run
 from sparsecnn._compute import clean_torch_state, naming_lost_process, resolve_device, shared_threads
 from sparsecnn._training import EpochEnd, Hook
 
@@ -51,13 +51,13 @@ def open_fit(
     continues : bool
         Whether training goes on from the fitted network.
     """
-    check_every(estimator.checkpoint_every)
-    if estimator.checkpoint is None:
-        return contextlib.nullcontext(Run())
-    start = [estimator.module_, estimator.lam_] if continues else None
-    data = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "the fitted network": start}
-    identity = identify("fit", estimator, data, device=resolve_device(estimator.device))
-    return open_run(estimator.checkpoint, estimator.checkpoint_every, estimator.resume, identity)
+
+    def identify_fit() -> Identity:
+        start = [estimator.module_, estimator.lam_] if continues else None
+        data = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "the fitted network": start}
+        return identify("fit", estimator, data, device=resolve_device(estimator.device))
+
+    return open_run(estimator.checkpoint, estimator.checkpoint_every, estimator.resume, identify_fit)
 
 
 @contextlib.contextmanager

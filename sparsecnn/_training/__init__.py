@@ -5,7 +5,7 @@ from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, make_
 from sparsecnn._training.epoch_end import EpochEnd, Hook
 from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
-from sparsecnn._training.path import train_path
+from sparsecnn._training.path import PathTraining
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
 from sparsecnn._training.resume import pack_trainer, unpack_trainer
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
@@ -20,6 +20,7 @@ __all__ = [
     "Hook",
     "Images",
     "NetworkSpec",
+    "PathTraining",
     "Plan",
     "Teacher",
     "Trainer",
@@ -36,7 +37,6 @@ __all__ = [
     "pack_trainer",
     "predict",
     "resolve_scope",
-    "train_path",
     "train_validation_split",
     "unpack_trainer",
 ]
