@@ -63,6 +63,11 @@ class Saver:
         if self.terminated:
             raise KeyboardInterrupt
 
+    def finish(self) -> None:
+        """Write the state of a run that is over, from which the next one has its result at once."""
+        if self._saved_epochs < self._n_epochs:
+            self.write()
+
     def write(self) -> None:
         """Write the state; if that fails, warn once, and the last whole file stays."""
         try:

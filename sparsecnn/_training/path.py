@@ -88,7 +88,7 @@ class PathTraining:
                 self._begin_leg()
             yield self._refine(plan, hooks, saver)
         if saver is not None:
-            saver.write()
+            saver.finish()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a path with the same attributes needs to go on."""

@@ -136,7 +136,7 @@ class Trainer:
                 self._network = None
             self._run_phase(images, plan, plan.n_epochs, validation, hooks, saver)
             if saver is not None:
-                saver.write()  # of which the next fit with it makes the finished network at once
+                saver.finish()
         except KeyboardInterrupt:
             if self.best.weights is None or not keep_interrupted:
                 raise
