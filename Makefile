@@ -68,6 +68,7 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/real_drawings.py
 	-$(BIN)/python benchmarks/speed.py
 	-$(BIN)/python benchmarks/scale.py
+	-$(BIN)/python benchmarks/kills.py
 
 clean:
 	rm -rf .venv .venv-oldest build dist *.egg-info .coverage* docs/_build docs/auto_examples docs/generated

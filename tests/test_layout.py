@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "sparsecnn"
 ROOMS = (
     *(
         "exceptions",
+        "_files",
         "_warn",
         "_html_table",
         "_pixels",
@@ -18,6 +19,7 @@ ROOMS = (
         "datasets",
         "_compute",
         "_network",
+        "_checkpoint",
     ),
     *(
         "penalties",

@@ -11,8 +11,9 @@ import pytest
 from classifiers import quick
 from conftest import make_stripes
 
-from sparsecnn.export import _files, load, save
-from sparsecnn.export._files import write_whole
+from sparsecnn import _files
+from sparsecnn._files import write_whole
+from sparsecnn.export import load, save
 
 X, Y = make_stripes(60, random_state=0)
 

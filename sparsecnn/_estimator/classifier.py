@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
 
 from sparsecnn._compute import process_rank, seeded_torch
 from sparsecnn._estimator.fitted import (
@@ -18,28 +15,20 @@ from sparsecnn._estimator.fitted import (
     warn_of_lost_accuracy,
 )
 from sparsecnn._estimator.parameters import ClassifierParameters
+from sparsecnn._estimator.partial import PartialFitMixin
 from sparsecnn._estimator.prediction import PredictionMixin
-from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
+from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, open_fit, progress
 from sparsecnn._estimator.sparsity import SparsityMixin
 from sparsecnn._estimator.state import PortableState
-from sparsecnn._estimator.training_data import TrainingData, check_training_data
-from sparsecnn._estimator.validation import share_of_epoch, warn_of_large_batch
-from sparsecnn._training import (
-    NetworkSpec,
-    Trainer,
-    TrainerSpec,
-    check_finite,
-    checked_ramp,
-    make_plan,
-    make_trainer,
-    unpack_trainer,
-)
+from sparsecnn._estimator.training_data import check_same_network, check_training_data
+from sparsecnn._estimator.validation import warn_of_large_batch
+from sparsecnn._training import checked_ramp, make_plan
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 
 class SparseCurveCNNClassifier(
-    PredictionMixin, SparsityMixin, PortableState, ClassifierMixin, ClassifierParameters
+    PartialFitMixin, PredictionMixin, SparsityMixin, PortableState, ClassifierMixin, ClassifierParameters
 ):
     """Classify curve images with a convolutional network trained to be sparse.
 
@@ -142,6 +131,15 @@ class SparseCurveCNNClassifier(
         weights on one machine with as many threads.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line for every epoch.
+    checkpoint : path-like, default=None
+        File that keeps what `fit` has reached, by custom ``*.safetensors``, so that a killed fit goes on
+        where it was, bit for bit; a finished one gives its network at once. In an existing folder, every fit
+        with other data or parameters has a file of its own, as a search needs it. None keeps nothing.
+    checkpoint_every : float or str, default=1
+        Epochs between two checkpoints, such as 0.1 within long epochs, or a time such as "30s" or "10min".
+    resume : {"auto", True, False}, default="auto"
+        Whether `fit` goes on from the checkpoint: "auto" if there is one, True only if there is one. False
+        begins anew, and replaces it. The checkpoint of other data or parameters is refused.
 
     Attributes
     ----------
@@ -166,9 +164,9 @@ class SparseCurveCNNClassifier(
     best_validation_score_ : float or None
         Validation accuracy of the network kept; None without early stopping.
     history_ : dict of str to list of float
-        For each epoch: "loss" of the weights w that train, "sparse_loss" of the sparse network u on the last
-        batches of the epoch, "validation_score" (NaN without early stopping), "sparsity", "lagrangian",
-        "distance" (‖w - u‖) and "lam".
+        For each epoch: "loss" (cross-entropy) of the weights w that train, "sparse_loss" of the sparse
+        network u on the last batches of the epoch, "validation_score" (NaN without early stopping),
+        "sparsity", "lagrangian", "distance" (‖w - u‖) and "lam".
     lam_ : float
         Final λ; with ``sparsity_scope="layer"`` the largest of all layers.
     layer_lam_ : dict of str to float
@@ -246,7 +244,12 @@ class SparseCurveCNNClassifier(
         Raises
         ------
         ValueError
-            If a parameter or the data is unusable, or training diverges. The estimator is then as before.
+            If a parameter or the data is unusable, the checkpoint is of other data or parameters, or training
+            diverges. The estimator is then as before.
+        FileFormatError
+            If the checkpoint is damaged, or no checkpoint.
+        OSError
+            If the checkpoint cannot be written, or another process trains with it.
 
         Warns
         -----
@@ -259,10 +262,10 @@ class SparseCurveCNNClassifier(
             a search or an ensemble the interrupt is raised instead.
         """
         keep_interrupted = not called_repeatedly()
-        with all_or_nothing(self) as draft:
-            continues = self.warm_start and hasattr(self, "module_")
-            self._check_same_network(continues)
-            rng = check_random_state(self.random_state)
+        continues = self.warm_start and hasattr(self, "module_")
+        with all_or_nothing(self) as draft, open_fit(self, X, y, sample_weight, groups, continues) as run:
+            check_same_network(self, continues)
+            rng = run.random_state(self.random_state)
             data = check_training_data(
                 draft,
                 X,
@@ -277,8 +280,13 @@ class SparseCurveCNNClassifier(
                 trainer = self._make_trainer(data, rng, continues)
                 ramp = checked_ramp(self, trainer, len(data.classes))
                 plan = make_plan(self, data.images, trainer.module, ramp)
-                with progress(self.verbose, plan.n_epochs) as hooks:
-                    interrupted = trainer.train(data.images, plan, data.validation, hooks, keep_interrupted)
+                with (
+                    run.saving(trainer) as saver,
+                    progress(self.verbose, plan.n_epochs, trainer.n_epochs) as hooks,
+                ):
+                    interrupted = trainer.train(
+                        data.images, plan, data.validation, hooks, keep_interrupted, saver
+                    )
             vars(draft).pop("_trainer", None)
             keep_fitted(draft, data, trainer, trainer.module, plan)
         dead = describe_dead_layers(trainer, trainer.module)
@@ -292,106 +300,6 @@ class SparseCurveCNNClassifier(
         elif not dead:
             warn_of_lost_accuracy(trainer, len(self.classes_))
         return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        n_total: int | None = None,
-    ) -> Self:
-        """Train once on every image of X, for data that arrives in chunks.
-
-        An epoch, of which λ takes half of `max_iter` to grow, is `n_total` images: each call advances by
-        ``len(X) / n_total`` epochs. The learning rate is constant and there is no fine-tuning. Parameters may
-        change between two calls; if the penalty or the solver does, training continues from the sparse
-        network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
-            Images, ink bright on black.
-        y : array-like of shape (n,)
-            Labels of any type.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that will ever come. Needed at the first call only, where None means those of y.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each image in the loss, not scaled. λ means what it means to `fit` if they are 1 on
-            average.
-        n_total : int, default=None
-            Number of images in one pass over all data. None takes each call as a whole pass.
-
-        Returns
-        -------
-        self : SparseCurveCNNClassifier
-            The estimator itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data is unusable, the classes differ from those of the first call, or
-            training diverges. The estimator is then as before.
-        """
-        if self.early_stopping:
-            raise ValueError("partial_fit holds no images back: set early_stopping=False.")
-        if self.class_weight == "balanced":
-            raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
-        with all_or_nothing(self) as draft:
-            continues = hasattr(self, "module_")
-            self._check_same_network(continues)
-            data = check_training_data(
-                draft, X, y, sample_weight, continues=continues, classes=classes, mean_weight_one=False
-            )
-            share = share_of_epoch(len(data.images), n_total)
-            trainer = self._present_trainer(data)
-            rng = trainer.rng if trainer else check_random_state(self.random_state)
-            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
-                if trainer is None or trainer.spec != TrainerSpec.of(self):
-                    trainer = self._make_trainer(data, rng, continues, before=trainer)
-                ramp = checked_ramp(self, trainer, len(data.classes))
-                images = data.images.on(trainer.module)
-                plan = make_plan(self, images, trainer.module, ramp, decay=False)
-                trainer.train_epoch(images, plan, share=share)
-                with trainer.optimizer.sparse_weights():
-                    trainer.update_norms(images, plan)
-                    check_finite(trainer.module, plan)
-                    keep_fitted(draft, data, trainer, copy.deepcopy(trainer.module), plan)
-            draft._trainer = trainer
-        warn_of_dead_layers(describe_dead_layers(trainer, self.module_))
-        return self
-
-    def _present_trainer(self, data: TrainingData) -> Trainer | None:
-        """Return a copy of the trainer of the last call, if any: the old one stays, should this one fail."""
-        trainer = copy.deepcopy(getattr(self, "_trainer", None))
-        if isinstance(trainer, dict):  # loaded from a file
-            return unpack_trainer(trainer, self, data.images, len(data.classes))
-        return trainer
-
-    def _make_trainer(
-        self,
-        data: TrainingData,
-        rng: np.random.RandomState,
-        continues: bool,
-        before: Trainer | None = None,
-    ) -> Trainer:
-        fitted, lam = (self.module_, self.lam_) if continues else (None, 0.0)
-        trainer = make_trainer(self, data.images, len(data.classes), rng, fitted, lam)
-        if before is not None:
-            trainer.epoch, trainer.history = before.epoch, before.history
-        return trainer
-
-    def _check_same_network(self, continues: bool) -> None:
-        """Raise ValueError if training goes on from a network that parameters no longer describe."""
-        if not continues or self.module is self.module_:
-            return
-        changed = self._network_spec.changed(NetworkSpec.of(self))
-        if changed:
-            raise ValueError(
-                f"{', '.join(changed)} changed since the network was fitted, which training is to go on "
-                "from: set it back, or fit with warm_start=False."
-            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

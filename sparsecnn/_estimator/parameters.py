@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -51,6 +52,9 @@ class ClassifierParameters(BaseEstimator):
         "precision": [StrOptions({"float32", "bf16", "auto"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Real, 0, None, closed="neither"), str],
+        "resume": ["boolean", StrOptions({"auto"})],
     }
 
     def __init__(
@@ -86,6 +90,9 @@ class ClassifierParameters(BaseEstimator):
         precision: str = "float32",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 1,
+        resume: bool | str = "auto",
     ):
         self.penalty = penalty
         self.lam = lam
@@ -117,6 +124,9 @@ class ClassifierParameters(BaseEstimator):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.resume = resume
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of the classifier, and of its penalty and augmentation as ``penalty__a``.

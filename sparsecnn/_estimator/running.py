@@ -10,12 +10,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from sparsecnn._compute import clean_torch_state, naming_lost_process, shared_threads
+from sparsecnn._checkpoint import Identity, Run, identify, open_run
+from sparsecnn._compute import clean_torch_state, naming_lost_process, resolve_device, shared_threads
 from sparsecnn._training import EpochEnd, Hook
 
 # Modules whose calls of `fit` are the user's own: they fit one estimator once.
 _TRANSPARENT = ("sklearn.base", "sklearn.pipeline", "sklearn.utils")
-_REPEATING = ("sklearn.", "joblib.", "dask.", "distributed.")
+_REPEATING = ("sklearn.", "joblib.", "dask.", "distributed.", "sparsecnn._estimator.teaching")
 
 
 @contextlib.contextmanager
@@ -38,8 +39,30 @@ def called_repeatedly() -> bool:
     return False
 
 
+def open_fit(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, continues: bool
+) -> contextlib.AbstractContextManager[Run]:
+    """Return the context of a fit that its checkpoint, if any, keeps.
+
+    Parameters
+    ----------
+    estimator : SparseCurveCNNClassifier
+    X, y, sample_weight, groups
+        As `fit` takes them.
+    continues : bool
+        Whether training goes on from the fitted network.
+    """
+
+    def identify_fit() -> Identity:
+        start = [estimator.module_, estimator.lam_] if continues else None
+        data = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "the fitted network": start}
+        return identify("fit", estimator, data, device=resolve_device(estimator.device))
+
+    return open_run(estimator.checkpoint, estimator.checkpoint_every, estimator.resume, identify_fit)
+
+
 @contextlib.contextmanager
-def progress(verbose: int, n_epochs: int) -> Iterator[list[Hook]]:
+def progress(verbose: int, n_epochs: int, n_done: int = 0) -> Iterator[list[Hook]]:
     """Yield hooks that show progress: a bar with ``verbose=1``, a line for every epoch from 2 on."""
     if not verbose:
         yield []
@@ -47,7 +70,7 @@ def progress(verbose: int, n_epochs: int) -> Iterator[list[Hook]]:
         yield [lambda end: print(f"Epoch {end.epoch}/{n_epochs}: {_describe(end)}", flush=True)]
     else:
         # Text, since a saved notebook keeps no state of widgets and would show their beginning.
-        with tqdm(total=n_epochs, desc="epochs") as bar:
+        with tqdm(total=n_epochs, initial=n_done, desc="epochs") as bar:
 
             def show(end: EpochEnd) -> None:
                 bar.set_postfix_str(_describe(end), refresh=False)

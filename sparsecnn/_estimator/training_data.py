@@ -24,7 +24,7 @@ from sparsecnn._estimator.validation import (
 )
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn._pixels import background, pixel_range
-from sparsecnn._training import Images, train_validation_split
+from sparsecnn._training import Images, NetworkSpec, train_validation_split
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,18 @@ def check_training_data(
         train, test = train_validation_split(codes, kept_names, estimator.validation_fraction, validation_rng)
         images, validation = images.subset(train), images.subset(test)
     return _scale(estimator, images, validation, classes, continues)
+
+
+def check_same_network(estimator: Any, continues: bool) -> None:
+    """Raise ValueError if training goes on from a network that parameters no longer describe."""
+    if not continues or estimator.module is estimator.module_:
+        return
+    changed = estimator._network_spec.changed(NetworkSpec.of(estimator))
+    if changed:
+        raise ValueError(
+            f"{', '.join(changed)} changed since the network was fitted, which training is to go on "
+            "from: set it back, or fit with warm_start=False."
+        )
 
 
 def _scale(

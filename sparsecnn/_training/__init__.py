@@ -3,12 +3,13 @@
 from sparsecnn._training.augment import CurveAugmentation, augment
 from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, make_trainer, resolve_scope
 from sparsecnn._training.epoch_end import EpochEnd, Hook
+from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
-from sparsecnn._training.path import train_path
+from sparsecnn._training.path import PathTraining
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
 from sparsecnn._training.resume import pack_trainer, unpack_trainer
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
-from sparsecnn._training.trainer import Trainer, check_finite
+from sparsecnn._training.trainer import Trainer
 from sparsecnn._training.validation_split import train_validation_split
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Hook",
     "Images",
     "NetworkSpec",
+    "PathTraining",
     "Plan",
     "Trainer",
     "TrainerSpec",
@@ -33,7 +35,6 @@ __all__ = [
     "pack_trainer",
     "predict",
     "resolve_scope",
-    "train_path",
     "train_validation_split",
     "unpack_trainer",
 ]

@@ -14,11 +14,12 @@ from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
 from sparsecnn._network import NORMS, CurveCNN, layer_weights
+from sparsecnn._training.finite import names_not_finite
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
-from sparsecnn._training.trainer import Trainer, names_not_finite
+from sparsecnn._training.trainer import Trainer
 from sparsecnn.penalties import get_penalty, unit_magnitudes, unit_name, unit_of
 from sparsecnn.rvsm import RVSM
 

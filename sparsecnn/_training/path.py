@@ -1,33 +1,32 @@
-"""One training run along many sparsities, each of them fine-tuned on a copy."""
+"""Training along a path: one network from dense to sparse, whose points are fine-tuned on a copy."""
 
 from __future__ import annotations
 
 import copy
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from sparsecnn._checkpoint import Saver
 from sparsecnn._training.epoch_end import Hook
+from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Plan
-from sparsecnn._training.trainer import Trainer, check_finite
+from sparsecnn._training.trainer import Trainer
 
 
-def train_path(
-    trainer: Trainer,
-    images: Images,
-    plan: Plan,
-    points: Sequence[Any],
-    finetune_iter: int,
-    hooks: Sequence[Hook] = (),
-) -> Iterator[Trainer]:
-    """Train densely, then from point to point, and yield a fine-tuned copy of the trainer at each.
+@dataclass
+class PathTraining:
+    """Training first densely, then from point to point, with a fine-tuned copy of the trainer at each.
 
     The learning rate stays high along the path, so that weights may still trade places; it falls to 0 on
     the copies, which fine-tune the survivors. The path itself goes on from weights that were not fine-tuned.
 
-    Parameters
+    Attributes
     ----------
     trainer : Trainer
         Its network is where the path starts, and in the end where it leads.
@@ -39,33 +38,129 @@ def train_path(
         channels left.
     finetune_iter : int
         Epochs of fine-tuning at each point.
-    hooks : sequence of callables, default=()
-        Each is called with an `EpochEnd` after every epoch.
-
-    Yields
-    ------
-    refined : Trainer
-        With the sparse network of a point in its ``module``.
+    finished : list of dict
+        What is to know of the trainer of each point that is done.
     """
-    ramp: Any = plan.ramp
-    plan = replace(plan, decay=False, ramp=replace(ramp, start=ramp.dense, end=ramp.dense, n_epochs=1))
-    _train(trainer, images, plan, plan.max_iter // 2, hooks)
-    for start, end in itertools.pairwise([ramp.dense, *points]):
-        _train(trainer, images, replace(plan, ramp=replace(ramp, start=start, end=end, n_epochs=1)), 1, hooks)
-        refined = copy.deepcopy(trainer)
+
+    trainer: Trainer
+    images: Images
+    plan: Plan
+    points: Sequence[Any]
+    finetune_iter: int
+    finished: list[dict[str, Any]] = field(default_factory=list)
+    _n_legs: int = 0  # that the trainer has behind it: the dense one, and one to each point
+    _refined: Trainer | None = None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were run, of the trainer and its copies."""
+        present = 0 if self._refined is None else self._refined.n_epochs - self.trainer.n_epochs
+        return self.trainer.n_epochs + len(self.finished) * self.finetune_iter + present
+
+    def train(self, hooks: Sequence[Hook] = (), saver: Saver | None = None) -> Iterator[Trainer]:
+        """Train from where the path is to its end, and yield the fine-tuned trainer of every point.
+
+        Parameters
+        ----------
+        hooks : sequence of callables, default=()
+            Each is called with an `EpochEnd` after every epoch.
+        saver : Saver, default=None
+            Saves the state after epochs and within them.
+
+        Yields
+        ------
+        refined : Trainer
+            With the sparse network of a point in its ``module``.
+        """
+        ramp: Any = self.plan.ramp
+        dense = replace(ramp, start=ramp.dense, end=ramp.dense, n_epochs=1)
+        plan = replace(self.plan, decay=False, ramp=dense)
+        if self._n_legs == 0:
+            self._run(self.trainer, plan, plan.max_iter // 2, hooks, saver)
+            self._begin_leg()
+        for i, (start, end) in enumerate(itertools.pairwise([ramp.dense, *self.points])):
+            if i < len(self.finished):
+                yield self._restore(self.finished[i])
+                continue
+            if self._n_legs == i + 1:
+                there = replace(plan, ramp=replace(ramp, start=start, end=end, n_epochs=1))
+                self._run(self.trainer, there, 1, hooks, saver)
+                self._begin_leg()
+            yield self._refine(plan, hooks, saver)
+        if saver is not None:
+            saver.finish()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a path with the same attributes needs to go on."""
+        return {
+            "finished": self.finished,
+            "n_legs": self._n_legs,
+            "trainer": self.trainer.state_dict(),
+            "refined": None if self._refined is None else self._refined.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.finished, self._n_legs = state["finished"], state["n_legs"]
+        self.trainer.load_state_dict(state["trainer"])
+        if state["refined"] is not None:
+            self._refined = self._copy()
+            self._refined.load_state_dict(state["refined"])
+
+    def _run(
+        self, trainer: Trainer, plan: Plan, n_epochs: int, hooks: Sequence[Hook], saver: Saver | None
+    ) -> None:
+        while trainer.epoch < n_epochs:
+            end = trainer.train_epoch(self.images, plan, saver=saver)
+            for hook in hooks:
+                hook(end)
+            if saver is not None:
+                saver.offer(1.0)
+
+    def _begin_leg(self) -> None:
+        self._n_legs += 1
+        self.trainer.epoch = 0
+
+    def _copy(self) -> Trainer:
+        """Return the trainer that fine-tunes the present point."""
+        refined = copy.deepcopy(self.trainer)
         refined.optimizer.finalize()
         refined.optimizer.fix_support()
-        fine = replace(plan, max_iter=0, finetune_iter=finetune_iter, decay=True)
-        _train(refined, images, fine, finetune_iter, hooks)
+        return refined
+
+    def _refine(self, plan: Plan, hooks: Sequence[Hook], saver: Saver | None) -> Trainer:
+        """Return the fine-tuned trainer of the present point."""
+        refined = self._refined = self._refined or self._copy()
+        fine = replace(plan, max_iter=0, finetune_iter=self.finetune_iter, decay=True)
+        self._run(refined, fine, self.finetune_iter, hooks, saver)
         refined.optimizer.finalize()  # of weights confined to a set; others are their own sparse copy
-        refined.update_norms(images, plan)
+        refined.update_norms(self.images, plan)
         check_finite(refined.module, plan)
-        yield refined
+        self._refined = None
+        self.finished.append(
+            {
+                "numbers": _numbers(refined.module),
+                "history": refined.history,
+                "lam": refined.optimizer.lam,
+                "target_sparsity": refined.optimizer.target_sparsity,
+            }
+        )
+        return refined
+
+    @torch.no_grad()
+    def _restore(self, point: dict[str, Any]) -> Trainer:
+        """Return the trainer of a finished point."""
+        refined = copy.deepcopy(self.trainer)
+        numbers = _numbers(refined.module)
+        for name, value in point["numbers"].items():
+            numbers[name].copy_(value)
+        refined.history = point["history"]
+        refined.optimizer.lam = point["lam"]
+        refined.optimizer.target_sparsity = point["target_sparsity"]
+        return refined
 
 
-def _train(trainer: Trainer, images: Images, plan: Plan, n_epochs: int, hooks: Sequence[Hook]) -> None:
-    trainer.epoch = 0
-    for _ in range(n_epochs):
-        end = trainer.train_epoch(images, plan)
-        for hook in hooks:
-            hook(end)
+def _numbers(module: nn.Module) -> dict[str, Tensor]:
+    """Return all tensors of a network, also those that its ``state_dict`` leaves out."""
+    parameters = {name: parameter.detach() for name, parameter in module.named_parameters()}
+    return parameters | dict(module.named_buffers())

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
+from sparsecnn._checkpoint import Saver
 from sparsecnn._compute import (
     average_norms,
     gathered,
@@ -28,11 +29,13 @@ from sparsecnn._network import narrow_view, select_weights, set_image_weight, ze
 from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
 from sparsecnn._training.epoch_end import EpochEnd, Hook
+from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
+from sparsecnn._training.part import PartOfEpoch
 from sparsecnn._training.plan import Plan, RampStart
 from sparsecnn._training.spec import TrainerSpec
 from sparsecnn._training.split import Split
-from sparsecnn.rvsm import RVSM
+from sparsecnn.rvsm import LAM_INTERVAL, RVSM
 
 # Batches between two checks for divergence.
 CHECK_INTERVAL = 16
@@ -40,6 +43,8 @@ CHECK_INTERVAL = 16
 SPARSE_LOSS_INTERVAL = 32
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
+
+Batch = tuple[Tensor, Tensor, Tensor | None]  # pixels, classes and weights
 
 
 @dataclass
@@ -80,7 +85,13 @@ class Trainer:
     epoch: float = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     best: Best | None = None
+    _part: PartOfEpoch | None = None
     _network: nn.Module | None = None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were run."""
+        return len(self.history.get("loss", ()))
 
     def train(
         self,
@@ -89,6 +100,7 @@ class Trainer:
         validation: Images | None = None,
         hooks: Sequence[Hook] = (),
         keep_interrupted: bool = False,
+        saver: Saver | None = None,
     ) -> bool:
         """Run the plan from `epoch` to its end and leave the sparse network in `module`.
 
@@ -103,6 +115,8 @@ class Trainer:
         keep_interrupted : bool, default=False
             Whether an interrupt from the keyboard ends training with the network of a finished epoch, if
             there is one, instead of being raised.
+        saver : Saver, default=None
+            Saves the state after epochs and within them.
 
         Returns
         -------
@@ -112,14 +126,16 @@ class Trainer:
         self.best = self.best or Best(plan.n_iter_no_change, plan.tol)
         try:
             if not self.optimizer.support_fixed:
-                self._run_phase(images, plan, plan.max_iter, validation, hooks)
+                self._run_phase(images, plan, plan.max_iter, validation, hooks, saver)
                 if not self.optimizer.confined:  # else the weights w train on
                     self.module.load_state_dict(self._kept_weights())
                 self.optimizer.fix_support()
                 self.best.begin_phase()
                 self.epoch = plan.max_iter
                 self._network = None
-            self._run_phase(images, plan, plan.n_epochs, validation, hooks)
+            self._run_phase(images, plan, plan.n_epochs, validation, hooks, saver)
+            if saver is not None:
+                saver.finish()
         except KeyboardInterrupt:
             if self.best.weights is None or not keep_interrupted:
                 raise
@@ -133,10 +149,18 @@ class Trainer:
         return interrupted
 
     def train_epoch(
-        self, images: Images, plan: Plan, validation: Images | None = None, share: float = 1.0
+        self,
+        images: Images,
+        plan: Plan,
+        validation: Images | None = None,
+        share: float = 1.0,
+        saver: Saver | None = None,
     ) -> EpochEnd:
-        """Run one epoch of the plan on all images, which counts as `share` of an epoch of its schedules."""
-        loss, last_batches = self._train_batches(images, plan, share)
+        """Run one epoch of the plan on all images, which counts as `share` of an epoch of its schedules.
+
+        An epoch that was saved unfinished goes on where it was.
+        """
+        loss, last_batches = self._train_batches(images, plan, share, saver)
         with self.optimizer.sparse_weights():
             sparse_loss = loss if self.optimizer.support_fixed else self._loss(images, last_batches)
             score = math.nan if validation is None else self._score(images, plan, validation)
@@ -144,7 +168,7 @@ class Trainer:
             sparsity = zero_fraction(select_weights(self.module, self.spec.penalized).values())
         self._record(loss, sparse_loss, score, sparsity)
         return EpochEnd(
-            epoch=len(self.history["loss"]),
+            epoch=self.n_epochs,
             weights=weights,
             score=score,
             settled=self.optimizer.support_fixed or self.epoch >= plan.ramp.n_epochs,
@@ -153,8 +177,12 @@ class Trainer:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a trainer built from the same `spec` needs to go on from the end of an epoch."""
+        """Return all that a trainer built from the same `spec` needs to go on.
+
+        It is complete after an epoch and its hooks, and where a `Saver` is offered it.
+        """
         generator = own_generator()
+        part = self._part
         return {
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -164,6 +192,7 @@ class Trainer:
             "rng": self.rng.get_state(legacy=False),
             "generator": None if generator is None else generator.get_state(),
             "torch": torch.get_rng_state(),
+            "part": part and {"rng": part.rng, "n_batches": part.n_batches, "loss": part.loss},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -175,6 +204,7 @@ class Trainer:
         if state["best"] is not None:
             self.best = Best(0, 0.0)
             self.best.load_state_dict(state["best"])
+        self._part = state["part"] and PartOfEpoch(**state["part"])
         self.rng.set_state(state["rng"])
         generator = own_generator()
         if generator is not None and state["generator"] is not None:
@@ -212,26 +242,37 @@ class Trainer:
         last_epoch: int,
         validation: Images | None,
         hooks: Sequence[Hook],
+        saver: Saver | None,
     ) -> None:
         assert self.best is not None
         while self.epoch < last_epoch and not self.best.is_stale:
-            end = self.train_epoch(images, plan, validation)
+            end = self.train_epoch(images, plan, validation, saver=saver)
             for hook in (self.best.offer, *hooks):
                 hook(end)
+            if saver is not None:
+                saver.offer(1.0)
 
-    def _train_batches(self, images: Images, plan: Plan, share: float) -> tuple[float, list[tuple]]:
+    def _train_batches(
+        self, images: Images, plan: Plan, share: float, saver: Saver | None
+    ) -> tuple[float, list[Batch]]:
         """Return the mean loss of one epoch, and its last batches."""
         keep_freed_memory()
         self.module.train()
         if self._network is None:
             self._network = parallel(self._computing_network(images))
         n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
+        part = self._begin_epoch(images.device)
         batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
         (n_images,) = totals(len(images), device=images.device)
         factor = len(images) * n_processes() / n_images
-        total = torch.zeros((), device=images.device)
-        last_batches = []
-        for i, indices in enumerate(batches):
+        total = part.loss
+        last_batches: list[Batch] = []
+        first_of_last = n_batches - max(1, n_batches // SPARSE_LOSS_INTERVAL)
+        for i in range(part.n_batches, len(batches)):
+            indices = batches[i]
+            if saver is not None and part.n_batches < i <= first_of_last and self._is_between_updates():
+                part.n_batches = i
+                saver.offer(i / len(batches))
             if i % CHECK_INTERVAL == 0:
                 self._check_convergence(float(total), plan)
             self._follow(plan, self.epoch + share * i / len(batches))
@@ -239,14 +280,29 @@ class Trainer:
             with naming_batch_size(len(batches[0]), images):
                 x, y, weight = images.batch(indices)
                 x = x if plan.augmentation is None else augment(x, plan.augmentation)
-                total += self._train_batch(x, y, weight, factor) * len(indices)
-            if i >= n_batches - max(1, n_batches // SPARSE_LOSS_INTERVAL):
+                total += self._train_batch((x, y, weight), factor) * len(indices)
+            if i >= first_of_last:
                 last_batches.append((x, y, weight))
+        self._part = None
         self.epoch += share
         (summed,) = totals(total, device=images.device)
         self._check_convergence(summed, plan)
         self._follow(plan, self.epoch)
         return summed / n_images, last_batches
+
+    def _begin_epoch(self, device: torch.device) -> PartOfEpoch:
+        """Return what is done of the present epoch, with the generator as it was before it."""
+        if self._part is None:
+            zero = torch.zeros((), device=device)
+            self._part = PartOfEpoch(self.rng.get_state(legacy=False), 0, zero)  # type: ignore[arg-type]
+        self._part.loss = self._part.loss.to(device)
+        self.rng.set_state(self._part.rng)
+        return self._part
+
+    def _is_between_updates(self) -> bool:
+        """Return whether the next step computes λ and the masks anew, of which the state has none."""
+        held = self.optimizer.support_fixed and not self.optimizer.confined
+        return held or self.optimizer._n_steps % LAM_INTERVAL == 0
 
     def _computing_network(self, images: Images) -> nn.Module:
         """Return the network to compute losses with: when dead channels stay empty, one without them."""
@@ -254,11 +310,11 @@ class Trainer:
             return narrow_view(self.module, images.image_shape).train()
         return self.module
 
-    def _train_batch(self, x: Tensor, y: Tensor, weight: Tensor | None, factor: float) -> Tensor:
+    def _train_batch(self, batch: Batch, factor: float) -> Tensor:
         assert self._network is not None
         self.optimizer.zero_grad()
         with self.optimizer.gradient_weights():
-            loss = self._batch_loss(self._network, x, y, weight)
+            loss = self._batch_loss(self._network, *batch)
             (loss if factor == 1 else loss * factor).backward()
         self.optimizer.step()
         return loss.detach()
@@ -272,10 +328,10 @@ class Trainer:
         return losses.mean() if weight is None else (losses * weight).mean()
 
     @torch.no_grad()
-    def _loss(self, images: Images, batches: list[tuple]) -> float:
+    def _loss(self, images: Images, batches: list[Batch]) -> float:
         """Return the mean loss of the present weights over `batches`."""
         n_images = sum(len(x) for x, _, _ in batches)
-        loss = sum(self._batch_loss(self.module, x, y, weight) * len(x) for x, y, weight in batches)
+        loss = sum(self._batch_loss(self.module, *batch) * len(batch[0]) for batch in batches)
         total, n_total = totals(loss, n_images, device=images.device)
         return total / n_total
 
@@ -284,8 +340,8 @@ class Trainer:
         weights_are_finite = all(w.sum().isfinite() for w in self.optimizer.split_params)
         if not (math.isfinite(loss) and weights_are_finite):
             raise ValueError(
-                f"The loss became {loss}, or the weights infinite, after {len(self.history.get('loss', []))} "
-                f"epochs: training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
+                f"The loss became {loss}, or the weights infinite, after {self.n_epochs} epochs: "
+                f"training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
             )
 
     def _follow(self, plan: Plan, epoch: float) -> None:
@@ -315,18 +371,3 @@ class Trainer:
         weight = np.ones(len(correct)) if validation.weight is None else validation.weight
         right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
         return right / all_weight
-
-
-def check_finite(module: nn.Module, plan: Plan) -> None:
-    """Raise ValueError if any weight or statistic of a trained network is NaN or infinite."""
-    broken = names_not_finite(module)
-    if broken:
-        raise ValueError(
-            f"{', '.join(broken)} of the network became NaN or infinite: training diverged. Lower "
-            f"learning_rate_init={plan.learning_rate_init} or scale X."
-        )
-
-
-def names_not_finite(module: nn.Module) -> list[str]:
-    """Return the names of the network's parameters and buffers that hold a NaN or infinite number."""
-    return [name for name, value in module.state_dict().items() if not value.isfinite().all()]

@@ -35,6 +35,7 @@ KINDS = (
     "in a list, a VotingClassifier(voting='soft') or a BaggingClassifier"
 )
 BACKGROUND_DIGITS = 4  # enough for a warning
+NOT_SAVED = ("module", "checkpoint", "checkpoint_every", "resume")
 FLOATS = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -158,7 +159,7 @@ def _encode_classifier(classifier: SparseCurveCNNClassifier, writer: ArrayWriter
             float(classifier._largest_pixel),
             round(float(classifier._background), BACKGROUND_DIGITS),
         ],
-        "params": encode_params(classifier, ("module",)),
+        "params": encode_params(classifier, NOT_SAVED),
         "fitted": [_number(getattr(classifier, name)) for name in FITTED],
         "further": _encode_further(classifier),
         "network": encode_network(classifier, writer),

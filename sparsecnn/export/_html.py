@@ -13,8 +13,8 @@ from importlib import resources
 from typing import Any
 
 from sparsecnn._estimator import fitted_classifier, flat_steps
+from sparsecnn._files import check_target, write_whole
 from sparsecnn._network import make_chain
-from sparsecnn.export._files import check_target, write_whole
 from sparsecnn.export._page_network import count_weights, page_network
 from sparsecnn.export._plain import plain_layers
 from sparsecnn.preprocessing import CurveImageTransformer

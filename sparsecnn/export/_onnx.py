@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sparsecnn._compute import clean_torch_state
 from sparsecnn._estimator import fitted_classifier, flat_steps
-from sparsecnn.export._files import check_target, write_whole
+from sparsecnn._files import check_target, write_whole
 from sparsecnn.export._onnx_graph import DTYPES, network_model, require_onnx, stamp, strip
 from sparsecnn.export._onnx_int8 import calibration_pixels, in_int8
 from sparsecnn.export._onnx_sklearn import pipeline_model

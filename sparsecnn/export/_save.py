@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 import sparsecnn
+from sparsecnn._files import check_target, write_whole
 from sparsecnn.export._compress import compress
 from sparsecnn.export._encode import encode
-from sparsecnn.export._files import check_target, write_whole
 from sparsecnn.export._rebuild import rebuild
 from sparsecnn.inference import (
     ArrayWriter,

@@ -5,7 +5,9 @@ from sparsecnn.inference._build import LayerSpec as LayerSpec
 from sparsecnn.inference._build import build_layers as build_layers
 from sparsecnn.inference._classifier import NumpyClassifier
 from sparsecnn.inference._container import Content as Content
+from sparsecnn.inference._container import Form as Form
 from sparsecnn.inference._container import pack as pack
+from sparsecnn.inference._container import read as read
 from sparsecnn.inference._container import unpack as unpack
 from sparsecnn.inference._layers import Layer
 from sparsecnn.inference._load import load

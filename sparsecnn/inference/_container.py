@@ -15,13 +15,10 @@ import numpy as np
 
 from sparsecnn.exceptions import FileFormatError
 
-FORMAT = "sparsecnn"
-VERSION = 1
-LARGEST_HEADER = 2**20
 NO_DIGEST = "0" * 64
 # JSON within JSON escapes each of its quotation marks, unless they are others.
 SWAPPED = str.maketrans("\"'", "'\"")
-METADATA = ("format", "version", "package", "sha256", "estimator")
+METADATA = ("format", "version", "package", "sha256")
 # Of the tensors, by name, what each may hold; in the order in which they are written, the widest first.
 DTYPES: Mapping[str, tuple[str, ...]] = {
     "numbers": ("F64", "F32"),
@@ -29,7 +26,50 @@ DTYPES: Mapping[str, tuple[str, ...]] = {
     "bits": ("U8",),
     "other": ("U8",),
 }
-NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "U8": "|u1"}
+NUMPY = {
+    **{"F64": "<f8", "I64": "<i8", "U64": "<u8", "F32": "<f4", "I32": "<i4", "U32": "<u4"},
+    **{"F16": "<f2", "I16": "<i2", "U16": "<u2", "I8": "|i1", "U8": "|u1", "BOOL": "|b1"},
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of file.
+
+    Attributes
+    ----------
+    format : str
+        Its name in the metadata.
+    version : int
+        The newest that is known.
+    content : str
+        Name of what JSON says, in the metadata.
+    dtypes : mapping of str to tuple of str
+        As `DTYPES`.
+    largest_header : int
+        In bytes.
+    unknown, foreign : str
+        What is wrong with a file of another kind, and with one that is safetensors at least.
+    """
+
+    format: str
+    version: int
+    content: str
+    dtypes: Mapping[str, tuple[str, ...]]
+    largest_header: int
+    unknown: str
+    foreign: str
+
+
+ESTIMATOR = Form(
+    format="sparsecnn",
+    version=1,
+    content="estimator",
+    dtypes=DTYPES,
+    largest_header=2**20,
+    unknown="it is no file that sparsecnn.export.save has written",
+    foreign="it is a safetensors file that sparsecnn.export.save has not written",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +80,7 @@ class Content:
     ----------
     name : str
         Of the file, for messages.
-    estimator : object
+    entry : object
         From JSON.
     tensors : dict of str to ndarray
         Of one axis, read-only; those that the file lacks are empty.
@@ -49,38 +89,39 @@ class Content:
     """
 
     name: str
-    estimator: Any
+    entry: Any
     tensors: dict[str, np.ndarray]
     n_bytes: int
 
 
-def pack(estimator: Any, tensors: Mapping[str, np.ndarray], package: str) -> bytes:
+def pack(entry: Any, tensors: Mapping[str, np.ndarray], package: str, form: Form = ESTIMATOR) -> bytes:
     """Return the bytes of a file.
 
     Parameters
     ----------
-    estimator : object
+    entry : object
         For JSON.
     tensors : mapping of str to ndarray
-        Of one axis, under names of `DTYPES`.
+        Of one axis, under the names of ``form.dtypes``.
     package : str
         Version of the package that writes.
+    form : Form, default=ESTIMATOR
 
     Raises
     ------
     ValueError
-        If `estimator` holds NaN or infinity, or is too large for a header.
+        If `entry` holds NaN or infinity, or is too large for a header.
     """
     metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
+        "format": form.format,
+        "version": str(form.version),
         "package": package,
         "sha256": NO_DIGEST,
-        "estimator": _dumps(estimator).translate(SWAPPED),
+        form.content: _dumps(entry).translate(SWAPPED),
     }
     header: dict[str, Any] = {"__metadata__": metadata}
     parts, end = [], 0
-    for name in DTYPES:
+    for name in form.dtypes:
         if tensors[name].size:
             parts.append(tensors[name].tobytes())
             start, end = end, end + len(parts[-1])
@@ -88,10 +129,10 @@ def pack(estimator: Any, tensors: Mapping[str, np.ndarray], package: str) -> byt
             header[name] = {"dtype": dtype, "shape": [tensors[name].size], "data_offsets": [start, end]}
     text = _dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    if len(text) > LARGEST_HEADER:
+    if len(text) > form.largest_header:
         raise ValueError(
             f"The parameters, classes and names of the estimator take {len(text):,} bytes, more than the "
-            f"{LARGEST_HEADER:,} that a file can hold."
+            f"{form.largest_header:,} that a file can hold."
         )
     data = b"".join(parts)
     digest = _digest(text, data)
@@ -110,7 +151,7 @@ def _digest(header: bytes, data: bytes) -> str:
     return digest.hexdigest()
 
 
-def read(path: str | os.PathLike[str]) -> Content:
+def read(path: str | os.PathLike[str], form: Form = ESTIMATOR) -> Content:
     """Return what a file holds.
 
     Raises
@@ -129,49 +170,49 @@ def read(path: str | os.PathLike[str]) -> Content:
         raise FileFormatError(f"{name}: it is no regular file.")
     with open(name, "rb") as file:
         try:
-            return unpack(file, os.fstat(file.fileno()).st_size, str(name))
+            return unpack(file, os.fstat(file.fileno()).st_size, str(name), form)
         except FileFormatError as error:
             raise FileFormatError(f"{name}: {error}.") from None
 
 
-def unpack(file: BinaryIO, n_bytes: int, name: str) -> Content:
+def unpack(file: BinaryIO, n_bytes: int, name: str, form: Form = ESTIMATOR) -> Content:
     """Return what an open file of `n_bytes` holds, or raise FileFormatError."""
     length = int.from_bytes(file.read(8), "little")
-    if n_bytes < 8 or not 2 <= length <= LARGEST_HEADER:
-        raise FileFormatError("it is no file that sparsecnn.export.save has written")
+    if n_bytes < 8 or not 2 <= length <= form.largest_header:
+        raise FileFormatError(form.unknown)
     if 8 + length > n_bytes:
         raise FileFormatError(f"its {n_bytes} bytes end within its header: it is cut off")
     text = file.read(length)
     header = _parse(text, "its header")
     if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
-        raise FileFormatError("it is no file that sparsecnn.export.save has written")
+        raise FileFormatError(form.unknown)
     metadata = header.pop("__metadata__")
-    _check_version(metadata)
-    places = _places(header, n_bytes - 8 - length)
+    _check_version(metadata, form)
+    places = _places(header, n_bytes - 8 - length, form.dtypes)
     data = file.read(n_bytes - 8 - length)
     _check_digest(metadata, text, data)
-    tensors = {key: np.zeros(0, NUMPY[dtypes[-1]]) for key, dtypes in DTYPES.items()}
+    tensors = {key: np.zeros(0, NUMPY[dtypes[-1]]) for key, dtypes in form.dtypes.items()}
     for key, (dtype, start, end) in places.items():
         tensors[key] = np.frombuffer(memoryview(data)[start:end], dtype)
-    return Content(
-        name, _parse(metadata["estimator"].translate(SWAPPED), "its description"), tensors, n_bytes
-    )
+    entry = _parse(metadata[form.content].translate(SWAPPED), "its description")
+    return Content(name, entry, tensors, n_bytes)
 
 
-def _check_version(metadata: dict[str, Any]) -> None:
-    """Raise FileFormatError unless metadata are of this format, and of a version that is known."""
-    if metadata.get("format") != FORMAT:
-        raise FileFormatError("it is a safetensors file that sparsecnn.export.save has not written")
+def _check_version(metadata: dict[str, Any], form: Form) -> None:
+    """Raise FileFormatError unless metadata are of this form, and of a version that is known."""
+    if metadata.get("format") != form.format:
+        raise FileFormatError(form.foreign)
     version = metadata.get("version")
     if not isinstance(version, str) or not version.isdecimal() or len(version) > 9 or int(version) < 1:
         raise FileFormatError(f"its format has the version {version!r}, which is no number")
-    if int(version) > VERSION:
+    if int(version) > form.version:
         raise FileFormatError(
-            f"its format has the version {version}, but this sparsecnn reads up to {VERSION}: it was written "
-            f"by sparsecnn {str(metadata.get('package'))[:20]}, or newer"
+            f"its format has the version {version}, but this sparsecnn reads up to {form.version}: it was "
+            f"written by sparsecnn {str(metadata.get('package'))[:20]}, or newer"
         )
-    if tuple(metadata) != METADATA or not all(isinstance(value, str) for value in metadata.values()):
-        raise FileFormatError(f"its metadata must be texts named {', '.join(METADATA)}")
+    names = (*METADATA, form.content)
+    if tuple(metadata) != names or not all(isinstance(value, str) for value in metadata.values()):
+        raise FileFormatError(f"its metadata must be texts named {', '.join(names)}")
 
 
 def _check_digest(metadata: dict[str, str], text: bytes, data: bytes) -> None:
@@ -182,15 +223,17 @@ def _check_digest(metadata: dict[str, str], text: bytes, data: bytes) -> None:
         raise FileFormatError("its SHA-256 is not that of its bytes: it was damaged or changed")
 
 
-def _places(header: dict[str, Any], n_bytes: int) -> dict[str, tuple[str, int, int]]:
+def _places(
+    header: dict[str, Any], n_bytes: int, dtypes: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, int, int]]:
     """Return dtype, first and last offset of every tensor, or raise FileFormatError."""
-    if list(header) != [name for name in DTYPES if name in header]:
-        raise FileFormatError(f"its tensors must be {', '.join(DTYPES)}, in this order")
+    if list(header) != [name for name in dtypes if name in header]:
+        raise FileFormatError(f"its tensors must be {', '.join(dtypes)}, in this order")
     places, reached = {}, 0
     for name, entry in header.items():
         dtype = entry.get("dtype") if isinstance(entry, dict) else None
-        if dtype not in DTYPES[name]:
-            raise FileFormatError(f"its tensor {name!r} must be one of {', '.join(DTYPES[name])}")
+        if dtype not in dtypes[name]:
+            raise FileFormatError(f"its tensor {name!r} must be one of {', '.join(dtypes[name])}")
         shape = entry.get("shape")
         if not isinstance(shape, list) or len(shape) != 1 or not is_count(shape[0]):
             raise FileFormatError(f"its tensor {name!r} must have one axis")

@@ -164,7 +164,7 @@ def decode(content: Content) -> Saved:
     """Return what the content of a file says of an estimator, or raise FileFormatError."""
     reader = ArrayReader(content.tensors, content.n_bytes)
     try:
-        saved = _pipeline_or_last(content.estimator, reader)
+        saved = _pipeline_or_last(content.entry, reader)
         reader.finish()
     except FileFormatError as error:
         raise FileFormatError(f"{content.name}: {error}.") from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from itertools import chain
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from sparsecnn._checkpoint import Run
 from sparsecnn._compute import clean_torch_state, gathered, shared_threads
 from sparsecnn._estimator import (
     PredictionMixin,
@@ -30,7 +32,9 @@ from sparsecnn._estimator import (
 )
 from sparsecnn.model_selection._choice import sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
-from sparsecnn.model_selection._sparsity_path import path_start, reach_points, target_points, walk_path
+from sparsecnn.model_selection._kept import LAST, KeptSearch, keep_search
+from sparsecnn.model_selection._sparsity_path import path_start, target_points
+from sparsecnn.model_selection._walk import path_identity, reach_points, walk_path
 
 
 class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -57,6 +61,14 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     n_jobs : int, default=None
         Number of folds to train at a time. None is 1 unless in a ``joblib.parallel_config`` context; -1 is
         all cores.
+    checkpoint : path-like, default=None
+        Folder that keeps what every fold and the last path have reached, so that a killed search goes on
+        where it was, bit for bit but for the times; it is made if it is missing. None keeps nothing.
+    checkpoint_every : float or str, default=1
+        Epochs between two checkpoints, or a time such as "30s" or "10min".
+    resume : {"auto", True, False}, default="auto"
+        Whether `fit` goes on from the checkpoint: "auto" if there is one, True only if there is one. False
+        begins anew, and replaces it. The checkpoint of other data or parameters is refused.
 
     Attributes
     ----------
@@ -102,6 +114,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "n_jobs": [Integral, None],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Real, 0, None, closed="neither"), str],
+        "resume": ["boolean", StrOptions({"auto"})],
     }
 
     def __init__(
@@ -113,6 +128,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         cv: Any = None,
         scoring: str | Callable | None = None,
         n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 1,
+        resume: bool | str = "auto",
     ):
         self.estimator = estimator
         self.sparsities = sparsities
@@ -120,6 +138,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         self.cv = cv
         self.scoring = scoring
         self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.resume = resume
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -150,7 +171,12 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         Raises
         ------
         ValueError
-            If a parameter or the data is unusable. The estimator is then as before.
+            If a parameter or the data is unusable, or the checkpoint is of another search. The estimator is
+            then as before.
+        FileFormatError
+            If a file of the checkpoint is damaged, or no checkpoint.
+        OSError
+            If the checkpoint cannot be written, or another process searches with it.
 
         Warns
         -----
@@ -185,17 +211,27 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         folds = self._folds(X, labels, groups)
         warn_of_shared_groups(folds, groups)
         self.scorer_ = check_scoring(estimator, self.scoring)
-        reports = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_path)(estimator, self.scorer_, points, X, labels, weight, train, test)
-            for train, test in folds
+        given = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "cv": folds}
+        kept = keep_search(
+            self.checkpoint,
+            self.checkpoint_every,
+            self.resume,
+            lambda: path_identity(estimator, points, given, scoring=self.scoring),
         )
-        reports = list(chain(*gathered(reports)))
-        rows = [row for row, _ in reports]
-        self.n_splits_ = len(rows)
-        self.cv_results_ = _format_results(points, rows)
-        best = sparsest_within_one_se(self.cv_results_, accuracy="score")
-        chosen = self.cv_results_["params"][: best + 1]
-        reached, dead = reach_points(estimator, data, chosen, len(points), keep_interrupted)
+        with kept.open(LAST) as run:
+            reports = Parallel(n_jobs=self.n_jobs)(
+                delayed(_score_path)(
+                    estimator, self.scorer_, points, X, labels, weight, train, test, kept, f"fold{k}"
+                )
+                for k, (train, test) in enumerate(folds)
+            )
+            reports = list(chain(*gathered(reports)))
+            rows = [row for row, _ in reports]
+            self.n_splits_ = len(rows)
+            self.cv_results_ = _format_results(points, rows)
+            best = sparsest_within_one_se(self.cv_results_, accuracy="score")
+            chosen = self.cv_results_["params"][: best + 1]
+            reached, dead = reach_points(estimator, data, chosen, run, len(points), keep_interrupted)
         self.best_estimator_ = reached[-1]
         self.best_index_ = len(reached) - 1
         self.best_params_ = self.cv_results_["params"][self.best_index_]
@@ -263,14 +299,36 @@ def _score_path(
     weight: np.ndarray | None,
     train: np.ndarray,
     test: np.ndarray,
+    kept: KeptSearch,
+    name: str,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return scores, sparsities and seconds of every point on one fold, and a line for every dead layer."""
+    with kept.open(name) as run:
+        if run.result is None:
+            result = _train_and_score(estimator, scorer, points, X, y, weight, train, test, run)
+            run.finish(result)
+            return result
+        row, lines = run.result
+        return row, lines
+
+
+def _train_and_score(
+    estimator: SparseCurveCNNClassifier,
+    scorer: Callable,
+    points: list[dict[str, float]],
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+    run: Run,
+) -> tuple[dict[str, Any], list[str]]:
     start = time.perf_counter()
     estimator = clone(estimator)
     train_weight, test_weight = (None, None) if weight is None else (weight[train], weight[test])
     with shared_threads(), clean_torch_state():
         data = check_training_data(estimator, _safe_indexing(X, train), y[train], train_weight)
-        path = list(walk_path(estimator, data, points))
+        path = list(walk_path(estimator, data, points, run))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -11,35 +12,20 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from sparsecnn._checkpoint import open_run
 from sparsecnn._compute import clean_torch_state, seeded_torch, shared_threads
 from sparsecnn._estimator import (
     SparseCurveCNNClassifier,
     TrainingData,
     called_repeatedly,
     check_training_data,
-    describe_dead_layers,
-    keep_fitted,
-    progress,
     warn_of_dead_layers,
-    warn_of_large_batch,
 )
 from sparsecnn._html_table import Cell, html_table
-from sparsecnn._training import (
-    Plan,
-    Trainer,
-    check_target,
-    make_plan,
-    make_ramp,
-    make_trainer,
-    resolve_scope,
-    train_path,
-)
-from sparsecnn._warn import warn_user
-from sparsecnn.exceptions import TrainingInterruptedWarning
+from sparsecnn._training import check_target, make_trainer, resolve_scope
+from sparsecnn.model_selection._walk import path_identity, reach_points
 from sparsecnn.penalties import get_penalty, unit_of
 
-# A path takes at most this many times the epochs of one fit, if they are enough for its points.
-PATH_COST = 3
 # The default path ends where this fraction of the weights is kept, or a few weights for each class.
 SMALLEST_KEPT = 0.005
 WEIGHTS_PER_CLASS = 4
@@ -138,6 +124,9 @@ def sparsity_path(
     lams: ArrayLike | None = None,
     macs: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float | str = 1,
+    resume: bool | str = "auto",
 ) -> SparsityPath:
     """Train networks of many sparsities in one run, from dense to very sparse.
 
@@ -165,6 +154,14 @@ def sparsity_path(
         Instead of `sparsities`, for penalties of groups: values of `target_macs`, descending, from at most 1.
     sample_weight : array-like of shape (n,), default=None
         Weight of each image. Images of weight 0 are left out.
+    checkpoint : path-like, default=None
+        File that keeps what the path has reached, as that of `SparseCurveCNNClassifier`; give it here, not to
+        the estimator.
+    checkpoint_every : float or str, default=1
+        Epochs between two checkpoints, or a time such as "30s" or "10min".
+    resume : {"auto", True, False}, default="auto"
+        Whether the path goes on from the checkpoint: "auto" if there is one, True only if there is one. False
+        begins anew, and replaces it.
 
     Returns
     -------
@@ -175,7 +172,11 @@ def sparsity_path(
     ------
     ValueError
         If points are out of range, unsorted or repeated, more than one of `sparsities`, `lams` and `macs` is
-        given, or anything that `fit` would refuse.
+        given, the checkpoint is of another path, or anything that `fit` would refuse.
+    FileFormatError
+        If the checkpoint is damaged, or no checkpoint.
+    OSError
+        If the checkpoint cannot be written, or another process trains with it.
 
     Warns
     -----
@@ -209,7 +210,11 @@ def sparsity_path(
         else:
             start.set_params(lam=0.0)
             points = [{"lam": lam} for lam in _check_points(lams, "lams")]
-        reached, dead = reach_points(start, data, points, keep_interrupted=not called_repeatedly())
+        given = {"X": X, "y": y, "sample_weight": sample_weight}
+        with open_run(
+            checkpoint, checkpoint_every, resume, lambda: path_identity(start, points, given)
+        ) as run:
+            reached, dead = reach_points(start, data, points, run, keep_interrupted=not called_repeatedly())
     warn_of_dead_layers(dead)
     return SparsityPath(reached)
 
@@ -221,6 +226,11 @@ def path_start(
     start = SparseCurveCNNClassifier() if estimator is None else estimator
     if not isinstance(start, SparseCurveCNNClassifier):
         raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
+    if start.checkpoint is not None:
+        raise ValueError(
+            f"The estimator has checkpoint={str(start.checkpoint)!r}, where each network of the path would "
+            "begin anew: give the checkpoint to the path or to the search instead."
+        )
     if start.penalty is None:
         raise ValueError("A path needs a penalty, but the estimator has penalty=None.")
     if not getattr(get_penalty(start.penalty), "allows_zero", True):
@@ -235,69 +245,6 @@ def path_start(
             start.set_params(target_macs=None)
     start._validate_params()
     return start
-
-
-def reach_points(
-    start: SparseCurveCNNClassifier,
-    data: TrainingData,
-    points: Sequence[dict[str, float]],
-    n_points: int | None = None,
-    keep_interrupted: bool = False,
-) -> tuple[list[SparseCurveCNNClassifier], list[str]]:
-    """Return the classifiers of `walk_path`, and a line for every dead layer among them.
-
-    If interrupted, with `keep_interrupted`, warn and return those that are finished.
-    """
-    reached: list[SparseCurveCNNClassifier] = []
-    dead: list[str] = []
-    try:
-        for fitted, lines in walk_path(start, data, points, n_points):
-            reached.append(fitted)
-            dead.extend(lines)
-    except KeyboardInterrupt:
-        if not reached or not keep_interrupted:
-            raise
-        warn_user(
-            f"Training was interrupted; the path ends after {len(reached)} of {len(points)} points, at "
-            f"{reached[-1].sparsity_:.1%} zeros.",
-            TrainingInterruptedWarning,
-        )
-    return reached, dead
-
-
-def walk_path(
-    start: SparseCurveCNNClassifier,
-    data: TrainingData,
-    points: Sequence[dict[str, float]],
-    n_points: int | None = None,
-) -> Iterator[tuple[SparseCurveCNNClassifier, list[str]]]:
-    """Yield for each point a fitted copy of the classifier `start`, and a line for each dead layer.
-
-    Parameters
-    ----------
-    start : SparseCurveCNNClassifier
-    data : TrainingData
-    points : list of dict
-        Parameters of each point.
-    n_points : int, default=None
-        Number of points of the whole path, if `points` are only its beginning: they share its epochs.
-    """
-    images = data.images
-    warn_of_large_batch(start.batch_size, len(images))
-    rng = check_random_state(start.random_state)
-    with seeded_torch(rng.randint(2**31 - 1), images.device):
-        trainer = make_trainer(start, images, len(data.classes), rng)
-        ramp = make_ramp(start, trainer.start, trainer.split.structure)
-        plan = make_plan(start, images, trainer.module, ramp)
-        finetune_iter = _finetune_epochs(plan, n_points or len(points))
-        n_epochs = plan.max_iter // 2 + len(points) * (1 + finetune_iter)
-        with progress(start.verbose, n_epochs) as hooks:
-            ends = [_ramp_end(start, point, trainer) for point in points]
-            path = train_path(trainer, images, plan, ends, finetune_iter, hooks)
-            for point, refined in zip(points, path, strict=True):
-                fitted = clone(start).set_params(**point)
-                keep_fitted(fitted, data, refined, refined.module, plan)
-                yield fitted, describe_dead_layers(refined, refined.module)
 
 
 def target_points(
@@ -360,14 +307,3 @@ def _check_points(values: ArrayLike, name: str) -> list[float]:
     if not (np.diff(points) > 0).all():
         raise ValueError(f"{name} must be ascending, each only once, got {values!r}.")
     return points.tolist()
-
-
-def _ramp_end(start: SparseCurveCNNClassifier, point: dict[str, float], trainer: Trainer) -> Any:
-    """Return where the ramp ends of a classifier with the parameters of a point."""
-    return make_ramp(clone(start).set_params(**point), trainer.start, trainer.split.structure).end
-
-
-def _finetune_epochs(plan: Plan, n_points: int) -> int:
-    """Return the epochs of fine-tuning at each of `n_points`, within the cost of the path where possible."""
-    share = (PATH_COST * plan.n_epochs - plan.max_iter // 2) // n_points
-    return min(plan.finetune_iter, max(1, share - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
 from pathlib import Path
@@ -41,13 +42,28 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     _sync_folder(target.parent)
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
+def remove_unfinished(target: Path) -> None:
+    """Remove what killed processes had begun to write for a file, which nobody else may be writing now.
+
+    Parameters
+    ----------
+    target : Path
+        As `check_target` returns it.
+    """
+    for temporary in target.parent.glob(f".{glob.escape(target.name[:64])}.*.tmp"):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def check_target(path: str | os.PathLike[str], name: str = "path") -> Path:
     """Return the file to write, or raise OSError at once if none can be written there.
 
     Parameters
     ----------
     path : path-like
         As `write_whole` takes it.
+    name : str, default="path"
+        Of the argument, for messages.
 
     Raises
     ------
@@ -55,17 +71,19 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         If `path` is no path.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be a str or path-like object, got {path!r}.")
-    name = str(path)
-    target = Path(os.path.realpath(name))
+        raise TypeError(f"{name} must be a str or path-like object, got {path!r}.")
+    given = str(path)
+    target = Path(os.path.realpath(given))
     if target.is_dir():
-        raise IsADirectoryError(f"path must name a file, but {name!r} is a folder.")
+        raise IsADirectoryError(f"{name} must name a file, but {given!r} is a folder.")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"path {name!r} is in a folder that does not exist: {str(target.parent)!r}.")
+        raise FileNotFoundError(
+            f"{name} {given!r} is in a folder that does not exist: {str(target.parent)!r}."
+        )
     if target.exists() and not target.is_file():
-        raise OSError(f"path must name a regular file, which {name!r} is not.")
+        raise OSError(f"{name} must name a regular file, which {given!r} is not.")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"path {name!r} names a file that must not be written.")
+        raise PermissionError(f"{name} {given!r} names a file that must not be written.")
     return target
 
 
