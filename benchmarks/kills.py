@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # by the first optimizer otherwise, in every process anew
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
 from sparsecnn._checkpoint import run as run_module
@@ -30,7 +31,7 @@ from sparsecnn._network import CurveCNN
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.model_selection import sparsity_path
 
-N_IMAGES, BATCH = 160, 8
+N_IMAGES, BATCH = 128, 4
 X, Y = make_shaky_spirals(N_IMAGES, image_shape=(32, 32), return_X_y=True, random_state=0)
 JOBS = ("fit", "path", "CV")
 n_trained = mmap.mmap(-1, 8)  # batches, counted across processes
