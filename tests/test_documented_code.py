@@ -94,6 +94,16 @@ def check_faq(run):
     assert all(float(value) < 0.1 for value in run.printed[17].split())  # of paper of any colour
 
 
+def check_interrupted(run):
+    assert float(run.printed[0].split()[-1]) == pytest.approx(0.9, abs=0.01)
+    assert "'target_sparsity'" in run.printed[1]
+    assert run.printed[2].endswith(" 5\n")  # two candidates on two folds, and the best on all images
+    assert run.printed[3].startswith("sparsecnn-checkpoint")
+    assert {"spirals-cv", "spirals-fit.safetensors", "spirals-grid"} <= {
+        path.name for path in run.folder.iterdir()
+    }
+
+
 def check_targets(run):
     assert run.names["classifier"].sparsity_ == pytest.approx(0.95, abs=1e-3)
     assert is_picture(run.folder / "path.png")
@@ -160,6 +170,7 @@ CLAIMS = {
     "docs/user_guide/binary.md": check_binary,
     "docs/user_guide/compression.md": check_compression,
     "docs/user_guide/how_it_works.md": check_how_it_works,
+    "docs/user_guide/interrupted.md": check_interrupted,
     "docs/user_guide/readers.md": check_readers,
     "docs/user_guide/take_home.md": check_take_home,
     "docs/user_guide/target_and_path.md": check_targets,
