@@ -36,7 +36,6 @@ PARAMS = {
     },
     "dense": {"penalty": None},
     "own": {"module": OwnNetwork},
-    "taught": {"teacher": quick(max_iter=1, finetune_iter=0, random_state=None)},
 }
 
 

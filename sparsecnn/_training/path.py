@@ -72,19 +72,16 @@ class PathTraining:
         refined : Trainer
             With the sparse network of a point in its ``module``.
         """
-        ramp: Any = self.plan.ramp
-        dense = replace(ramp, start=ramp.dense, end=ramp.dense, n_epochs=1)
-        plan = replace(self.plan, decay=False, ramp=dense)
+        plan = replace(self.plan, decay=False, ramp=self._ramps()[0])
         if self._n_legs == 0:
             self._run(self.trainer, plan, plan.max_iter // 2, hooks, saver)
             self._begin_leg()
-        for i, (start, end) in enumerate(itertools.pairwise([ramp.dense, *self.points])):
+        for i, ramp in enumerate(self._ramps()[1:]):
             if i < len(self.finished):
                 yield self._restore(self.finished[i])
                 continue
             if self._n_legs == i + 1:
-                there = replace(plan, ramp=replace(ramp, start=start, end=end, n_epochs=1))
-                self._run(self.trainer, there, 1, hooks, saver)
+                self._run(self.trainer, replace(plan, ramp=ramp), 1, hooks, saver)
                 self._begin_leg()
             yield self._refine(plan, hooks, saver)
         if saver is not None:
@@ -117,12 +114,19 @@ class PathTraining:
             if saver is not None:
                 saver.offer(1.0)
 
+    def _ramps(self) -> list[Any]:
+        """Return the ramp of each leg: the dense one, and one to each point."""
+        ramp: Any = self.plan.ramp
+        ends = itertools.pairwise([ramp.dense, ramp.dense, *self.points])
+        return [replace(ramp, start=start, end=end, n_epochs=1) for start, end in ends]
+
     def _begin_leg(self) -> None:
         self._n_legs += 1
         self.trainer.epoch = 0
 
     def _copy(self) -> Trainer:
         """Return the trainer that fine-tunes the present point."""
+        self._ramps()[self._n_legs - 1].apply(self.trainer.optimizer, 1)  # which a state does not hold
         refined = copy.deepcopy(self.trainer)
         refined.optimizer.finalize()
         refined.optimizer.fix_support()
