@@ -1,10 +1,10 @@
 """Training runs killed at random moments, and started again until they are done; what checkpoints cost.
 
 Every process is killed (SIGKILL) at a random moment after its imports, unless it is done by then. The next
-one goes on from the checkpoint, is killed in turn, and so on. Whatever a run that is done has come to must be,
-bit for bit, what an undisturbed run comes to; then the next run begins. Lost work is that of batches that were
-trained again. What checkpoints take is measured within one default fit, so that other work on the machine
-slows both.
+one goes on from the checkpoint, is killed in turn, and so on. Whatever a run that is done has come to must
+be, bit for bit, what an undisturbed run comes to; then the next run begins. Lost work is that of batches that
+were trained again. What checkpoints take is measured within one default fit, so that other work on the
+machine slows both.
 """
 
 import argparse
