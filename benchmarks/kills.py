@@ -1,10 +1,10 @@
 """Training runs killed at random moments, and started again until they are done; what checkpoints cost.
 
-Every process is killed (SIGKILL) after a random time, unless it is done by then. The next one goes on from
-the checkpoint, is killed in turn, and so on. Whatever a run that is done has come to must be, bit for bit,
-what an undisturbed run comes to; then the next run begins. Lost work is that of batches that were trained
-again. Time that checkpoints take is measured within one default fit, so that other work on the machine
-changes both.
+Every process is killed (SIGKILL) at a random moment after its imports, unless it is done by then. The next
+one goes on from the checkpoint, is killed in turn, and so on. Whatever a run that is done has come to must
+be, bit for bit, what an undisturbed run comes to; then the next run begins. Lost work is that of batches that
+were trained again. What checkpoints take is measured within one default fit, so that other work on the
+machine slows both.
 """
 
 import argparse
@@ -13,20 +13,18 @@ import json
 import mmap
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch._dynamo  # by the first optimizer otherwise, in every process anew
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
 from sparsecnn._checkpoint import run as run_module
-from sparsecnn._compute import threads
 from sparsecnn._network import CurveCNN
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.model_selection import sparsity_path
@@ -34,18 +32,20 @@ from sparsecnn.model_selection import sparsity_path
 N_IMAGES, BATCH = 128, 4
 X, Y = make_shaky_spirals(N_IMAGES, image_shape=(32, 32), return_X_y=True, random_state=0)
 JOBS = ("fit", "path", "CV")
-n_trained = mmap.mmap(-1, 8)  # batches, counted across processes
 
 
 class Counting(CurveCNN):
-    """The curve CNN, which counts the batches that it trains on."""
+    """The curve CNN, which counts the batches that it trains on, in a file that outlives the process."""
+
+    counter = None
 
     def __init__(self):
         super().__init__((32, 32), 2, (4, 8, 8), 3)
 
     def forward(self, x):
         if self.training and torch.is_grad_enabled():
-            n_trained[:] = (int.from_bytes(n_trained[:], "little") + 1).to_bytes(8, "little")
+            n_trained = int.from_bytes(self.counter[:], "little") + 1
+            self.counter[:] = n_trained.to_bytes(8, "little")
         return super().forward(x)
 
 
@@ -71,51 +71,54 @@ def train(job, folder):
     return found.hexdigest()
 
 
-def start(job, folder, n_threads):
-    """Start a process that runs a job, and return its number and what its outcome comes through."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(write)
-        return pid, read
-    try:
-        threads._forked = False  # this process has not computed: its threads are all new
-        torch.set_num_threads(n_threads)
-        warnings.simplefilter("ignore")
-        os.write(write, train(job, folder).encode())
-    except BaseException:
-        traceback.print_exc()
-    os._exit(0)
+def start(job, folder, n_threads, counter):
+    """Return a process that runs a job and has come so far that it begins."""
+    command = [sys.executable, __file__, "--run", job, folder, counter]
+    threads = {"OMP_NUM_THREADS": str(n_threads), "OMP_WAIT_POLICY": "passive"}
+    process = subprocess.Popen(command, env=os.environ | threads, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begins\n"
+    return process
 
 
-def outcome(pid, read):
-    """Return what a process has written at its end, if anything, and whether it was killed."""
-    with os.fdopen(read, "rb") as pipe:
-        found = pipe.read().decode()
-    _, status = os.waitpid(pid, 0)
-    return found, os.WIFSIGNALED(status)
+def run(job, folder, counter):
+    """Run a job as a process of its own."""
+    with open(counter, "r+b") as file:
+        Counting.counter = mmap.mmap(file.fileno(), 8)
+    warnings.simplefilter("ignore")
+    print("begins", flush=True)
+    print(train(job, folder or None), flush=True)
+
+
+def undisturbed(job, n_threads):
+    """Return what a run comes to that nobody kills, its seconds, and its batches."""
+    with tempfile.TemporaryDirectory() as folder:
+        counter = Path(folder, "counter")
+        counter.write_bytes(bytes(8))
+        process = start(job, "", n_threads, counter)
+        begun = time.monotonic()
+        found = process.communicate()[0]
+        return found, time.monotonic() - begun, int.from_bytes(counter.read_bytes(), "little")
 
 
 def kill_often(job, n_threads, n_kills, rng):
     """Kill a job so many times, and return a row of the table."""
-    n_trained[:] = bytes(8)
-    begun = time.monotonic()
-    expected, _ = outcome(*start(job, None, n_threads))
-    seconds, n_batches = time.monotonic() - begun, int.from_bytes(n_trained[:], "little")
+    expected, seconds, n_batches = undisturbed(job, n_threads)
     done = same = killed = failed = lost = 0
     while killed < n_kills:
-        n_trained[:] = bytes(8)
         with tempfile.TemporaryDirectory() as folder:
+            counter = Path(folder, "counter")
+            counter.write_bytes(bytes(8))
             died = True
             while died:
-                pid, read = start(job, folder, n_threads)
+                process = start(job, folder, n_threads, counter)
                 if killed < n_kills:
                     time.sleep(rng.uniform(0, seconds))
-                    os.kill(pid, signal.SIGKILL)
-                found, died = outcome(pid, read)
+                    process.kill()
+                found = process.communicate()[0]
+                died = process.returncode == -signal.SIGKILL and not found
                 killed += died
+            lost += int.from_bytes(counter.read_bytes(), "little") - n_batches
         done, same, failed = done + bool(found), same + (found == expected), failed + (not found)
-        lost += int.from_bytes(n_trained[:], "little") - n_batches
     epochs = lost / max(1, killed) / (N_IMAGES // BATCH)
     return [job, n_threads, killed, done, same, failed, f"{epochs:.2f}"]
 
@@ -148,7 +151,11 @@ def main():
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--kills", type=int, default=34, help="for each job and number of threads")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)  # one process, with job, folder and counter
     args = parser.parse_args()
+    if args.run:
+        run(*args.run)
+        return
     n_bad = 0
     if "kills" in args.parts:
         rng = np.random.default_rng(args.seed)
