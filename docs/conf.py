@@ -94,6 +94,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "gallery_start.same_start"),
     "capture_repr": ("_repr_html_",),
     "abort_on_example_error": True,
+    "parallel": 2,
     "write_computation_times": False,
     "min_reported_time": 1,
     "show_signature": False,
