@@ -2,9 +2,10 @@
 
 Data: ``make_shaky_words``, as in ``words.py``; few images and epochs, as bytes do not depend on training.
 The need is ``log2(n choose k)`` bits for the positions of the k nonzero among n weights of a layer, and the
-values of these and of all other numbers. The ratio is that of the file to the need. How many times smaller a
-file is refers to the state of the network as torch saves it. The last columns are the largest change of a
-probability on the way through the file, and the milliseconds to save and to load.
+values of these and of all other numbers; with 8 bits, the step of each filter besides. The ratio is that of
+the file to the need. How many times smaller a file is refers to the state of the network as torch saves it.
+The last columns are the largest change of a probability on the way through the file, and the milliseconds
+to save and to load.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from sparsecnn._network import layer_weights
 from sparsecnn.export import load, save
 
 SPARSITIES = (0.0, 0.95, 0.99)
-BYTES = {"float32": 4, "float16": 2}
+BYTES = {"float32": 4, "float16": 2, "int8": 1}
 
 
 def needed_bytes(classifier, dtype):
@@ -37,6 +38,7 @@ def needed_bytes(classifier, dtype):
         n, k = w.numel(), int(w.count_nonzero())
         positions = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(2) / 8
         total += min(positions + k * BYTES[dtype], n * BYTES[dtype])
+        total += 4 * len(w) if dtype == "int8" else 0
     return total
 
 

@@ -95,15 +95,15 @@ def test_files_take_hardly_more_than_they_must(sparsity):
 @given(
     st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0]), min_size=1, max_size=60),
     st.integers(1, 6),
-    st.booleans(),
+    st.sampled_from(["float32", "float16"]),
     st.sampled_from([np.float32, np.float64]),
 )
 @settings(max_examples=300, deadline=None)
-def test_any_weights_are_read_as_they_were_written(values, n_rows, half, dtype):
+def test_any_weights_are_read_as_they_were_written(values, n_rows, stored, dtype):
     weight = np.array((values * n_rows)[: len(values) // n_rows * n_rows or n_rows], dtype).reshape(
         n_rows, -1
     )
-    writer = ArrayWriter(half)
+    writer = ArrayWriter(stored)
     weights = [weight, np.full_like(weight, 2), weight[::-1]]
     codes = [writer.add_weight(one) for one in weights]
     reader = ArrayReader(writer.tensors(), 100)
@@ -113,13 +113,42 @@ def test_any_weights_are_read_as_they_were_written(values, n_rows, half, dtype):
     reader.finish()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.3, 1.0])
+def test_weights_of_8_bits_are_the_nearest_multiples_of_a_step(density, dtype):
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((6, 5, 7)).astype(dtype) * 10.0 ** np.arange(-3, 3).reshape(6, 1, 1)
+    weight = (weight * (rng.random(weight.shape) < density)).astype(dtype)
+    weight[2] = 0
+    writer = ArrayWriter("int8")
+    code = writer.add_weight(weight)
+    reader = ArrayReader(writer.tensors(), 100)
+    found = reader.take_weight(weight.shape, code, dtype)
+    reader.finish()
+    steps = np.abs(weight).max((1, 2), keepdims=True) / 127
+    assert found.dtype == dtype
+    assert not found[weight == 0].any()
+    assert (np.abs(found - weight) <= steps * (0.5 + 1e-5)).all()
+    multiples = found / np.where(steps, steps, 1)
+    np.testing.assert_allclose(multiples, np.rint(multiples), atol=1e-4)
+    if density == 0.3:
+        assert code[2] == 2
+
+
+def test_ternary_weights_of_8_bits_keep_their_zeros():
+    weight = np.where(np.arange(600).reshape(4, 150) % 150 < 3, 0, 0.5).astype(np.float32)
+    writer = ArrayWriter("int8")
+    code = writer.add_weight(weight)
+    np.testing.assert_allclose(ArrayReader(writer.tensors(), 100).take_weight((4, 150), code, "f4"), weight)
+
+
 def test_binary_weights_take_a_bit_each():
     rng = np.random.default_rng(0)
     signs = rng.choice([-1.0, 1.0], (64, 64, 3, 3)).astype(np.float32) * rng.random((64, 1, 1, 1), np.float32)
-    writer = ArrayWriter(half=False)
+    writer = ArrayWriter()
     assert writer.add_weight(signs) == [signs.size, 0, 1]
     assert sum(tensor.nbytes for tensor in writer.tensors().values()) == signs.size / 8 + 64 * 4
     signs[rng.random(signs.shape) < 0.5] = 0
-    writer = ArrayWriter(half=False)
+    writer = ArrayWriter()
     assert writer.add_weight(signs)[2] == 1
     assert sum(tensor.nbytes for tensor in writer.tensors().values()) < 1.6 * signs.size / 8 + 64 * 4

@@ -336,6 +336,21 @@ def test_half_precision_rounds_weights_alone(sparse, path):
     assert np.abs(loaded.predict_proba(X) - sparse.predict_proba(X)).max() < 0.01
 
 
+def test_weights_of_8_bits_are_rounded_and_nothing_else(sparse, path):
+    save(sparse, path, dtype="int8")
+    loaded = load(path)
+    for name, value in sparse.module_.state_dict().items():
+        found = loaded.module_.state_dict()[name]
+        if value.ndim > 1:
+            steps = value.flatten(1).abs().amax(1) / 127
+            assert ((found - value).flatten(1).abs() <= 0.501 * steps[:, None]).all(), name
+        else:
+            assert torch.equal(found, value), name
+    assert len(path.read_bytes()) < len(to_bytes(sparse))
+    assert np.abs(loaded.predict_proba(X) - sparse.predict_proba(X)).max() < 0.05
+    np.testing.assert_allclose(inference.load(path).predict_proba(X), loaded.predict_proba(X), atol=1e-5)
+
+
 def test_weights_too_large_for_half_precision_are_refused(path):
     classifier = quick(max_iter=1).fit(X, Y)
     with torch.no_grad():
@@ -461,8 +476,8 @@ def test_other_estimators_are_refused_by_name(sparse, path):
     ):
         with pytest.raises(NotFittedError):
             save(estimator, path)
-    with pytest.raises(ValueError, match="dtype must be 'float32' or 'float16', got 'int8'"):
-        save(sparse, path, dtype="int8")
+    with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float16', 'int8', got 'int4'"):
+        save(sparse, path, dtype="int4")
     assert not path.exists()
 
 

@@ -23,7 +23,7 @@ from sparsecnn.inference import (
     unpack,
 )
 
-DTYPES = ("float32", "float16")
+DTYPES = ("float32", "float16", "int8")
 
 
 def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32") -> None:
@@ -39,9 +39,10 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     path : path-like
         File to write, by custom ``*.safetensors``. An old one is replaced in one step, once the new one is
         complete.
-    dtype : {"float32", "float16"}, default="float32"
-        How the weights of layers are stored: as they are, also where they are of double precision, or rounded
-        to half precision. Biases and batch normalisation stay as they are.
+    dtype : {"float32", "float16", "int8"}, default="float32"
+        How the weights of layers are stored: as they are, also where they are of double precision; rounded to
+        half precision; or rounded to multiples, from -127 to 127, of one step for each filter, the largest
+        magnitude of its weights / 127. Biases and batch normalisation stay as they are.
 
     Raises
     ------
@@ -100,8 +101,8 @@ def to_bytes(estimator: Any, dtype: str = "float32") -> bytes:
         As `save` takes them.
     """
     if dtype not in DTYPES:
-        raise ValueError(f"dtype must be 'float32' or 'float16', got {dtype!r}.")
-    writer = ArrayWriter(half=dtype == "float16")
+        raise ValueError(f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}.")
+    writer = ArrayWriter(dtype)
     entry = encode(estimator, writer)
     data = pack(entry, writer.tensors(), sparsecnn.__version__)
     try:

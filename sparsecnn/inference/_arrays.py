@@ -22,6 +22,10 @@ from sparsecnn.inference._rice import (
 SMALL = 45_000_000
 EXPANSION = 8
 
+# What the code of a sparse weight ends in.
+WAYS: dict[str, list[int]] = {"sparse": [], "signs": [1], "bytes": [2]}
+LARGEST_BYTE = 127
+
 Shape = tuple[int, ...]
 
 
@@ -30,19 +34,20 @@ class ArrayWriter:
 
     Parameters
     ----------
-    half : bool
-        Whether weights are rounded to half precision.
+    dtype : {"float32", "float16", "int8"}, default="float32"
+        How weights are rounded: not at all, to half precision, or to 8-bit multiples of one step a filter.
 
     Notes
     -----
-    A weight is written in the shortest of three ways, which its code tells: [], all its values; [k, b], the
+    A weight is written in the shortest of four ways, which its code tells: [], all its values; [k, b], the
     positions of its k nonzero values with Rice parameter b, and these values; [k, b, 1], for weights of one
-    magnitude in each filter, their positions and signs, and the magnitudes. The k positions of a weight
-    without zeros are left out.
+    magnitude in each filter, their positions and signs, and the magnitudes; [k, b, 2], for 8-bit weights,
+    their positions and bytes, and the step of each filter. The k positions of a weight without zeros are left
+    out.
     """
 
-    def __init__(self, half: bool):
-        self.half = half
+    def __init__(self, dtype: str = "float32"):
+        self.dtype = dtype
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in DTYPES}
         self._n_numbers = 0
 
@@ -56,34 +61,36 @@ class ArrayWriter:
 
     def add_weight(self, weight: np.ndarray) -> list[int]:
         """Add the weights of a layer, and return their code."""
-        with np.errstate(over="ignore"):
-            values = weight.ravel().astype(np.float16 if self.half else weight.dtype)
+        ways = list(self._ways(weight))
+        code, parts = min(ways, key=lambda way: sum(part.nbytes for part in way[1].values()))
+        for name, part in parts.items():
+            self._put(name, part)
+        return code
+
+    def _ways(self, weight: np.ndarray) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+        """Yield each code that weights may have, with the parts of tensors that belong to it."""
+        half = self.dtype == "float16"
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight, steps, multiples = _in_bytes(weight) if self.dtype == "int8" else (weight, None, None)
+            values = weight.ravel().astype(np.float16 if half else weight.dtype)
         if not np.isfinite(values).all():
             largest = np.abs(weight).max()
             raise ValueError(f"A weight of {largest:.3g} has no place in dtype={str(values.dtype)!r}.")
-        weight = values.astype(weight.dtype).reshape(weight.shape)
+        tensor = "halves" if half else "numbers"
+        yield [], {tensor: values}
         places = np.flatnonzero((values != 0) | np.signbit(values))
         n, k = len(values), len(places)
         b, code = encode_positions(places) if k < n else (0, b"")
-        magnitudes = _magnitudes(weight)
-        sizes = {
-            "full": values.nbytes,
-            "sparse": len(code) + k * values.itemsize if k < n else math.inf,
-            "signs": math.inf if magnitudes is None else len(code) + -(-k // 8) + magnitudes.nbytes,
-        }
-        way = min(sizes, key=lambda name: sizes[name])
-        tensor = "halves" if self.half else "numbers"
-        if way == "full":
-            self._put(tensor, values)
-            return []
-        if way == "sparse":
-            self._put(tensor, values[places])
-        else:
-            assert magnitudes is not None
-            self._put("numbers", magnitudes)
-            self._put("bits", np.packbits(np.signbit(values[places])))
-        self._put("bits", np.frombuffer(code, np.uint8))
-        return [k, b, 1] if way == "signs" else [k, b]
+        gaps = np.frombuffer(code, np.uint8)
+        if k < n:
+            yield [k, b, *WAYS["sparse"]], {tensor: values[places], "bits": gaps}
+        magnitudes = _magnitudes(values.astype(weight.dtype).reshape(weight.shape))
+        if magnitudes is not None:
+            signs = np.packbits(np.signbit(values[places]))
+            yield [k, b, *WAYS["signs"]], {"numbers": magnitudes, "bits": np.concatenate([signs, gaps])}
+        if steps is not None and multiples is not None:
+            yield [k, b, *WAYS["bytes"]], {"numbers": steps, "bytes": multiples[places], "bits": gaps}
+            yield [n, 0, *WAYS["bytes"]], {"numbers": steps, "bytes": multiples}
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what the file is to hold."""
@@ -106,6 +113,16 @@ def _magnitudes(weight: np.ndarray) -> np.ndarray | None:
     allowed = (magnitude == largest[:, np.newaxis]) | (magnitude == 0)
     negative_zeros = (weight == 0) & np.signbit(weight)
     return largest if allowed.all() and not negative_zeros.any() else None
+
+
+def _in_bytes(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weights rounded to multiples of one step a filter, the steps, and all multiples in one row."""
+    rows = weight.reshape(len(weight), -1)
+    steps = np.abs(rows).max(1, initial=0) / LARGEST_BYTE
+    divisors = np.where(steps > 0, steps, 1)[:, np.newaxis]
+    multiples = np.where(steps[:, np.newaxis] > 0, np.rint(rows / divisors), 0)
+    rounded = multiples * steps[:, np.newaxis]
+    return rounded.reshape(weight.shape), steps, multiples.ravel().astype(np.int8)
 
 
 class ArrayReader:
@@ -141,23 +158,24 @@ class ArrayReader:
         n = self._claim(shape, dtype)
         if code == []:
             return self._finite(self._take(self._values, n), shape, dtype)
-        k, b, signs = _parse_code(code, n)
+        k, b, way = _parse_code(code, n)
+        steps = None if way == "sparse" else self._take("numbers", shape[0])
+        if way == "signs":
+            negative = self._take("bits", -(-k // 8))
+        else:
+            values = self._take("bytes" if way == "bytes" else self._values, k)
         weight = np.zeros(n, dtype)
-        if not signs:
-            values = self._take(self._values, k)
-            done = 0
-            for places in self._positions(k, b, n):
-                weight[places] = values[done : done + len(places)]
-                done += len(places)
-            return self._finite(weight, shape, dtype)
-        magnitudes = self._take("numbers", shape[0])
-        negative = self._take("bits", -(-k // 8))
         done = 0
         for places in self._positions(k, b, n):
-            weight[places] = 1.0 - 2.0 * read_numbers(negative, done, len(places), 1)
-            done += len(places)
-        rows = weight.reshape(shape[0], -1)
-        rows *= magnitudes[:, np.newaxis]
+            n_more = len(places)
+            if way == "signs":
+                weight[places] = 1.0 - 2.0 * read_numbers(negative, done, n_more, 1)
+            else:
+                weight[places] = values[done : done + n_more]
+            done += n_more
+        if steps is not None:
+            rows = weight.reshape(shape[0], -1)
+            rows *= steps[:, np.newaxis]
         return self._finite(weight, shape, dtype)
 
     def finish(self) -> None:
@@ -200,8 +218,9 @@ class ArrayReader:
         return array.astype(dtype, copy=array.base is not None).reshape(shape)
 
 
-def _parse_code(code: Any, n: int) -> tuple[int, int, bool]:
+def _parse_code(code: Any, n: int) -> tuple[int, int, str]:
     proper = isinstance(code, list) and len(code) in (2, 3) and all(is_count(number) for number in code)
-    if not proper or code[0] > n or code[1] > LARGEST_PARAMETER or code[2:] not in ([], [1]):
+    ways = [way for way, end in WAYS.items() if proper and code[2:] == end]
+    if not ways or code[0] > n or code[1] > LARGEST_PARAMETER:
         raise FileFormatError(f"{str(code)[:60]} is no code of {n} weights")
-    return code[0], code[1], len(code) == 3
+    return code[0], code[1], ways[0]

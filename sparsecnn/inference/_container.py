@@ -23,6 +23,7 @@ METADATA = ("format", "version", "package", "sha256")
 DTYPES: Mapping[str, tuple[str, ...]] = {
     "numbers": ("F64", "F32"),
     "halves": ("F16",),
+    "bytes": ("I8",),
     "bits": ("U8",),
     "other": ("U8",),
 }
@@ -63,7 +64,7 @@ class Form:
 
 ESTIMATOR = Form(
     format="sparsecnn",
-    version=1,
+    version=2,
     content="estimator",
     dtypes=DTYPES,
     largest_header=2**20,
