@@ -1,7 +1,6 @@
 """The relaxed variable splitting method, around any torch optimizer."""
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,10 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn._rvsm_checks import check_base, check_lam, check_one_goal, check_split, check_target
-from sparsecnn._rvsm_lam import lams_for_target, penalty_value
-from sparsecnn._rvsm_wrapper import Wrapper
-from sparsecnn.penalties import is_number, unit_magnitudes
+from sparsecnn._rvsm_checks import check_base, check_one_goal, check_split
+from sparsecnn._rvsm_weights import SplitWeights
 
 __all__ = ["RVSM"]
 
@@ -20,7 +17,7 @@ __all__ = ["RVSM"]
 LAM_INTERVAL = 16
 
 
-class RVSM(Wrapper):
+class RVSM(SplitWeights):
     """Train the weights of a network to be sparse: relaxed variable splitting around a torch optimizer.
 
     Each step maps the split weights w to a sparse copy u, then lets the base optimizer descend the loss plus
@@ -119,8 +116,6 @@ class RVSM(Wrapper):
         *("penalty", "split_params", "_penalties", "_lam", "_beta", "_target_sparsity"),
         *("sparsity_scope", "restriction", "support_fixed", "confined", "_n_steps"),
     )
-    _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
-    _masks: Sequence[Tensor | None] | None = None  # as of the last call of `restriction`
 
     def __init__(
         self,
@@ -156,46 +151,6 @@ class RVSM(Wrapper):
             f"base={type(self.base).__name__}, split_params={n_tensors} tensor{'s' * (n_tensors != 1)})"
         )
 
-    @property
-    def lam(self) -> float | tuple[float, ...]:
-        """Weight λ of the penalty: one for all, or one for each split tensor."""
-        return self._lam
-
-    @lam.setter
-    def lam(self, lam: float | Sequence[float]) -> None:
-        self._lam = check_lam(lam, len(self.split_params))
-
-    @property
-    def beta(self) -> float:
-        """Weight β of ``‖w - u‖²/2``."""
-        return self._beta
-
-    @beta.setter
-    def beta(self, beta: float) -> None:
-        if not is_number(beta) or beta <= 0:
-            raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
-        self._beta = float(beta)
-
-    @property
-    def target_sparsity(self) -> float | tuple[float, ...] | None:
-        """Fraction of units that are zero in u, or None if `lam` is set by hand."""
-        return self._target_sparsity
-
-    @target_sparsity.setter
-    def target_sparsity(self, target_sparsity: float | Sequence[float] | None) -> None:
-        self._target_sparsity = check_target(target_sparsity, len(self.split_params))
-
-    @property
-    def u(self) -> list[Tensor]:
-        """The sparse copies, in the order of the split weights."""
-        return [self.state[w]["u"] for w in self.split_params]
-
-    @torch.no_grad()
-    def update_u(self) -> None:
-        """Set u to ``prox_{(λ/β)P}(w)``, or to w if the support is fixed; first λ, if there is a target."""
-        self._update_lam()
-        self._threshold()
-
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update u, then let the base optimizer step on the loss plus ``(β/2)‖w - u‖²``.
@@ -229,48 +184,6 @@ class RVSM(Wrapper):
             return loss + self._pull()
 
         return self.base.step(closure_with_pull)
-
-    @torch.no_grad()
-    def lagrangian(self, loss: float | Tensor) -> float:
-        """Return ``loss + λ P(u) + (β/2)‖w - u‖²``, with u as of the last step.
-
-        Parameters
-        ----------
-        loss : float or Tensor
-            The value of f at the present weights.
-
-        Returns
-        -------
-        float
-            The Lagrangian L(w, u).
-        """
-        penalty = penalty_value(self._penalties, self.u, self._each(self.lam), self.beta)
-        return float(loss) + penalty + float(self._pull())
-
-    @torch.no_grad()
-    def distance(self) -> float:
-        """Return ``‖w - u‖``, over all split weights.
-
-        Returns
-        -------
-        float
-            The Euclidean distance.
-        """
-        pairs = zip(self.split_params, self.u, strict=True)
-        return math.sqrt(sum(float((w - u).square().sum()) for w, u in pairs))
-
-    @torch.no_grad()
-    def unit_sparsity(self) -> float:
-        """Return the fraction of units of u that are zero: of weights, or of groups of a group penalty.
-
-        Returns
-        -------
-        float
-            From 0 to 1; 0 if nothing is split.
-        """
-        pairs = zip(self._penalties, self.u, strict=True)
-        zero = [unit_magnitudes(penalty, u) == 0 for penalty, u in pairs if penalty is not None]
-        return sum(int(z.sum()) for z in zero) / max(1, sum(len(z) for z in zero))
 
     @torch.no_grad()
     def finalize(self) -> None:
@@ -330,49 +243,12 @@ class RVSM(Wrapper):
         for w, value in zip(self.split_params, weights, strict=True):
             w.copy_(value)
 
-    def _forget(self) -> None:
-        self._kept = None
-
     @torch.no_grad()
     def _refresh_u(self) -> None:
         """Set u as a step does: λ for a target is up to 16 steps old."""
         if self._n_steps % LAM_INTERVAL == 0:
             self._update_lam()
         self._threshold()
-
-    def _update_lam(self) -> None:
-        """Have the masks of the restriction computed again, and set λ from the target, if there is one."""
-        if self._holds_support() or not self.split_params:
-            return
-        self._masks = None
-        if self.target_sparsity is not None:
-            weights, one = self._restricted(), self.sparsity_scope == "global"
-            self.lam = lams_for_target(self._penalties, weights, self.beta, self.target_sparsity, one)
-
-    def _restricted(self) -> list[Tensor]:
-        """Return the split weights, with zeros where the restriction wants them."""
-        if self.restriction is None:
-            return self.split_params
-        self._masks = self._masks or self.restriction()
-        pairs = zip(self.split_params, self._masks, strict=True)
-        return [w if mask is None else w * mask for w, mask in pairs]
-
-    def _each(self, value: Any) -> Sequence[float]:
-        """Return λ or a target for each split tensor."""
-        return [value] * len(self.split_params) if isinstance(value, float) else value
-
-    def _holds_support(self) -> bool:
-        """Return whether steps leave the splitting and keep zeros at zero."""
-        return self.support_fixed and not self.confined
-
-    def _threshold(self) -> None:
-        """Set u from w and the present λ."""
-        weights = self.split_params if (held := self._holds_support()) else self._restricted()
-        triples = zip(self.split_params, weights, self._penalties, self._each(self.lam), strict=True)
-        for split, w, penalty, lam in triples:
-            free = held or penalty is None
-            self.state[split]["u"] = w.clone() if free else penalty.prox(w, lam / self.beta)
-        self._kept = None
 
     def _step_on_support(self, closure: Callable[[], Any] | None) -> Any:
         """Let the base optimizer step on the loss alone, and keep the zeros."""
@@ -392,9 +268,3 @@ class RVSM(Wrapper):
         if pulled:
             gradients, weights, copies = zip(*pulled, strict=True)
             torch._foreach_add_(gradients, torch._foreach_sub(weights, copies), alpha=self.beta)
-
-    @torch.no_grad()
-    def _pull(self) -> float | Tensor:
-        """Return ``(β/2)‖w - u‖²``."""
-        pairs = zip(self.split_params, self.u, strict=True)
-        return self.beta / 2 * sum((w - u).square().sum() for w, u in pairs)
