@@ -68,6 +68,11 @@ class RVSM(SplitWeights):
         `beta` or `target_sparsity` is out of range, not exactly one of `lam` and `target_sparsity` is given,
         or `penalty` is no penalty.
 
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Trains a network for images in this way, with a schedule of λ.
+    sparsecnn.penalties.Penalty : The class of a penalty of your own.
+
     Notes
     -----
     The method [1]_ minimises the Lagrangian ``L(w, u) = f(w) + λ P(u) + (β/2)‖w - u‖²`` by
@@ -155,6 +160,9 @@ class RVSM(SplitWeights):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update u, then let the base optimizer step on the loss plus ``(β/2)‖w - u‖²``.
 
+        Call it after ``backward``, as that of any optimizer. Once the support is fixed it is a step on the
+        loss alone, after which zeros are set to zero again.
+
         Parameters
         ----------
         closure : callable, default=None
@@ -165,6 +173,22 @@ class RVSM(SplitWeights):
         -------
         Tensor or None
             What the base optimizer returns: with a closure, the loss plus ``(β/2)‖w - u‖²``.
+
+        See Also
+        --------
+        finalize : Makes the network sparse after the last step.
+        gradient_weights : Where to compute the gradient under a penalty that confines weights.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 3.0]))
+        >>> optimizer = RVSM(torch.optim.SGD([w], lr=0.5), [w], "l0", lam=2.0, beta=1.0)
+        >>> w.grad = torch.zeros(2)
+        >>> optimizer.step()
+        >>> w.tolist()  # the weight that is zero in u is pulled halfway to it
+        [0.5, 3.0]
         """
         if self._holds_support():
             return self._step_on_support(closure)
@@ -187,7 +211,27 @@ class RVSM(SplitWeights):
 
     @torch.no_grad()
     def finalize(self) -> None:
-        """Update u from the present w and write it into the network."""
+        """Update u from the present w and write it into the network.
+
+        From then on the network is the sparse one, with exact zeros. Call it after the last step, or before
+        `fix_support`.
+
+        See Also
+        --------
+        fix_support : Goes on to train the weights that are left.
+        sparse_weights : Writes u for a while only.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(10, 2)
+        >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> optimizer = RVSM(sgd, [net.weight], "l0", target_sparsity=0.8)
+        >>> optimizer.finalize()
+        >>> torch.count_nonzero(net.weight).item()
+        4
+        """
         self.update_u()
         self._write(self.u)
 
@@ -196,6 +240,23 @@ class RVSM(SplitWeights):
 
         Call `finalize` first, which sets the weights to zero. A penalty that confines u goes on: there is
         nothing to fine-tune outside of its set.
+
+        See Also
+        --------
+        finalize : Sets the weights to zero.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 3.0]))
+        >>> optimizer = RVSM(torch.optim.SGD([w], lr=0.5), [w], "l0", lam=2.0)
+        >>> optimizer.finalize()
+        >>> optimizer.fix_support()
+        >>> w.grad = torch.ones(2)
+        >>> optimizer.step()
+        >>> w.tolist()
+        [0.0, 2.5]
         """
         self.support_fixed = True
         self.update_u()
@@ -204,10 +265,30 @@ class RVSM(SplitWeights):
     def sparse_weights(self) -> Iterator[None]:
         """Put the sparse weights into the network within a ``with`` block, for example to validate it.
 
+        u is computed anew first. Training then goes on from the dense weights.
+
         Yields
         ------
         None
             The dense weights are put back when the block is left.
+
+        See Also
+        --------
+        finalize : Leaves the sparse weights in the network.
+        gradient_weights : For the training step instead of validation.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(10, 2)
+        >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> optimizer = RVSM(sgd, [net.weight], "l0", target_sparsity=0.8)
+        >>> with optimizer.sparse_weights():
+        ...     torch.count_nonzero(net.weight).item()
+        4
+        >>> torch.count_nonzero(net.weight).item()
+        20
         """
         self.update_u()
         with self._holding_u():
@@ -223,6 +304,23 @@ class RVSM(SplitWeights):
         ------
         None
             Compute the loss and call ``backward`` in the block, and `step` after it.
+
+        See Also
+        --------
+        sparse_weights : The sparse weights under every penalty, for validation.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> from sparsecnn.penalties import Binary
+        >>> net = torch.nn.Linear(4, 1, bias=False)
+        >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], Binary(), lam=0.0)
+        >>> with optimizer.gradient_weights():
+        ...     net(torch.ones(3, 4)).square().mean().backward()
+        ...     net.weight.abs().unique().numel()  # one magnitude
+        1
+        >>> optimizer.step()
         """
         if self.confined:
             self._refresh_u()

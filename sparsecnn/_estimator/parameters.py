@@ -131,6 +131,8 @@ class ClassifierParameters(BaseEstimator):
     def set_params(self, **params: Any) -> Self:
         """Set parameters of the classifier, and of its penalty and augmentation as ``penalty__a``.
 
+        A grid of scikit-learn does this for every candidate. Nothing is checked before `fit` but the names.
+
         Parameters
         ----------
         **params : dict
@@ -138,13 +140,24 @@ class ClassifierParameters(BaseEstimator):
 
         Returns
         -------
-        self : SparseCurveCNNClassifier
+        SparseCurveCNNClassifier
             The estimator itself.
 
         Raises
         ------
         ValueError
             If there is no such parameter, or the penalty or augmentation is a name, which has none.
+
+        See Also
+        --------
+        sklearn.base.BaseEstimator.get_params : The present values.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.penalties import TransformedL1
+        >>> SparseCurveCNNClassifier(TransformedL1()).set_params(penalty__a=0.1, max_iter=12)
+        SparseCurveCNNClassifier(max_iter=12, penalty=TransformedL1(a=0.1))
         """
         for name in params:
             owner, _, nested = name.partition("__")

@@ -17,6 +17,9 @@ __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
     """Return the sparsity of a fitted classifier: a scorer for scikit-learn's searches.
 
+    Beside a scorer of accuracy it puts the number of zeros into ``cv_results_``, where
+    `sparsest_within_one_se` and displays look for it.
+
     Parameters
     ----------
     estimator : estimator
@@ -28,7 +31,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
 
     Returns
     -------
-    sparsity : float
+    float
         Fraction of the penalised weights that are exactly zero, ``sparsity_``.
 
     Raises
@@ -37,6 +40,11 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
         If `estimator` is not and does not end in a `SparseCurveCNNClassifier`.
     NotFittedError
         If it is not fitted.
+
+    See Also
+    --------
+    sparsest_within_one_se : Chooses by both scorers.
+    sparsecnn.inspection.TradeoffDisplay : Draws one against the other.
 
     Examples
     --------
@@ -58,6 +66,9 @@ def sparsest_within_one_se(
 ) -> int:
     """Return the sparsest candidate within one standard error of the best: a callable for ``refit``.
 
+    Among candidates that the folds cannot tell apart in accuracy, it takes the smallest network. scikit-learn
+    calls it once all candidates have been scored, and fits the one that it returns.
+
     Parameters
     ----------
     cv_results : dict
@@ -70,13 +81,18 @@ def sparsest_within_one_se(
 
     Returns
     -------
-    best_index : int
+    int
         Index of the candidate. Among equally sparse ones, that of the highest mean `accuracy`.
 
     Raises
     ------
     ValueError
         If `cv_results` lacks a scorer, or a scorer failed for every candidate.
+
+    See Also
+    --------
+    sparsity_scorer : The scorer of sparsity.
+    sparsecnn.inspection.TradeoffDisplay : Draws the candidates and the choice.
 
     Notes
     -----

@@ -152,6 +152,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     ) -> Self:
         """Cross-validate a path, choose a sparsity, and train the path up to it on all images.
 
+        Every fold trains one path, not one network for each sparsity. With a `checkpoint`, a search that was
+        killed goes on where it was.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -165,7 +168,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
 
         Returns
         -------
-        self : SparseCurveCNNClassifierCV
+        SparseCurveCNNClassifierCV
             The estimator itself.
 
         Raises
@@ -187,6 +190,19 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         TrainingInterruptedWarning
             If the path on all images was interrupted from the keyboard; its last finished point is kept.
             Within another search the interrupt is raised instead.
+
+        See Also
+        --------
+        sparsecnn.inspection.SparsityPathDisplay : Draws the scores and the choice.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5], cv=2).fit(X, y).n_splits_
+        2
         """
         keep_interrupted = not called_repeatedly()
         with all_or_nothing(self) as draft:
@@ -241,6 +257,8 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the score of the predictions for X by `scoring`.
 
+        For images that took no part in the search: `best_score_` is of the folds that made the choice.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -252,8 +270,22 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
 
         Returns
         -------
-        score : float
+        float
             By `scoring`; larger is better.
+
+        See Also
+        --------
+        predict : The predictions of the chosen network.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5], cv=2).fit(X[:40], y[:40])
+        >>> 0 <= search.score(X[40:], y[40:]) <= 1
+        True
         """
         check_is_fitted(self)
         return _score(self.scorer_, self.best_estimator_, X, y, sample_weight)
