@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn.inspection._pyplot import one_panel
-from sparsecnn.inspection._weights_left import label_axes, percent_left
+from sparsecnn.inspection._weights_left import add_legend, label_axes, percent_left
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
 
 
@@ -236,7 +236,7 @@ class SparsityPathDisplay:
             label = f"chosen: {1 - left[self.best_index] / 100:.1%} zeros"
             self.ax_.axvline(left[self.best_index], color="0.5", linestyle="--", label=label)
         if self.best_index is not None or "label" in kwargs:
-            self.ax_.legend()
+            add_legend(self.ax_, ax is None)
         label_axes(self.ax_, self.score_name)
         return self
 

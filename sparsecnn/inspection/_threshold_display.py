@@ -222,7 +222,7 @@ class ThresholdDisplay:
         self.ax_.locator_params(nbins=5)
         self.ax_.set(xlabel=what, ylabel="after the proximal map")
         self.ax_.grid(alpha=0.3)
-        self.ax_.legend()
+        self.ax_.legend(handlelength=4)  # long enough to show a style of dashes
 
 
 def _check_penalties(penalty: Any) -> dict[str, Any]:

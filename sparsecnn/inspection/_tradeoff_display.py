@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn.inspection._pyplot import OKABE_ITO, import_pyplot, one_panel
-from sparsecnn.inspection._weights_left import label_axes, percent_left
+from sparsecnn.inspection._weights_left import add_legend, label_axes, percent_left
 from sparsecnn.model_selection import standard_errors
 
 MARKERS = "osD^vPX*"
@@ -245,7 +245,7 @@ class TradeoffDisplay:
             )[0]
         label_axes(self.ax_, self.score_name)
         parts = (*self.errorbars_.values(), self.front_line_, self.band_, self.chosen_)
-        self.ax_.legend(handles=[part for part in parts if part is not None])
+        add_legend(self.ax_, ax is None, handles=[part for part in parts if part is not None])
         return self
 
     def _plot_candidates(self, left: np.ndarray, scores: np.ndarray, options: dict[str, Any]) -> None:
