@@ -166,7 +166,7 @@ class SparseCurveCNNClassifier(
     history_ : dict of str to list of float
         For each epoch: "loss" (cross-entropy) of the weights w that train, "sparse_loss" of the sparse
         network u on the last batches of the epoch, "validation_score" (NaN without early stopping),
-        "sparsity", "lagrangian", "distance" (‖w - u‖) and "lam".
+        "sparsity", "lagrangian", "distance" (‖w - u‖), "lam", and "finetuning" (1 in fine-tuning, else 0).
     lam_ : float
         Final λ; with ``sparsity_scope="layer"`` the largest of all layers.
     layer_lam_ : dict of str to float

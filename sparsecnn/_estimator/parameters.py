@@ -19,8 +19,6 @@ from sparsecnn._training import SOLVERS, CurveAugmentation
 class ClassifierParameters(BaseEstimator):
     """The parameters that `SparseCurveCNNClassifier` documents."""
 
-    _doc_link_module = "sparsecnn"
-    _doc_link_template = "#"
     _parameter_constraints: ClassVar[dict] = {
         "penalty": [str, HasMethods(["value", "prox"]), None],
         "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],

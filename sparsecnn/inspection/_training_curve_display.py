@@ -215,8 +215,6 @@ class TrainingCurveDisplay:
         return names
 
 
-def _finetune_start(history: Mapping[str, Sequence[float]]) -> int | None:
-    """Return the number of epochs before fine-tuning, where the loss is that of the sparse network itself."""
-    same = [loss == sparse for loss, sparse in zip(history["loss"], history["sparse_loss"], strict=True)]
-    n_finetuning = same[::-1].index(False) if False in same else len(same)
-    return len(same) - n_finetuning if n_finetuning else None
+def _finetune_start(history: dict[str, list[float]]) -> int | None:
+    """Return the number of epochs before fine-tuning, or None if there was none."""
+    return history["finetuning"].index(1.0) if any(history["finetuning"]) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from sparsecnn._estimator import fitted_classifier
 
@@ -140,3 +141,19 @@ def standard_errors(cv_results: Mapping[str, Any], name: str) -> np.ndarray:
     """Return the standard error of each candidate's mean score by the scorer `name`; 0 for one fold."""
     n_splits = sum(key.startswith("split") and key.endswith(f"_test_{name}") for key in cv_results)
     return np.asarray(cv_results[f"std_test_{name}"], dtype=float) / (math.sqrt(n_splits - 1) or np.inf)
+
+
+def format_results(points: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return `cv_results_` from what each fold measured at each point."""
+    results: dict[str, Any] = {"params": points}
+    for name in points[0]:
+        given = [point[name] for point in points]
+        results[f"param_{name}"] = np.ma.array(given, mask=np.zeros(len(points), dtype=bool))
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        if name.startswith("test"):
+            results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
+    means = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
+    results["rank_test_score"] = rankdata(-means, method="min").astype(np.int32)
+    return results

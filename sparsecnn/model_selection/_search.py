@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._checkpoint import Run
@@ -30,7 +30,7 @@ from sparsecnn._estimator import (
     check_training_data,
     warn_of_dead_layers,
 )
-from sparsecnn.model_selection._choice import sparsest_within_one_se
+from sparsecnn.model_selection._choice import format_results, sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._kept import LAST, KeptSearch, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
@@ -244,7 +244,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             reports = list(chain(*gathered(reports)))
             rows = [row for row, _ in reports]
             self.n_splits_ = len(rows)
-            self.cv_results_ = _format_results(points, rows)
+            self.cv_results_ = format_results(points, rows)
             best = sparsest_within_one_se(self.cv_results_, accuracy="score")
             chosen = self.cv_results_["params"][: best + 1]
             reached, dead = reach_points(estimator, data, chosen, run, len(points), keep_interrupted)
@@ -316,6 +316,13 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         tags.input_tags.three_d_array = True
         return tags
 
+    def _sk_visual_block_(self) -> Any:
+        # As GridSearchCV draws itself: around its estimator, or once fitted the chosen one.
+        best = vars(self).get("best_estimator_")
+        shown = best or self.estimator or SparseCurveCNNClassifier()
+        name = f"{'estimator' if best is None else 'best_estimator_'}: {type(shown).__name__}"
+        return _VisualBlock("parallel", [shown], names=[name], name_details=[str(shown)])
+
 
 def _score(scorer: Callable, fitted: Any, X: Any, y: ArrayLike, weight: ArrayLike | None) -> float:
     """Return the score of a fitted classifier; the scorer need not take weights where there are none."""
@@ -372,19 +379,3 @@ def _train_and_score(
         "score_time": np.full(len(points), seconds[1] / len(points)),
     }
     return row, [line for _, lines in path for line in lines]
-
-
-def _format_results(points: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return `cv_results_` from what each fold measured at each point."""
-    results: dict[str, Any] = {"params": points}
-    for name in points[0]:
-        given = [point[name] for point in points]
-        results[f"param_{name}"] = np.ma.array(given, mask=np.zeros(len(points), dtype=bool))
-    for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        if name.startswith("test"):
-            results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
-        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
-    means = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
-    results["rank_test_score"] = rankdata(-means, method="min").astype(np.int32)
-    return results
