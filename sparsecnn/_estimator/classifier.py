@@ -156,7 +156,7 @@ class SparseCurveCNNClassifier(
     pixel_scale_ : float
         255 for ``uint8``, else the largest magnitude in the images trained on.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run; every call of `partial_fit` counts as one.
     loss_curve_ : list of float
         Training loss of each epoch, without the L2 term.
     validation_scores_ : list of float or None

@@ -38,7 +38,7 @@ class SparsityMixin:
     def n_nonzero_(self) -> int:
         """Number of `penalized` weights that are not zero.
 
-        The size of the sparse network: what a file must hold besides biases and batch normalisation.
+        What is left of the penalised layers; those that are not `penalized` are dense.
 
         See Also
         --------

@@ -129,8 +129,8 @@ def from_bytes(data: bytes) -> Saved:
 def to_numpy(estimator: Any) -> NumpyClassifier:
     """Return a classifier that predicts with numpy alone.
 
-    Its predictions need neither torch nor scikit-learn, and start in a fraction of the time. To have it in
-    another process, `save` the estimator and read the file there.
+    Its predictions need neither torch nor scikit-learn. To have it in another process, `save` the estimator
+    and read the file there.
 
     Parameters
     ----------
