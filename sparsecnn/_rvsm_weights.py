@@ -125,7 +125,6 @@ class SplitWeights(Wrapper):
 
         See Also
         --------
-        split_params : The weights w of which these are copies.
         update_u : Computes them anew.
 
         Examples

@@ -94,7 +94,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     See Also
     --------
     sparsecnn.inspection.SparsityPathDisplay : Draws `cv_results_`.
-    sparsest_within_one_se : The rule of choice, for `GridSearchCV`.
+    sparsecnn.model_selection.sparsest_within_one_se : The rule of choice, for `GridSearchCV`.
 
     Examples
     --------

@@ -203,7 +203,7 @@ def sparsity_path(
 
     See Also
     --------
-    SparseCurveCNNClassifierCV : Choose a point of the path by cross-validation.
+    sparsecnn.SparseCurveCNNClassifierCV : Choose a point of the path by cross-validation.
 
     Examples
     --------

@@ -45,7 +45,7 @@ def suggest_image_shape(
 
     See Also
     --------
-    CurveImageTransformer : Takes the shape as `image_shape`.
+    sparsecnn.CurveImageTransformer : Takes the shape as `image_shape`.
 
     Examples
     --------
