@@ -31,6 +31,7 @@ extensions = [
     "sphinx_copybutton",
     "landing",
     "notebook_downloads",
+    "stale",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/*.ipynb"]

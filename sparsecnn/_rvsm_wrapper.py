@@ -27,7 +27,26 @@ class Wrapper(Optimizer):
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """The parameter groups of the base optimizer."""
+        """The parameter groups of the base optimizer.
+
+        The very list of the base optimizer, so that a learning rate set here, also by a scheduler, is the one
+        of the next step.
+
+        See Also
+        --------
+        add_param_group : Adds a group.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(4, 3)
+        >>> base = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> optimizer = RVSM(base, [net.weight], "l0", lam=0.01)
+        >>> optimizer.param_groups[0]["lr"] = 0.05
+        >>> base.param_groups[0]["lr"]
+        0.05
+        """
         return self.base.param_groups
 
     @param_groups.setter
@@ -37,21 +56,55 @@ class Wrapper(Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group to the base optimizer, with its defaults. Its weights are not split.
 
+        For layers that are added while training runs, such as a head that is unfrozen. To split new weights,
+        make a new RVSM with them in its `params`.
+
         Parameters
         ----------
         param_group : dict
             As torch has it: ``{"params": ...}`` and options.
+
+        See Also
+        --------
+        param_groups : All groups.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net, head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)
+        >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], "l0", lam=0.01)
+        >>> optimizer.add_param_group({"params": head.parameters(), "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
         """
         self.base.add_param_group(param_group)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a checkpoint needs to resume training bit for bit, besides the weights themselves.
 
+        Save it beside the ``state_dict`` of the network, with ``torch.save``: the two together are a
+        checkpoint.
+
         Returns
         -------
         dict
             Of u, λ, β, target, scope, whether the support is fixed, number of steps and base optimizer, but
             not of the penalty. ``torch.load(..., weights_only=True)`` reads it.
+
+        See Also
+        --------
+        load_state_dict : Restores it.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(4, 3)
+        >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], "l0", lam=0.01)
+        >>> state = optimizer.state_dict()
+        >>> state["lam"], state["beta"], state["support_fixed"]
+        (0.01, 1.0, False)
         """
         own = {name: getattr(self, name) for name in self._checkpointed}
         return super().state_dict() | {"base": self.base.state_dict()} | own
@@ -59,6 +112,9 @@ class Wrapper(Optimizer):
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned, on the devices of the present weights.
+
+        Make the optimizer with the same penalty and the network with its saved weights first; then training
+        goes on as if it had never stopped.
 
         Parameters
         ----------
@@ -69,6 +125,21 @@ class Wrapper(Optimizer):
         ------
         ValueError
             If `state_dict` has missing or foreign keys, or other weights were split when it was saved.
+
+        See Also
+        --------
+        state_dict : Returns what to save.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(4, 3)
+        >>> first = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], "l0", lam=0.01)
+        >>> resumed = RVSM(torch.optim.SGD(net.parameters(), lr=0.5), [net.weight], "l0", lam=0.0)
+        >>> resumed.load_state_dict(first.state_dict())
+        >>> resumed.lam, resumed.param_groups[0]["lr"]
+        (0.01, 0.1)
         """
         check_checkpoint(state_dict, self.state_dict())
         super().load_state_dict({key: state_dict[key] for key in ("state", "param_groups")})

@@ -59,7 +59,7 @@ def binarize(
 
     Returns
     -------
-    binary : SparseCurveCNNClassifier
+    SparseCurveCNNClassifier
         Fitted. Its parameter `module` is the network at the start of stage III, so a clone of it repeats that
         stage.
 
@@ -119,6 +119,8 @@ def binarize(
 def stored_bytes(network: SparseCurveCNNClassifier | nn.Module) -> int:
     """Return the bytes that the parameters and statistics of a network take to store.
 
+    Compare networks by it: it counts what a compact file of each must hold, without names and headers.
+
     Parameters
     ----------
     network : SparseCurveCNNClassifier or torch.nn.Module
@@ -129,6 +131,11 @@ def stored_bytes(network: SparseCurveCNNClassifier | nn.Module) -> int:
     int
         Of a layer whose filters have one magnitude each, 1 bit for each weight and 4 bytes for each filter;
         if there are zeros besides, 1 byte for five weights. Of everything else, 4 bytes for each number.
+
+    See Also
+    --------
+    binarize : Trains a network that takes few bytes.
+    sparsecnn.export.save : Writes a file.
 
     Examples
     --------

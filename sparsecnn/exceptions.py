@@ -6,6 +6,13 @@ __all__ = ["DeadLayerWarning", "FileFormatError", "GroupLeakWarning", "TrainingI
 class DeadLayerWarning(UserWarning):
     """All penalised weights of a layer are zero, so its output does not depend on the image.
 
+    Ask for fewer zeros: the message names the layer, and a λ or a target to try. Turn it into an error where
+    a search should drop such candidates.
+
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Warns of it in `fit`.
+
     Examples
     --------
     >>> import warnings
@@ -26,6 +33,13 @@ class DeadLayerWarning(UserWarning):
 class FileFormatError(ValueError):
     """A file is no saved estimator, damaged or newer; the message names the file and what is wrong.
 
+    It is a `ValueError`. Nothing of such a file is used, not even the part that was read before the damage.
+
+    See Also
+    --------
+    sparsecnn.export.load : Raises it.
+    sparsecnn.inference.load : Raises it.
+
     Examples
     --------
     >>> import tempfile
@@ -42,6 +56,14 @@ class FileFormatError(ValueError):
 
 class GroupLeakWarning(UserWarning):
     """Images of one group, such as a person, are in a training set and its test set.
+
+    The scores of such folds are too good for new persons, since the network has seen other images by
+    the same hand. Turn it into an error in evaluations that must not leak.
+
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifierCV : Warns of it in `fit`.
+    sparsecnn.model_selection.validate_groups : Checks groups before a search.
 
     Examples
     --------
@@ -65,6 +87,13 @@ class GroupLeakWarning(UserWarning):
 
 class TrainingInterruptedWarning(UserWarning):
     """Training was interrupted from the keyboard, and the network of the last completed epoch is kept.
+
+    So Ctrl+C ends a long fit early without losing it. Turn it into an error where a half-trained network is
+    of no use.
+
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Warns of it in `fit`.
 
     Examples
     --------

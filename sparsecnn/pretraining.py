@@ -28,6 +28,8 @@ def pretrain_on_drawings(
 ) -> Pipeline:
     """Train a pipeline on generated drawings, as a start for training on real ones.
 
+    Where real drawings are few, the network then starts from filters that know lines and tremor already.
+
     Parameters
     ----------
     reader : Pipeline

@@ -1,7 +1,6 @@
 """The relaxed variable splitting method, around any torch optimizer."""
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,10 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sparsecnn._rvsm_checks import check_base, check_lam, check_one_goal, check_split, check_target
-from sparsecnn._rvsm_lam import lams_for_target, penalty_value
-from sparsecnn._rvsm_wrapper import Wrapper
-from sparsecnn.penalties import is_number, unit_magnitudes
+from sparsecnn._rvsm_checks import check_base, check_one_goal, check_split
+from sparsecnn._rvsm_weights import SplitWeights
 
 __all__ = ["RVSM"]
 
@@ -20,7 +17,7 @@ __all__ = ["RVSM"]
 LAM_INTERVAL = 16
 
 
-class RVSM(Wrapper):
+class RVSM(SplitWeights):
     """Train the weights of a network to be sparse: relaxed variable splitting around a torch optimizer.
 
     Each step maps the split weights w to a sparse copy u, then lets the base optimizer descend the loss plus
@@ -71,6 +68,11 @@ class RVSM(Wrapper):
         `beta` or `target_sparsity` is out of range, not exactly one of `lam` and `target_sparsity` is given,
         or `penalty` is no penalty.
 
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Trains a network for images in this way, with a schedule of λ.
+    sparsecnn.penalties.Penalty : The class of a penalty of your own.
+
     Notes
     -----
     The method [1]_ minimises the Lagrangian ``L(w, u) = f(w) + λ P(u) + (β/2)‖w - u‖²`` by
@@ -119,8 +121,6 @@ class RVSM(Wrapper):
         *("penalty", "split_params", "_penalties", "_lam", "_beta", "_target_sparsity"),
         *("sparsity_scope", "restriction", "support_fixed", "confined", "_n_steps"),
     )
-    _kept: list[Tensor] | None = None  # 1 for each weight of the fixed support, 0 for the others
-    _masks: Sequence[Tensor | None] | None = None  # as of the last call of `restriction`
 
     def __init__(
         self,
@@ -156,49 +156,12 @@ class RVSM(Wrapper):
             f"base={type(self.base).__name__}, split_params={n_tensors} tensor{'s' * (n_tensors != 1)})"
         )
 
-    @property
-    def lam(self) -> float | tuple[float, ...]:
-        """Weight λ of the penalty: one for all, or one for each split tensor."""
-        return self._lam
-
-    @lam.setter
-    def lam(self, lam: float | Sequence[float]) -> None:
-        self._lam = check_lam(lam, len(self.split_params))
-
-    @property
-    def beta(self) -> float:
-        """Weight β of ``‖w - u‖²/2``."""
-        return self._beta
-
-    @beta.setter
-    def beta(self, beta: float) -> None:
-        if not is_number(beta) or beta <= 0:
-            raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
-        self._beta = float(beta)
-
-    @property
-    def target_sparsity(self) -> float | tuple[float, ...] | None:
-        """Fraction of units that are zero in u, or None if `lam` is set by hand."""
-        return self._target_sparsity
-
-    @target_sparsity.setter
-    def target_sparsity(self, target_sparsity: float | Sequence[float] | None) -> None:
-        self._target_sparsity = check_target(target_sparsity, len(self.split_params))
-
-    @property
-    def u(self) -> list[Tensor]:
-        """The sparse copies, in the order of the split weights."""
-        return [self.state[w]["u"] for w in self.split_params]
-
-    @torch.no_grad()
-    def update_u(self) -> None:
-        """Set u to ``prox_{(λ/β)P}(w)``, or to w if the support is fixed; first λ, if there is a target."""
-        self._update_lam()
-        self._threshold()
-
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update u, then let the base optimizer step on the loss plus ``(β/2)‖w - u‖²``.
+
+        Call it after ``backward``, as that of any optimizer. Once the support is fixed it is a step on the
+        loss alone, after which zeros are set to zero again.
 
         Parameters
         ----------
@@ -210,6 +173,22 @@ class RVSM(Wrapper):
         -------
         Tensor or None
             What the base optimizer returns: with a closure, the loss plus ``(β/2)‖w - u‖²``.
+
+        See Also
+        --------
+        finalize : Makes the network sparse after the last step.
+        gradient_weights : Where to compute the gradient under a penalty that confines weights.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 3.0]))
+        >>> optimizer = RVSM(torch.optim.SGD([w], lr=0.5), [w], "l0", lam=2.0, beta=1.0)
+        >>> w.grad = torch.zeros(2)
+        >>> optimizer.step()
+        >>> w.tolist()  # the weight that is zero in u is pulled halfway to it
+        [0.5, 3.0]
         """
         if self._holds_support():
             return self._step_on_support(closure)
@@ -231,50 +210,28 @@ class RVSM(Wrapper):
         return self.base.step(closure_with_pull)
 
     @torch.no_grad()
-    def lagrangian(self, loss: float | Tensor) -> float:
-        """Return ``loss + λ P(u) + (β/2)‖w - u‖²``, with u as of the last step.
-
-        Parameters
-        ----------
-        loss : float or Tensor
-            The value of f at the present weights.
-
-        Returns
-        -------
-        float
-            The Lagrangian L(w, u).
-        """
-        penalty = penalty_value(self._penalties, self.u, self._each(self.lam), self.beta)
-        return float(loss) + penalty + float(self._pull())
-
-    @torch.no_grad()
-    def distance(self) -> float:
-        """Return ``‖w - u‖``, over all split weights.
-
-        Returns
-        -------
-        float
-            The Euclidean distance.
-        """
-        pairs = zip(self.split_params, self.u, strict=True)
-        return math.sqrt(sum(float((w - u).square().sum()) for w, u in pairs))
-
-    @torch.no_grad()
-    def unit_sparsity(self) -> float:
-        """Return the fraction of units of u that are zero: of weights, or of groups of a group penalty.
-
-        Returns
-        -------
-        float
-            From 0 to 1; 0 if nothing is split.
-        """
-        pairs = zip(self._penalties, self.u, strict=True)
-        zero = [unit_magnitudes(penalty, u) == 0 for penalty, u in pairs if penalty is not None]
-        return sum(int(z.sum()) for z in zero) / max(1, sum(len(z) for z in zero))
-
-    @torch.no_grad()
     def finalize(self) -> None:
-        """Update u from the present w and write it into the network."""
+        """Update u from the present w and write it into the network.
+
+        From then on the network is the sparse one, with exact zeros. Call it after the last step, or before
+        `fix_support`.
+
+        See Also
+        --------
+        fix_support : Goes on to train the weights that are left.
+        sparse_weights : Writes u for a while only.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(10, 2)
+        >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> optimizer = RVSM(sgd, [net.weight], "l0", target_sparsity=0.8)
+        >>> optimizer.finalize()
+        >>> torch.count_nonzero(net.weight).item()
+        4
+        """
         self.update_u()
         self._write(self.u)
 
@@ -283,6 +240,23 @@ class RVSM(Wrapper):
 
         Call `finalize` first, which sets the weights to zero. A penalty that confines u goes on: there is
         nothing to fine-tune outside of its set.
+
+        See Also
+        --------
+        finalize : Sets the weights to zero.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> w = torch.nn.Parameter(torch.tensor([1.0, 3.0]))
+        >>> optimizer = RVSM(torch.optim.SGD([w], lr=0.5), [w], "l0", lam=2.0)
+        >>> optimizer.finalize()
+        >>> optimizer.fix_support()
+        >>> w.grad = torch.ones(2)
+        >>> optimizer.step()
+        >>> w.tolist()
+        [0.0, 2.5]
         """
         self.support_fixed = True
         self.update_u()
@@ -291,10 +265,30 @@ class RVSM(Wrapper):
     def sparse_weights(self) -> Iterator[None]:
         """Put the sparse weights into the network within a ``with`` block, for example to validate it.
 
+        u is computed anew first. Training then goes on from the dense weights.
+
         Yields
         ------
         None
             The dense weights are put back when the block is left.
+
+        See Also
+        --------
+        finalize : Leaves the sparse weights in the network.
+        gradient_weights : For the training step instead of validation.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> net = torch.nn.Linear(10, 2)
+        >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> optimizer = RVSM(sgd, [net.weight], "l0", target_sparsity=0.8)
+        >>> with optimizer.sparse_weights():
+        ...     torch.count_nonzero(net.weight).item()
+        4
+        >>> torch.count_nonzero(net.weight).item()
+        20
         """
         self.update_u()
         with self._holding_u():
@@ -310,6 +304,23 @@ class RVSM(Wrapper):
         ------
         None
             Compute the loss and call ``backward`` in the block, and `step` after it.
+
+        See Also
+        --------
+        sparse_weights : The sparse weights under every penalty, for validation.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import RVSM
+        >>> from sparsecnn.penalties import Binary
+        >>> net = torch.nn.Linear(4, 1, bias=False)
+        >>> optimizer = RVSM(torch.optim.SGD(net.parameters(), lr=0.1), [net.weight], Binary(), lam=0.0)
+        >>> with optimizer.gradient_weights():
+        ...     net(torch.ones(3, 4)).square().mean().backward()
+        ...     net.weight.abs().unique().numel()  # one magnitude
+        1
+        >>> optimizer.step()
         """
         if self.confined:
             self._refresh_u()
@@ -330,49 +341,12 @@ class RVSM(Wrapper):
         for w, value in zip(self.split_params, weights, strict=True):
             w.copy_(value)
 
-    def _forget(self) -> None:
-        self._kept = None
-
     @torch.no_grad()
     def _refresh_u(self) -> None:
         """Set u as a step does: λ for a target is up to 16 steps old."""
         if self._n_steps % LAM_INTERVAL == 0:
             self._update_lam()
         self._threshold()
-
-    def _update_lam(self) -> None:
-        """Have the masks of the restriction computed again, and set λ from the target, if there is one."""
-        if self._holds_support() or not self.split_params:
-            return
-        self._masks = None
-        if self.target_sparsity is not None:
-            weights, one = self._restricted(), self.sparsity_scope == "global"
-            self.lam = lams_for_target(self._penalties, weights, self.beta, self.target_sparsity, one)
-
-    def _restricted(self) -> list[Tensor]:
-        """Return the split weights, with zeros where the restriction wants them."""
-        if self.restriction is None:
-            return self.split_params
-        self._masks = self._masks or self.restriction()
-        pairs = zip(self.split_params, self._masks, strict=True)
-        return [w if mask is None else w * mask for w, mask in pairs]
-
-    def _each(self, value: Any) -> Sequence[float]:
-        """Return λ or a target for each split tensor."""
-        return [value] * len(self.split_params) if isinstance(value, float) else value
-
-    def _holds_support(self) -> bool:
-        """Return whether steps leave the splitting and keep zeros at zero."""
-        return self.support_fixed and not self.confined
-
-    def _threshold(self) -> None:
-        """Set u from w and the present λ."""
-        weights = self.split_params if (held := self._holds_support()) else self._restricted()
-        triples = zip(self.split_params, weights, self._penalties, self._each(self.lam), strict=True)
-        for split, w, penalty, lam in triples:
-            free = held or penalty is None
-            self.state[split]["u"] = w.clone() if free else penalty.prox(w, lam / self.beta)
-        self._kept = None
 
     def _step_on_support(self, closure: Callable[[], Any] | None) -> Any:
         """Let the base optimizer step on the loss alone, and keep the zeros."""
@@ -392,9 +366,3 @@ class RVSM(Wrapper):
         if pulled:
             gradients, weights, copies = zip(*pulled, strict=True)
             torch._foreach_add_(gradients, torch._foreach_sub(weights, copies), alpha=self.beta)
-
-    @torch.no_grad()
-    def _pull(self) -> float | Tensor:
-        """Return ``(β/2)‖w - u‖²``."""
-        pairs = zip(self.split_params, self.u, strict=True)
-        return self.beta / 2 * sum((w - u).square().sum() for w, u in pairs)

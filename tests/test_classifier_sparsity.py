@@ -7,7 +7,7 @@ from classifiers import small, state
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.exceptions import DeadLayerWarning
-from sparsecnn.penalties import Penalty
+from sparsecnn.penalties import Binary, Penalty
 
 
 @pytest.mark.parametrize(("penalty", "lam"), [("l0", 1e-3), ("l1", 0.03), ("tl1", 1e-3)])
@@ -92,6 +92,7 @@ def test_history_has_one_value_an_epoch(stripes):
         "lagrangian",
         "distance",
         "lam",
+        "finetuning",
     }
     assert {len(values) for values in classifier.history_.values()} == {classifier.n_iter_}
     assert classifier.loss_curve_ == classifier.history_["loss"]
@@ -201,3 +202,10 @@ def test_target_sparsity_with_a_penalty_of_groups_goes_by_groups(stripes):
     assert dead.double().mean() == 0.75 == classifier.sparsity_
     with pytest.raises(ValueError, match=r"fewer than 2 of the 32 groups of layer 'fc'"):
         small(penalty=ColumnPenalty(), lam="auto", target_sparsity=0.99).fit(*stripes)
+
+
+@pytest.mark.parametrize("penalty", ["l0", Binary()])
+def test_history_says_which_epochs_are_of_fine_tuning(stripes, penalty):
+    classifier = small(penalty=penalty, max_iter=3, finetune_iter=2).fit(*stripes)
+    assert classifier.history_["finetuning"] == [0.0, 0.0, 0.0, 1.0, 1.0]
+    assert classifier.partial_fit(*stripes).history_["finetuning"] == [0.0]

@@ -27,6 +27,7 @@ ROOMS = (
         "_rvsm_checks",
         "_rvsm_lam",
         "_rvsm_wrapper",
+        "_rvsm_weights",
         "rvsm",
         "_training",
         "_estimator",

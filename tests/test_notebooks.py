@@ -52,10 +52,14 @@ def test_part_of_a_path_and_an_empty_one_are_tables(path):
 def test_search_shows_its_estimator_and_what_it_found(path):
     X, y = make_stripes(60, random_state=0)
     search = SparseCurveCNNClassifierCV(quick(max_iter=2, batch_size=20), sparsities=[0.0, 0.5], cv=2)
-    assert "Not fitted" in search._repr_html_()
+    for unfitted in (search, SparseCurveCNNClassifierCV()):
+        diagram = unfitted._repr_html_()
+        assert "Not fitted" in diagram
+        assert "estimator: SparseCurveCNNClassifier<" in diagram
     diagram = search.fit(X, y)._repr_html_()
-    assert re.findall(r"SparseCurveCNNClassifier(?:CV)?", diagram)
-    for name in ("sparsities", "best_params_", "best_score_"):
+    assert "best_estimator_: SparseCurveCNNClassifier<" in diagram
+    assert ">estimator: " not in diagram
+    for name in ("sparsities", "best_params_", "best_score_", "layer_lam_"):
         assert name in diagram
 
 

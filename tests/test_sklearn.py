@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifierCV
 from sparsecnn.penalties import TransformedL1
 
 
@@ -54,10 +55,12 @@ def test_clone_and_pickle_keep_everything(stripes):
     assert clone(classifier).get_params()["penalty__a"] == 2.0
 
 
-def test_html_representation_shows_the_parameters():
-    table = small()._repr_html_()
-    assert "param-doc-description" in table
-    assert "a larger λ gives more zeros" in table.lower()
+def test_html_representation_shows_the_parameters_and_no_dead_link():
+    for estimator in (small(), SparseCurveCNNClassifierCV(small()), CurveImageTransformer()):
+        page = estimator._repr_html_()
+        assert "href=" not in page
+        for name in estimator.get_params(deep=False):
+            assert f">{name}</td>" in page
 
 
 @pytest.mark.parametrize("verbose", [True, False])

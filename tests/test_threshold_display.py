@@ -15,6 +15,12 @@ def drawn(display, name):
     return display.lines_[name].get_xdata(), display.lines_[name].get_ydata()
 
 
+def dashes(line):
+    """Return the lengths of dashes and gaps, in widths of the line."""
+    pattern = line._unscaled_dash_pattern[1]
+    return None if pattern is None else tuple(pattern)
+
+
 @pytest.mark.parametrize("name", SINGLE)
 def test_map_is_that_of_the_penalty(name):
     display = ThresholdDisplay.from_penalty(name, threshold=0.02)
@@ -68,9 +74,13 @@ def test_several_penalties_share_axes_and_differ_without_colours():
 
 
 def test_no_two_of_all_penalties_look_the_same():
-    display = ThresholdDisplay.from_penalty(list(PENALTIES))
-    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_.values()}
-    assert len(looks) == len(PENALTIES)
+    lines = ThresholdDisplay.from_penalty(list(PENALTIES)).lines_.values()
+    assert len({(line.get_color(), dashes(line)) for line in lines}) == len(PENALTIES)
+
+
+def test_eight_penalties_differ_without_colours():
+    lines = ThresholdDisplay.from_penalty(SINGLE[:8]).lines_.values()
+    assert len({dashes(line) for line in lines}) == 8
 
 
 def test_lam_over_beta_is_the_step():

@@ -1,5 +1,6 @@
 """The display of accuracy against sparsity in a search."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from classifiers import quick
@@ -183,3 +184,20 @@ def test_other_than_searches_are_refused():
 def test_arrays_of_other_lengths_are_refused():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TradeoffDisplay([0.5, 0.9], [0.9]).plot()
+
+
+def test_legend_covers_neither_candidates_nor_labels():
+    scores, errors = np.linspace(0.9, 0.6, 8), np.full(8, 0.1)
+    display = TradeoffDisplay(np.linspace(0, 0.9, 8), scores, errors=errors, best_index=2).plot()
+    display.figure_.draw_without_rendering()
+    legend = display.ax_.get_legend().get_window_extent()
+    for part in (display.ax_.patch, display.ax_.xaxis.label):
+        assert not legend.overlaps(part.get_window_extent())
+    assert legend.y0 >= 0  # none of it is cut off
+
+
+def test_small_axes_that_are_given_keep_their_size(search):
+    ax = plt.subplots(figsize=(2.5, 2.0), layout="constrained")[1]
+    TradeoffDisplay.from_search(search, by="penalty", ax=ax)
+    ax.figure.draw_without_rendering()
+    assert ax.get_position().height > 0.5

@@ -63,4 +63,5 @@ SparsityPathDisplay.from_path(
     marker="s",
     label="one path, unseen persons",
 )
+ax.margins(y=0.25)  # room for the legend
 ax.set_ylabel("accuracy")

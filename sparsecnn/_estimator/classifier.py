@@ -50,12 +50,12 @@ class SparseCurveCNNClassifier(
         object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``, has parameters that a grid
         reaches as ``penalty__a``. None trains a dense network.
     lam : float or "auto", default="auto"
-        λ, the weight of the penalty, at least 0. A larger λ gives more zeros: under ℓ0, weights of magnitude
+        The weight λ of the penalty, at least 0. A larger λ gives more zeros: under ℓ0, weights of magnitude
         up to ``√(2·lam/beta)`` become zero. λ grows from 0 to this value over the first half of `max_iter`.
         With "auto", λ is recomputed from the weights so that `target_sparsity` is met; the final value is
         `lam_`.
     beta : float, default=1.0
-        β, the strength of the pull of the weights towards their sparse copy, above 0. With a given `lam`, β
+        The strength β of the pull of the weights towards their sparse copy, above 0. With a given `lam`, β
         also sets the threshold, through λ/β. With ``lam="auto"`` it is the strength of the pull only: the
         sparsity stays `target_sparsity`.
     target_sparsity : float, default=0.9
@@ -156,7 +156,7 @@ class SparseCurveCNNClassifier(
     pixel_scale_ : float
         255 for ``uint8``, else the largest magnitude in the images trained on.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run; every call of `partial_fit` counts as one.
     loss_curve_ : list of float
         Training loss of each epoch, without the L2 term.
     validation_scores_ : list of float or None
@@ -166,7 +166,7 @@ class SparseCurveCNNClassifier(
     history_ : dict of str to list of float
         For each epoch: "loss" (cross-entropy) of the weights w that train, "sparse_loss" of the sparse
         network u on the last batches of the epoch, "validation_score" (NaN without early stopping),
-        "sparsity", "lagrangian", "distance" (‖w - u‖) and "lam".
+        "sparsity", "lagrangian", "distance" (‖w - u‖), "lam", and "finetuning" (1 in fine-tuning, else 0).
     lam_ : float
         Final λ; with ``sparsity_scope="layer"`` the largest of all layers.
     layer_lam_ : dict of str to float
@@ -224,6 +224,10 @@ class SparseCurveCNNClassifier(
     ) -> Self:
         """Train the sparse network.
 
+        λ, or the fraction of zeros, grows over the first half of `max_iter`. Fine-tuning of nonzero weights
+        comes last, with new statistics of batch normalisation. With a `checkpoint`, a killed fit goes on
+        where it was.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -238,7 +242,7 @@ class SparseCurveCNNClassifier(
 
         Returns
         -------
-        self : SparseCurveCNNClassifier
+        SparseCurveCNNClassifier
             The estimator itself.
 
         Raises
@@ -260,6 +264,20 @@ class SparseCurveCNNClassifier(
         TrainingInterruptedWarning
             If training was interrupted from the keyboard; the last finished epoch's network is kept. Within
             a search or an ensemble the interrupt is raised instead.
+
+        See Also
+        --------
+        partial_fit : For data that arrives in chunks.
+        sparsecnn.inspection.TrainingCurveDisplay : Draws what happened in each epoch.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> quick.fit(X, y).n_iter_, round(quick.sparsity_, 1)
+        (3, 0.9)
         """
         keep_interrupted = not called_repeatedly()
         continues = self.warm_start and hasattr(self, "module_")

@@ -19,8 +19,6 @@ from sparsecnn._training import SOLVERS, CurveAugmentation
 class ClassifierParameters(BaseEstimator):
     """The parameters that `SparseCurveCNNClassifier` documents."""
 
-    _doc_link_module = "sparsecnn"
-    _doc_link_template = "#"
     _parameter_constraints: ClassVar[dict] = {
         "penalty": [str, HasMethods(["value", "prox"]), None],
         "lam": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
@@ -131,6 +129,8 @@ class ClassifierParameters(BaseEstimator):
     def set_params(self, **params: Any) -> Self:
         """Set parameters of the classifier, and of its penalty and augmentation as ``penalty__a``.
 
+        A grid of scikit-learn does this for every candidate. Nothing is checked before `fit` but the names.
+
         Parameters
         ----------
         **params : dict
@@ -138,13 +138,24 @@ class ClassifierParameters(BaseEstimator):
 
         Returns
         -------
-        self : SparseCurveCNNClassifier
+        SparseCurveCNNClassifier
             The estimator itself.
 
         Raises
         ------
         ValueError
             If there is no such parameter, or the penalty or augmentation is a name, which has none.
+
+        See Also
+        --------
+        sklearn.base.BaseEstimator.get_params : The present values.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.penalties import TransformedL1
+        >>> SparseCurveCNNClassifier(TransformedL1()).set_params(penalty__a=0.1, max_iter=12)
+        SparseCurveCNNClassifier(max_iter=12, penalty=TransformedL1(a=0.1))
         """
         for name in params:
             owner, _, nested = name.partition("__")

@@ -66,7 +66,7 @@ class PartialFitMixin(ClassifierParameters):
 
         Returns
         -------
-        self : SparseCurveCNNClassifier
+        SparseCurveCNNClassifier
             The estimator itself.
 
         Raises
@@ -74,6 +74,21 @@ class PartialFitMixin(ClassifierParameters):
         ValueError
             If a parameter or the data is unusable, the classes differ from those of the first call, or
             training diverges. The estimator is then as before.
+
+        See Also
+        --------
+        fit : Trains on all images at once, and fine-tunes.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> classifier = SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0)
+        >>> for chunk in range(4):
+        ...     X, y = make_shaky_spirals(20, image_shape=(32, 32), return_X_y=True, random_state=chunk)
+        ...     classifier = classifier.partial_fit(X, y, classes=[0, 1], n_total=80)
+        >>> classifier.n_iter_  # each call counts, whatever its share of an epoch
+        4
         """
         if self.early_stopping:
             raise ValueError("partial_fit holds no images back: set early_stopping=False.")

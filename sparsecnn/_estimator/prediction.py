@@ -35,6 +35,8 @@ class PredictionMixin:
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores of X: of the second class over the first, or of each of several classes.
 
+        The scores of the network before they become probabilities, for ROC curves and thresholds of your own.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -42,8 +44,21 @@ class PredictionMixin:
 
         Returns
         -------
-        scores : ndarray of shape (n,) for two classes, else (n, n_classes)
+        ndarray of shape (n,) for two classes, else (n, n_classes)
             The larger, the more probable the class.
+
+        See Also
+        --------
+        predict_proba : The same as probabilities.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> transformer, classifier = load_reader("words")
+        >>> (classifier.decision_function(transformer.transform(words)) > 0).tolist(), (shaky == 1).tolist()
+        ([True, True, False, False], [True, True, False, False])
         """
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
@@ -51,6 +66,9 @@ class PredictionMixin:
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each image.
 
+        The network is applied to some images at a time, so that X may be larger than memory, such as an
+        ``np.memmap``.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -58,8 +76,21 @@ class PredictionMixin:
 
         Returns
         -------
-        labels : ndarray of shape (n,)
+        ndarray of shape (n,)
             The class with the highest score.
+
+        See Also
+        --------
+        predict_proba : How sure the network is.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> transformer, classifier = load_reader("words")
+        >>> classifier.predict(transformer.transform(words)).tolist()
+        ['shaky', 'shaky', 'regular', 'regular']
         """
         best = self._scores(X, best_class)
         return self.classes_[best]
@@ -67,6 +98,9 @@ class PredictionMixin:
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.
 
+        They are the softmax of the scores. Networks are often too sure of themselves: calibrate with
+        ``sklearn.calibration.CalibratedClassifierCV`` where the numbers matter.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -74,14 +108,33 @@ class PredictionMixin:
 
         Returns
         -------
-        probability : ndarray of shape (n, n_classes)
+        ndarray of shape (n, n_classes)
             Sums to 1 for each image; columns are in the order of `classes_`.
+
+        See Also
+        --------
+        predict : The most probable class.
+        decision_function : The scores behind the probabilities.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> transformer, classifier = load_reader("words")
+        >>> classifier.predict_proba(transformer.transform(words))[:, 1].round(1)  # of "shaky"
+        array([0.8, 1. , 0.1, 0. ], dtype=float32)
+        >>> classifier.classes_.tolist()
+        ['regular', 'shaky']
         """
         return self._scores(X, functools.partial(softmax, axis=1))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
+        It is computed from the scores and stays finite where a probability is rounded to 0, so that sums over
+        images of one person keep their digits.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -89,8 +142,21 @@ class PredictionMixin:
 
         Returns
         -------
-        log_probability : ndarray of shape (n, n_classes)
+        ndarray of shape (n, n_classes)
             Columns are in the order of `classes_`.
+
+        See Also
+        --------
+        predict_proba : The probabilities themselves.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> transformer, classifier = load_reader("words")
+        >>> classifier.predict_log_proba(transformer.transform(words)).argmax(axis=1).tolist()
+        [1, 1, 0, 0]
         """
         return self._scores(X, functools.partial(log_softmax, axis=1))
 

@@ -21,6 +21,9 @@ PROXIES: dict[str, Callable[[Tensor], Tensor] | None] = {
 class BinaryActivation(nn.Module):
     """1 where the input is above 0, else 0: an activation of one bit.
 
+    Between layers of binary weights, products become operations on bits. Training passes the gradient of a
+    proxy through the step, whose own is 0.
+
     Parameters
     ----------
     proxy : {"clipped_relu", "hard_tanh", "relu", "identity"}, default="clipped_relu"
@@ -32,6 +35,11 @@ class BinaryActivation(nn.Module):
     ------
     ValueError
         If there is no such proxy.
+
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Takes it as the parameter `activation`.
+    sparsecnn.penalties.Binary : Binary weights.
 
     Notes
     -----
@@ -67,6 +75,8 @@ class BinaryActivation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return 1 where x is above 0, else 0.
 
+        What calling the module does. ``backward`` multiplies gradients by the derivative of the proxy at `x`.
+
         Parameters
         ----------
         x : Tensor
@@ -76,6 +86,17 @@ class BinaryActivation(nn.Module):
         -------
         Tensor
             Like `x`.
+
+        See Also
+        --------
+        sparsecnn.SparseCurveCNNClassifier : Takes it as the parameter `activation`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn import BinaryActivation
+        >>> BinaryActivation().forward(torch.tensor([-0.5, 0.0, 1.5]))
+        tensor([0., 0., 1.])
         """
         if torch.is_grad_enabled() and x.requires_grad:
             return _CoarseStep.apply(x, PROXIES[self.proxy])

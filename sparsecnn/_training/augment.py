@@ -37,6 +37,10 @@ class CurveAugmentation(BaseEstimator):
         Whether to mirror half of the images in each direction: for classes that a mirror image shares, such
         as spirals, and not letters.
 
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Takes it as the parameter `augment`.
+
     Examples
     --------
     >>> from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier

@@ -361,6 +361,7 @@ class Trainer:
             "lagrangian": self.optimizer.lagrangian(loss),
             "distance": self.optimizer.distance(),
             "lam": lam if isinstance(lam, float) else max(lam),
+            "finetuning": float(self.optimizer.support_fixed),
         }
         for name, value in record.items():
             self.history.setdefault(name, []).append(value)

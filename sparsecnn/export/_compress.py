@@ -38,7 +38,7 @@ def compress(estimator: Any) -> Any:
 
     Returns
     -------
-    compressed : SparseCurveCNNClassifier or Pipeline
+    SparseCurveCNNClassifier or Pipeline
         A copy with another `module_`: plain layers one after another, with batch normalisation folded into
         them. Its ``sparsity_``, ``layer_sparsity_`` and ``n_nonzero_`` are those of the new network, and its
         ``penalty`` is None. Clones of it are dense and as wide as the new network: `channels` are the
@@ -52,6 +52,11 @@ def compress(estimator: Any) -> Any:
         If it is not fitted.
     ValueError
         If its network is no chain of layers, is constant, or is compressed already.
+
+    See Also
+    --------
+    sparsecnn.inspection.NetworkReport : Counts the channels and multiply-adds that are left.
+    save : Writes the result to a file.
 
     Notes
     -----

@@ -14,6 +14,9 @@ from sparsecnn.inference import read_saved
 def load(path: str | os.PathLike[str], *, module: Any = None) -> Any:
     """Return the fitted estimator of a file, of which nothing is executed.
 
+    The estimator can predict, be exported and be trained further. The file describes the network and,
+    unlike a pickle, holds no code.
+
     Parameters
     ----------
     path : path-like
@@ -24,7 +27,7 @@ def load(path: str | os.PathLike[str], *, module: Any = None) -> Any:
 
     Returns
     -------
-    estimator : SparseCurveCNNClassifier, Pipeline or VotingClassifier
+    SparseCurveCNNClassifier, Pipeline or VotingClassifier
         Fitted, of the kind that was saved: of a search its best estimator, and of a `BaggingClassifier` or a
         list a `VotingClassifier`, which averages probabilities likewise. With ``dtype="float32"`` it predicts
         the same bit for bit. It has no training curves, and `partial_fit` goes on from the sparse network,

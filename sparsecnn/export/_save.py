@@ -29,6 +29,9 @@ DTYPES = ("float32", "float16", "int8")
 def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32") -> None:
     """Write a fitted estimator to one small file, which holds no code.
 
+    The file is for sharing and keeping: other versions of Python, torch and scikit-learn read it, and who
+    opens it runs no code of yours.
+
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, search, Pipeline or ensemble
@@ -127,6 +130,9 @@ def from_bytes(data: bytes) -> Saved:
 def to_numpy(estimator: Any) -> NumpyClassifier:
     """Return a classifier that predicts with numpy alone.
 
+    Its predictions need neither torch nor scikit-learn. To have it in another process, `save` the estimator
+    and read the file there.
+
     Parameters
     ----------
     estimator : SparseCurveCNNClassifier, search, Pipeline or ensemble
@@ -134,7 +140,7 @@ def to_numpy(estimator: Any) -> NumpyClassifier:
 
     Returns
     -------
-    classifier : NumpyClassifier
+    NumpyClassifier
         Its probabilities are those of `estimator`, but for rounding.
 
     Raises

@@ -80,11 +80,28 @@ class NumpyClassifier:
 
     @property
     def layers_(self) -> list[Layer]:
-        """Layers of the network; of an ensemble, those of its first member."""
+        """Layers of the network; of an ensemble, those of its first member.
+
+        With their weights as arrays, to look into a network or to port it to another language. Batch
+        normalisation is an "affine" layer, or is folded into the layer before.
+
+        See Also
+        --------
+        Layer : What each computes.
+
+        Examples
+        --------
+        >>> from sparsecnn.export import to_numpy
+        >>> from sparsecnn.pretrained import load_reader
+        >>> [layer.kind for layer in to_numpy(load_reader("words")).layers_[:4]]
+        ['conv2d', 'max_pool', 'relu', 'conv2d']
+        """
         return self._members[0].layers
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each class.
+
+        They are those of the estimator that was saved, but for rounding.
 
         Parameters
         ----------
@@ -93,7 +110,7 @@ class NumpyClassifier:
 
         Returns
         -------
-        probability : ndarray of shape (n, n_classes)
+        ndarray of shape (n, n_classes)
             Sums to 1 for each image; columns are in the order of `classes_`. Of an ensemble, the mean over
             its members, with their weights.
 
@@ -106,6 +123,20 @@ class NumpyClassifier:
         -----
         UserWarning
             If X has another range or background than the images trained on.
+
+        See Also
+        --------
+        predict : The most probable class.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.export import to_numpy
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> reader = load_reader("words")
+        >>> to_numpy(reader).predict_proba(reader[:-1].transform(words))[:, 1].round(1)  # of "shaky"
+        array([0.8, 1. , 0.1, 0. ], dtype=float32)
         """
         pixels = self._check_pixels(X)
         probabilities = [member.predict_proba(pixels) for member in self._members]
@@ -114,6 +145,8 @@ class NumpyClassifier:
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each image.
 
+        Labels are of the type that training saw. For how sure the network is, call `predict_proba`.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -121,7 +154,7 @@ class NumpyClassifier:
 
         Returns
         -------
-        labels : ndarray of shape (n,)
+        ndarray of shape (n,)
             The class with the highest probability.
 
         Raises
@@ -133,6 +166,20 @@ class NumpyClassifier:
         -----
         UserWarning
             If X has another range or background than the images trained on.
+
+        See Also
+        --------
+        predict_proba : The probabilities behind it.
+
+        Examples
+        --------
+        >>> from sparsecnn.datasets import make_shaky_words
+        >>> from sparsecnn.export import to_numpy
+        >>> from sparsecnn.pretrained import load_reader
+        >>> words, shaky = make_shaky_words(4, return_X_y=True, random_state=0)
+        >>> reader = load_reader("words")
+        >>> to_numpy(reader).predict(reader[:-1].transform(words)).tolist()
+        ['shaky', 'shaky', 'regular', 'regular']
         """
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 

@@ -17,6 +17,9 @@ Window = tuple[int, int, int]
 class Layer:
     """One layer of a network that applies its layers one after another.
 
+    Call it with an array to have its output. `NumpyClassifier.layers_` is a list of such layers, from which a
+    network can be ported to another language.
+
     Parameters
     ----------
     kind : str
@@ -25,6 +28,10 @@ class Layer:
         Numbers, texts, and tuples of numbers, by name.
     arrays : dict of str to ndarray, default=an empty one
         In float32, or all in float64.
+
+    See Also
+    --------
+    NumpyClassifier : Applies its layers to images.
 
     Notes
     -----

@@ -22,7 +22,7 @@ def load(path: str | os.PathLike[str]) -> NumpyClassifier:
 
     Returns
     -------
-    classifier : NumpyClassifier
+    NumpyClassifier
         It takes the images that the saved classifier takes. Behind a transformer, these are the images that
         it makes.
 

@@ -81,6 +81,9 @@ class AttributionDisplay:
     ) -> Self:
         """Attribute the score of a class to the pixels of the first images of X, and plot both.
 
+        The images are drawn as the classifier gets them, behind the other steps of a pipeline, under titles
+        that name the predicted class and its probability.
+
         Parameters
         ----------
         estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
@@ -100,7 +103,7 @@ class AttributionDisplay:
 
         Returns
         -------
-        display : AttributionDisplay
+        AttributionDisplay
             The display, plotted.
 
         Raises
@@ -119,6 +122,21 @@ class AttributionDisplay:
         -----
         ConvergenceWarning
             If the attributions of an image do not add up to its score: see `integrated_gradients`.
+
+        See Also
+        --------
+        integrated_gradients : The attributions as numbers.
+        CurveImageDisplay : Shows what the transformer made of the pages.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> from sparsecnn.inspection import AttributionDisplay
+        >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> classifier = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, random_state=0).fit(X, y)
+        >>> AttributionDisplay.from_estimator(classifier, X, target=1, n_images=2).axes_.shape
+        (2, 2)
         """
         classifier = fitted_classifier(estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)
@@ -147,6 +165,8 @@ class AttributionDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the images in a first row, and the attributions below them.
 
+        All attributions share one scale, so that images can be compared.
+
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -156,7 +176,7 @@ class AttributionDisplay:
 
         Returns
         -------
-        display : AttributionDisplay
+        AttributionDisplay
             The display itself.
 
         Raises
@@ -165,6 +185,19 @@ class AttributionDisplay:
             If matplotlib is not installed.
         ValueError
             If `images`, `attributions` and `titles` differ in length, or the number of axes is wrong.
+
+        See Also
+        --------
+        from_estimator : Computes the attributions and plots them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsecnn.inspection import AttributionDisplay
+        >>> image, attribution = np.zeros((2, 1, 8, 8))
+        >>> image[0, 3], attribution[0, 3] = 1.0, np.linspace(-1, 1, 8)
+        >>> AttributionDisplay(image, attribution, ["a line"]).plot().axes_[0, 0].get_title()
+        'a line'
         """
         check_consistent_length(self.images, self.attributions, self.titles)
         images, attributions = np.asarray(self.images), np.asarray(self.attributions)

@@ -35,6 +35,11 @@ class CurveImageDisplay:
     figure_ : matplotlib Figure
         The figure of the panels.
 
+    See Also
+    --------
+    sparsecnn.CurveImageTransformer : Makes the images.
+    AttributionDisplay : Shows what a classifier sees in them.
+
     Examples
     --------
     >>> import numpy as np
@@ -57,6 +62,8 @@ class CurveImageDisplay:
     ) -> Self:
         """Read and transform the first pages of X, and plot both.
 
+        Only the pages that are shown are read, so that it is quick on a folder of thousands.
+
         Parameters
         ----------
         transformer : CurveImageTransformer
@@ -72,7 +79,7 @@ class CurveImageDisplay:
 
         Returns
         -------
-        display : CurveImageDisplay
+        CurveImageDisplay
             The display, plotted.
 
         Raises
@@ -83,6 +90,10 @@ class CurveImageDisplay:
             If `transformer` is no `CurveImageTransformer`, or `n_images` no integer.
         ValueError
             If `n_images` is below 1, a page cannot be read, or the number of axes is wrong.
+
+        See Also
+        --------
+        plot : Draws pages and images that are at hand.
 
         Examples
         --------
@@ -106,6 +117,8 @@ class CurveImageDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the pages in a first row, and the images below them.
 
+        A page and its image stand in one column, so that a wrong crop or a lost stroke is seen at once.
+
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -115,7 +128,7 @@ class CurveImageDisplay:
 
         Returns
         -------
-        display : CurveImageDisplay
+        CurveImageDisplay
             The display, plotted.
 
         Raises
@@ -124,6 +137,18 @@ class CurveImageDisplay:
             If matplotlib is not installed.
         ValueError
             If the number of axes is wrong.
+
+        See Also
+        --------
+        from_transformer : Reads and transforms the pages, and plots them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsecnn.inspection import CurveImageDisplay
+        >>> pages, images = [np.full((90, 60), 200, np.uint8)] * 3, np.zeros((3, 32, 32))
+        >>> CurveImageDisplay(pages, images).plot().axes_.shape
+        (2, 3)
         """
         n_images = len(self.pages)
         self.axes_ = make_panels(ax, 2 * n_images, n_images, (2.1, 2.1)).reshape(2, n_images)

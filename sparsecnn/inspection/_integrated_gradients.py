@@ -56,7 +56,7 @@ def integrated_gradients(
 
     Returns
     -------
-    attributions : ndarray of shape (n, height, width)
+    ndarray of shape (n, height, width)
         In units of the score; positive where a pixel speaks for the class.
 
     Raises
@@ -71,6 +71,10 @@ def integrated_gradients(
     -----
     ConvergenceWarning
         If the gap of an image is above `tol` after `max_steps` steps.
+
+    See Also
+    --------
+    AttributionDisplay : Draws the attributions below the images.
 
     Notes
     -----

@@ -8,7 +8,8 @@ import numpy as np
 
 # Colours by M. Okabe and K. Ito, which the colour-blind tell apart, from the one to use first.
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#999999")
-LINE_STYLES = ("-", "--", "-.", ":")
+# As many styles, so that lines can be told apart without colours.
+LINE_STYLES = ("-", "--", "-.", ":", (0, (9, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (1, 4)))
 
 
 def import_pyplot() -> Any:

@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn.inspection._pyplot import one_panel
-from sparsecnn.inspection._weights_left import label_axes, percent_left
+from sparsecnn.inspection._weights_left import add_legend, label_axes, percent_left
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV, SparsityPath, standard_errors
 
 
@@ -40,6 +40,11 @@ class SparsityPathDisplay:
     figure_ : matplotlib Figure
         Figure of the axes.
 
+    See Also
+    --------
+    sparsecnn.model_selection.sparsity_path : Trains the networks of a path.
+    TradeoffDisplay : The same for searches of scikit-learn.
+
     Examples
     --------
     >>> from sparsecnn.inspection import SparsityPathDisplay
@@ -66,6 +71,9 @@ class SparsityPathDisplay:
     def from_estimator(cls, estimator: SparseCurveCNNClassifierCV, *, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the mean score of the folds with its standard error, and mark the chosen point.
 
+        The picture shows what the choice cost: the chosen point is the sparsest whose mean score is within
+        one standard error of the best.
+
         Parameters
         ----------
         estimator : SparseCurveCNNClassifierCV
@@ -77,7 +85,7 @@ class SparsityPathDisplay:
 
         Returns
         -------
-        display : SparsityPathDisplay
+        SparsityPathDisplay
             The display, plotted.
 
         Raises
@@ -86,6 +94,11 @@ class SparsityPathDisplay:
             If matplotlib is not installed.
         ValueError
             If `estimator` is not a fitted SparseCurveCNNClassifierCV.
+
+        See Also
+        --------
+        from_path : Plots one path on test data.
+        sparsecnn.SparseCurveCNNClassifierCV : The search.
 
         Examples
         --------
@@ -121,6 +134,9 @@ class SparsityPathDisplay:
     ) -> Self:
         """Plot the accuracy of each classifier of a path.
 
+        There is one network for each point and no fold, so there are no errors to show; take test images that
+        training has not seen.
+
         Parameters
         ----------
         path : SparsityPath
@@ -136,7 +152,7 @@ class SparsityPathDisplay:
 
         Returns
         -------
-        display : SparsityPathDisplay
+        SparsityPathDisplay
             The display, plotted.
 
         Raises
@@ -145,6 +161,11 @@ class SparsityPathDisplay:
             If matplotlib is not installed.
         TypeError
             If `path` is not a `SparsityPath`.
+
+        See Also
+        --------
+        from_estimator : Plots the scores of folds, with errors.
+        sparsecnn.model_selection.sparsity_path : Trains the networks of a path.
 
         Examples
         --------
@@ -166,6 +187,9 @@ class SparsityPathDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the scores against the weights left on a logarithmic axis, from dense on the left to sparse.
 
+        The axis runs from 100 % down, and each decade has the same length, since the last weights matter
+        most.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -175,7 +199,7 @@ class SparsityPathDisplay:
 
         Returns
         -------
-        display : SparsityPathDisplay
+        SparsityPathDisplay
             The display itself.
 
         Raises
@@ -189,6 +213,18 @@ class SparsityPathDisplay:
         -----
         UserWarning
             If a point has no weights left, which a logarithmic axis cannot show.
+
+        See Also
+        --------
+        from_estimator : Takes the scores from a search.
+        from_path : Takes them from a path and test data.
+
+        Examples
+        --------
+        >>> from sparsecnn.inspection import SparsityPathDisplay
+        >>> display = SparsityPathDisplay([0.0, 0.5, 0.9], [0.95, 0.96, 0.91], score_name="AUC").plot()
+        >>> display.ax_.get_ylabel()
+        'AUC'
         """
         check_consistent_length(self.sparsities, self.scores, self.errors)
         self.ax_ = one_panel(ax)
@@ -200,7 +236,7 @@ class SparsityPathDisplay:
             label = f"chosen: {1 - left[self.best_index] / 100:.1%} zeros"
             self.ax_.axvline(left[self.best_index], color="0.5", linestyle="--", label=label)
         if self.best_index is not None or "label" in kwargs:
-            self.ax_.legend()
+            add_legend(self.ax_, ax is None)
         label_axes(self.ax_, self.score_name)
         return self
 

@@ -39,7 +39,7 @@ class ThresholdDisplay:
         Weights after the map of each penalty, by name. For groups it is the norm ``‖w_g‖/√n_g`` of a group of
         that norm, and NaN below 0.
     steps : mapping from str to float
-        λ/β of each map.
+        The ratio λ/β of each map.
     group_names : sequence of str, default=()
         Names of the penalties of groups.
 
@@ -53,6 +53,11 @@ class ThresholdDisplay:
         Axes of the display.
     figure_ : matplotlib Figure
         Figure of the axes.
+
+    See Also
+    --------
+    sparsecnn.penalties.lam_for_sparsity : The λ that zeroes a fraction of given weights.
+    TradeoffDisplay : What penalties make of a network.
 
     Examples
     --------
@@ -88,6 +93,9 @@ class ThresholdDisplay:
     ) -> Self:
         """Plot the proximal map of one or several penalties, at one threshold or at one λ.
 
+        Penalties are compared best at one threshold: all zero the same weights, and the curves show what each
+        does to the others.
+
         Parameters
         ----------
         penalty : str, penalty object, sequence of these, or mapping from names to these
@@ -96,9 +104,9 @@ class ThresholdDisplay:
             Largest weight or norm that becomes zero: each penalty gets the λ for it. Used only while `lam` is
             None.
         lam : float, default=None
-            λ of all maps, at least 0.
+            The λ of all maps, at least 0.
         beta : float, default=1.0
-            β, above 0. A map depends on λ/β only.
+            The β of all maps, above 0. A map depends on λ/β only.
         w_max : float, default=None
             Largest weight to draw. None is 5 times `threshold`, or ``5·√(2·lam/beta)``.
         ax : matplotlib Axes, default=None
@@ -108,7 +116,7 @@ class ThresholdDisplay:
 
         Returns
         -------
-        display : ThresholdDisplay
+        ThresholdDisplay
             The display, plotted.
 
         Raises
@@ -118,10 +126,21 @@ class ThresholdDisplay:
         ValueError
             If a penalty is unknown, a number is out of range, or no λ gives a penalty that threshold.
 
+        See Also
+        --------
+        sparsecnn.penalties.get_penalty : The names and objects that are penalties.
+
         Notes
         -----
         Groups are of equal weights. Maps that look at whole tensors are applied to all drawn weights at once;
         those of groups and their weights, such as "sparse_group_l0", to groups of a single weight.
+
+        Examples
+        --------
+        >>> from sparsecnn.inspection import ThresholdDisplay
+        >>> display = ThresholdDisplay.from_penalty({"small a": "tl1", "lasso": "l1"}, lam=0.01)
+        >>> display.steps
+        {'small a': 0.01, 'lasso': 0.01}
         """
         penalties = _check_penalties(penalty)
         for name, value in {
@@ -147,6 +166,9 @@ class ThresholdDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the maps, and the diagonal.
 
+        Of groups alone, only norms of at least 0 are drawn. Later curves are thinner, so that equal ones both
+        show.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -156,13 +178,25 @@ class ThresholdDisplay:
 
         Returns
         -------
-        display : ThresholdDisplay
+        ThresholdDisplay
             The display itself.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        from_penalty : Computes the maps and plots them.
+
+        Examples
+        --------
+        >>> from sparsecnn.inspection import ThresholdDisplay
+        >>> weights = [-1.0, 0.0, 1.0]
+        >>> display = ThresholdDisplay(weights, {"halved": [-0.5, 0.0, 0.5]}, {"halved": 1.0}).plot()
+        >>> display.lines_["halved"].get_ydata().tolist()
+        [-0.5, 0.0, 0.5]
         """
         self.ax_ = one_panel(ax, (4.8, 4.8))
         self.figure_ = self.ax_.figure
@@ -188,7 +222,7 @@ class ThresholdDisplay:
         self.ax_.locator_params(nbins=5)
         self.ax_.set(xlabel=what, ylabel="after the proximal map")
         self.ax_.grid(alpha=0.3)
-        self.ax_.legend()
+        self.ax_.legend(handlelength=4)  # long enough to show a style of dashes
 
 
 def _check_penalties(penalty: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn.inspection._pyplot import OKABE_ITO, import_pyplot, one_panel
-from sparsecnn.inspection._weights_left import label_axes, percent_left
+from sparsecnn.inspection._weights_left import add_legend, label_axes, percent_left
 from sparsecnn.model_selection import standard_errors
 
 MARKERS = "osD^vPX*"
@@ -57,6 +57,12 @@ class TradeoffDisplay:
     figure_ : matplotlib Figure
         Figure of the axes.
 
+    See Also
+    --------
+    sparsecnn.model_selection.sparsity_scorer : The scorer of the horizontal axis.
+    sparsecnn.model_selection.sparsest_within_one_se : Chooses the candidate that is marked.
+    SparsityPathDisplay : The same for one path.
+
     Examples
     --------
     >>> from sparsecnn.inspection import TradeoffDisplay
@@ -96,6 +102,9 @@ class TradeoffDisplay:
     ) -> Self:
         """Plot the candidates of a fitted search with several scorers.
 
+        The picture shows what each zero costs, which candidates are worth a thought, those of the front, and
+        which one ``refit`` chose.
+
         Parameters
         ----------
         search : GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV or the like
@@ -115,7 +124,7 @@ class TradeoffDisplay:
 
         Returns
         -------
-        display : TradeoffDisplay
+        TradeoffDisplay
             The display, plotted.
 
         Raises
@@ -133,6 +142,10 @@ class TradeoffDisplay:
         -----
         UserWarning
             If a candidate has no weights left, which a logarithmic axis cannot show.
+
+        See Also
+        --------
+        sparsecnn.model_selection.sparsest_within_one_se : A rule for ``refit``.
 
         Examples
         --------
@@ -170,6 +183,9 @@ class TradeoffDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the candidates, the Pareto front, the scores near the best and the chosen candidate.
 
+        Candidates on the front are the only ones to choose from; those within the grey band are as good as
+        the best, as far as the folds can tell.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -179,7 +195,7 @@ class TradeoffDisplay:
 
         Returns
         -------
-        display : TradeoffDisplay
+        TradeoffDisplay
             The display itself.
 
         Raises
@@ -193,6 +209,18 @@ class TradeoffDisplay:
         -----
         UserWarning
             If a candidate has no weights left, which a logarithmic axis cannot show.
+
+        See Also
+        --------
+        from_search : Takes the candidates from a search.
+
+        Examples
+        --------
+        >>> from sparsecnn.inspection import TradeoffDisplay
+        >>> scores, errors = [0.93, 0.95, 0.92], [0.01, 0.02, 0.01]
+        >>> display = TradeoffDisplay([0.2, 0.5, 0.9], scores, errors=errors, kinds=["l0", "l1", "l0"]).plot()
+        >>> sorted(display.errorbars_)
+        ['l0', 'l1']
         """
         check_consistent_length(self.sparsities, self.scores, self.sparsity_errors, self.errors, self.kinds)
         self.ax_ = one_panel(ax)
@@ -217,7 +245,7 @@ class TradeoffDisplay:
             )[0]
         label_axes(self.ax_, self.score_name)
         parts = (*self.errorbars_.values(), self.front_line_, self.band_, self.chosen_)
-        self.ax_.legend(handles=[part for part in parts if part is not None])
+        add_legend(self.ax_, ax is None, handles=[part for part in parts if part is not None])
         return self
 
     def _plot_candidates(self, left: np.ndarray, scores: np.ndarray, options: dict[str, Any]) -> None:

@@ -52,6 +52,11 @@ class TrainingCurveDisplay:
     figure_ : matplotlib Figure
         The figure of the panels.
 
+    See Also
+    --------
+    sparsecnn.SparseCurveCNNClassifier : Keeps the curves in ``history_``.
+    sparsecnn.RVSM : Gives the numbers for a loop of your own.
+
     Examples
     --------
     >>> from sparsecnn.inspection import TrainingCurveDisplay
@@ -70,6 +75,9 @@ class TrainingCurveDisplay:
     ) -> Self:
         """Plot the training of a fitted classifier.
 
+        Look here when a network is worse than hoped: whether the loss was still falling, where the cut cost
+        accuracy, and whether fine-tuning took it back.
+
         Parameters
         ----------
         estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
@@ -84,7 +92,7 @@ class TrainingCurveDisplay:
 
         Returns
         -------
-        display : TrainingCurveDisplay
+        TrainingCurveDisplay
             The display, plotted.
 
         Raises
@@ -98,6 +106,10 @@ class TrainingCurveDisplay:
         ValueError
             If one of `quantities` is unknown or was not recorded, the classifier comes from a file, which has
             no history, or the number of axes is wrong.
+
+        See Also
+        --------
+        plot : The same for curves that are at hand.
 
         Examples
         --------
@@ -119,6 +131,8 @@ class TrainingCurveDisplay:
     def plot(self, quantities: str | Sequence[str] | None = None, *, ax: Any = None, **kwargs: Any) -> Self:
         """Plot one panel for each quantity, with epochs of fine-tuning on grey.
 
+        Percentages and losses have panels of their own, and curves of one panel differ in line style too.
+
         Parameters
         ----------
         quantities : str or sequence of str, default=None
@@ -130,7 +144,7 @@ class TrainingCurveDisplay:
 
         Returns
         -------
-        display : TrainingCurveDisplay
+        TrainingCurveDisplay
             The display itself.
 
         Raises
@@ -139,6 +153,18 @@ class TrainingCurveDisplay:
             If matplotlib is not installed.
         ValueError
             If one of `quantities` is unknown or was not recorded, or the number of axes is wrong.
+
+        See Also
+        --------
+        from_estimator : Takes the curves of a fitted classifier.
+
+        Examples
+        --------
+        >>> from sparsecnn.inspection import TrainingCurveDisplay
+        >>> history = {"loss": [0.7, 0.4, 0.3], "sparsity": [0.0, 0.5, 0.9]}
+        >>> display = TrainingCurveDisplay(history, finetune_start=2).plot("loss")
+        >>> display.axes_.shape, list(display.lines_)
+        ((1,), ['loss'])
         """
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -189,8 +215,6 @@ class TrainingCurveDisplay:
         return names
 
 
-def _finetune_start(history: Mapping[str, Sequence[float]]) -> int | None:
-    """Return the number of epochs before fine-tuning, where the loss is that of the sparse network itself."""
-    same = [loss == sparse for loss, sparse in zip(history["loss"], history["sparse_loss"], strict=True)]
-    n_finetuning = same[::-1].index(False) if False in same else len(same)
-    return len(same) - n_finetuning if n_finetuning else None
+def _finetune_start(history: dict[str, list[float]]) -> int | None:
+    """Return the number of epochs before fine-tuning, or None if there was none."""
+    return history["finetuning"].index(1.0) if any(history["finetuning"]) else None

@@ -45,6 +45,11 @@ class WeightsDisplay:
     figure_ : matplotlib Figure
         The figure of the panels.
 
+    See Also
+    --------
+    NetworkReport : Counts the zeros of every layer.
+    AttributionDisplay : What the network makes of single images.
+
     Notes
     -----
     A panel has a small image for every pair of a channel read and one written: in rows and columns of nearly
@@ -73,6 +78,9 @@ class WeightsDisplay:
     ) -> Self:
         """Plot the weights of a layer of a fitted classifier.
 
+        The last layer of a curve network has one panel for each class, which shows where in the image its
+        score looks.
+
         Parameters
         ----------
         estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
@@ -87,7 +95,7 @@ class WeightsDisplay:
 
         Returns
         -------
-        display : WeightsDisplay
+        WeightsDisplay
             The display, plotted.
 
         Raises
@@ -100,6 +108,10 @@ class WeightsDisplay:
             If `estimator` is no such classifier.
         ValueError
             If the network has no such layer, or the number of axes is wrong.
+
+        See Also
+        --------
+        from_module : The same for a network of torch.
 
         Examples
         --------
@@ -132,6 +144,9 @@ class WeightsDisplay:
     ) -> Self:
         """Plot the weights of a layer of any torch network.
 
+        The network is applied to one image, to find out which channels and pixels a fully connected layer
+        reads.
+
         Parameters
         ----------
         module : torch.nn.Module
@@ -150,7 +165,7 @@ class WeightsDisplay:
 
         Returns
         -------
-        display : WeightsDisplay
+        WeightsDisplay
             The display, plotted.
 
         Raises
@@ -162,6 +177,18 @@ class WeightsDisplay:
         ValueError
             If the network has no such layer or cannot be applied to such images, or the number of axes is
             wrong.
+
+        See Also
+        --------
+        from_estimator : The same for a fitted classifier.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.inspection import WeightsDisplay
+        >>> net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2))
+        >>> WeightsDisplay.from_module(net, (8, 8), classes=["regular", "shaky"]).axes_.shape
+        (2,)
         """
         if not isinstance(module, nn.Module):
             raise TypeError(f"module must be a torch.nn.Module, got a {type(module).__name__}.")
@@ -173,6 +200,8 @@ class WeightsDisplay:
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot one panel for each class, or one for all weights.
 
+        All panels share one scale, symmetric about 0.
+
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -182,7 +211,7 @@ class WeightsDisplay:
 
         Returns
         -------
-        display : WeightsDisplay
+        WeightsDisplay
             The display itself.
 
         Raises
@@ -191,6 +220,19 @@ class WeightsDisplay:
             If matplotlib is not installed.
         ValueError
             If the number of axes is wrong.
+
+        See Also
+        --------
+        from_estimator : Takes the weights of a fitted classifier.
+        from_module : Takes the weights of a network of torch.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsecnn.inspection import WeightsDisplay
+        >>> filters = np.random.default_rng(0).normal(size=(4, 1, 3, 3))
+        >>> WeightsDisplay(filters, layer="conv1").plot().axes_.shape
+        (1,)
         """
         weights = np.asarray(self.weights, dtype=float)
         titles, parts = [self.layer], [weights]

@@ -28,3 +28,15 @@ def label_axes(ax: Any, score_name: str) -> None:
     ax.grid(alpha=0.3)
     if not ax.xaxis_inverted():
         ax.invert_xaxis()
+
+
+def add_legend(ax: Any, own_figure: bool, **options: Any) -> None:
+    """Add a legend: below the axes, where it covers no error bar, or within axes that have no room around."""
+    below = {
+        "loc": "upper center",
+        "bbox_to_anchor": (0.5, 0),
+        "borderaxespad": 4,
+        "ncols": 2,
+        "frameon": False,
+    }
+    ax.legend(**(below if own_figure else {}), **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from sparsecnn._estimator import fitted_classifier
 
@@ -16,6 +17,9 @@ __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 
 def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
     """Return the sparsity of a fitted classifier: a scorer for scikit-learn's searches.
+
+    Beside a scorer of accuracy it puts the number of zeros into ``cv_results_``, where
+    `sparsest_within_one_se` and displays look for it.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
 
     Returns
     -------
-    sparsity : float
+    float
         Fraction of the penalised weights that are exactly zero, ``sparsity_``.
 
     Raises
@@ -37,6 +41,11 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
         If `estimator` is not and does not end in a `SparseCurveCNNClassifier`.
     NotFittedError
         If it is not fitted.
+
+    See Also
+    --------
+    sparsest_within_one_se : Chooses by both scorers.
+    sparsecnn.inspection.TradeoffDisplay : Draws one against the other.
 
     Examples
     --------
@@ -58,6 +67,9 @@ def sparsest_within_one_se(
 ) -> int:
     """Return the sparsest candidate within one standard error of the best: a callable for ``refit``.
 
+    Among candidates that the folds cannot tell apart in accuracy, it takes the smallest network. scikit-learn
+    calls it once all candidates have been scored, and fits the one that it returns.
+
     Parameters
     ----------
     cv_results : dict
@@ -70,13 +82,18 @@ def sparsest_within_one_se(
 
     Returns
     -------
-    best_index : int
+    int
         Index of the candidate. Among equally sparse ones, that of the highest mean `accuracy`.
 
     Raises
     ------
     ValueError
         If `cv_results` lacks a scorer, or a scorer failed for every candidate.
+
+    See Also
+    --------
+    sparsity_scorer : The scorer of sparsity.
+    sparsecnn.inspection.TradeoffDisplay : Draws the candidates and the choice.
 
     Notes
     -----
@@ -124,3 +141,19 @@ def standard_errors(cv_results: Mapping[str, Any], name: str) -> np.ndarray:
     """Return the standard error of each candidate's mean score by the scorer `name`; 0 for one fold."""
     n_splits = sum(key.startswith("split") and key.endswith(f"_test_{name}") for key in cv_results)
     return np.asarray(cv_results[f"std_test_{name}"], dtype=float) / (math.sqrt(n_splits - 1) or np.inf)
+
+
+def format_results(points: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return `cv_results_` from what each fold measured at each point."""
+    results: dict[str, Any] = {"params": points}
+    for name in points[0]:
+        given = [point[name] for point in points]
+        results[f"param_{name}"] = np.ma.array(given, mask=np.zeros(len(points), dtype=bool))
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        if name.startswith("test"):
+            results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
+    means = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
+    results["rank_test_score"] = rankdata(-means, method="min").astype(np.int32)
+    return results

@@ -31,7 +31,7 @@ def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> 
 
     Returns
     -------
-    names : ndarray of shape (n_groups,)
+    ndarray of shape (n_groups,)
         The groups, sorted.
 
     Raises
@@ -41,6 +41,11 @@ def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> 
     ValueError
         If a group has several classes or fewer than `min_images` images, if a class has only one group, or if
         `y` and `groups` are not one label per image. The message names the group or class.
+
+    See Also
+    --------
+    average_by_group : One probability for each person.
+    sparsecnn.exceptions.GroupLeakWarning : Of folds that do not keep groups together.
 
     Examples
     --------
@@ -68,6 +73,9 @@ def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> 
 def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = None) -> Bunch:
     """Average the probabilities of the images of each group, such as a person.
 
+    A person who drew ten images is one observation, not ten. The result has one row for each person, to score
+    with any metric.
+
     Parameters
     ----------
     proba : array-like of shape (n,) or (n, n_classes)
@@ -79,7 +87,7 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
 
     Returns
     -------
-    persons : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch`
         With the attributes
 
         groups : ndarray of shape (n_groups,)
@@ -95,6 +103,11 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     ------
     ValueError
         If a group has images of several classes, or an argument has a wrong shape or missing values.
+
+    See Also
+    --------
+    bootstrap_interval : How sure a metric of persons is.
+    validate_groups : Checks groups before training.
 
     Examples
     --------
@@ -157,7 +170,7 @@ def bootstrap_interval(
 
     Returns
     -------
-    result : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch`
         With the attributes
 
         value : float
@@ -174,6 +187,10 @@ def bootstrap_interval(
     ValueError
         If a group has images of several classes, an argument is out of its range or of a wrong shape, or
         `metric` returns NaN or infinity.
+
+    See Also
+    --------
+    average_by_group : One probability for each person.
 
     Notes
     -----

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsecnn._checkpoint import Run
@@ -30,7 +30,7 @@ from sparsecnn._estimator import (
     check_training_data,
     warn_of_dead_layers,
 )
-from sparsecnn.model_selection._choice import sparsest_within_one_se
+from sparsecnn.model_selection._choice import format_results, sparsest_within_one_se
 from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._kept import LAST, KeptSearch, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
@@ -94,7 +94,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     See Also
     --------
     sparsecnn.inspection.SparsityPathDisplay : Draws `cv_results_`.
-    sparsest_within_one_se : The rule of choice, for `GridSearchCV`.
+    sparsecnn.model_selection.sparsest_within_one_se : The rule of choice, for `GridSearchCV`.
 
     Examples
     --------
@@ -152,6 +152,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     ) -> Self:
         """Cross-validate a path, choose a sparsity, and train the path up to it on all images.
 
+        Every fold trains one path, not one network for each sparsity. With a `checkpoint`, a search that was
+        killed goes on where it was.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -165,7 +168,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
 
         Returns
         -------
-        self : SparseCurveCNNClassifierCV
+        SparseCurveCNNClassifierCV
             The estimator itself.
 
         Raises
@@ -187,6 +190,19 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         TrainingInterruptedWarning
             If the path on all images was interrupted from the keyboard; its last finished point is kept.
             Within another search the interrupt is raised instead.
+
+        See Also
+        --------
+        sparsecnn.inspection.SparsityPathDisplay : Draws the scores and the choice.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5], cv=2).fit(X, y).n_splits_
+        2
         """
         keep_interrupted = not called_repeatedly()
         with all_or_nothing(self) as draft:
@@ -228,7 +244,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             reports = list(chain(*gathered(reports)))
             rows = [row for row, _ in reports]
             self.n_splits_ = len(rows)
-            self.cv_results_ = _format_results(points, rows)
+            self.cv_results_ = format_results(points, rows)
             best = sparsest_within_one_se(self.cv_results_, accuracy="score")
             chosen = self.cv_results_["params"][: best + 1]
             reached, dead = reach_points(estimator, data, chosen, run, len(points), keep_interrupted)
@@ -241,6 +257,8 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the score of the predictions for X by `scoring`.
 
+        For images that took no part in the search: `best_score_` is of the folds that made the choice.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -252,8 +270,22 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
 
         Returns
         -------
-        score : float
+        float
             By `scoring`; larger is better.
+
+        See Also
+        --------
+        predict : The predictions of the chosen network.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> search = SparseCurveCNNClassifierCV(quick, sparsities=[0, 0.5], cv=2).fit(X[:40], y[:40])
+        >>> 0 <= search.score(X[40:], y[40:]) <= 1
+        True
         """
         check_is_fitted(self)
         return _score(self.scorer_, self.best_estimator_, X, y, sample_weight)
@@ -283,6 +315,13 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    def _sk_visual_block_(self) -> Any:
+        # As GridSearchCV draws itself: around its estimator, or once fitted the chosen one.
+        best = vars(self).get("best_estimator_")
+        shown = best or self.estimator or SparseCurveCNNClassifier()
+        name = f"{'estimator' if best is None else 'best_estimator_'}: {type(shown).__name__}"
+        return _VisualBlock("parallel", [shown], names=[name], name_details=[str(shown)])
 
 
 def _score(scorer: Callable, fitted: Any, X: Any, y: ArrayLike, weight: ArrayLike | None) -> float:
@@ -340,19 +379,3 @@ def _train_and_score(
         "score_time": np.full(len(points), seconds[1] / len(points)),
     }
     return row, [line for _, lines in path for line in lines]
-
-
-def _format_results(points: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return `cv_results_` from what each fold measured at each point."""
-    results: dict[str, Any] = {"params": points}
-    for name in points[0]:
-        given = [point[name] for point in points]
-        results[f"param_{name}"] = np.ma.array(given, mask=np.zeros(len(points), dtype=bool))
-    for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        if name.startswith("test"):
-            results |= {f"split{k}_{name}": value for k, value in enumerate(values)}
-        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(0), values.std(0)
-    means = np.nan_to_num(results["mean_test_score"], nan=-np.inf)
-    results["rank_test_score"] = rankdata(-means, method="min").astype(np.int32)
-    return results

@@ -98,6 +98,9 @@ class SparsityPath(Sequence):
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Return the accuracy of every network on X.
 
+        Give images that training has not seen, and plot the result against `sparsities` to see how many zeros
+        are free.
+
         Parameters
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
@@ -109,8 +112,23 @@ class SparsityPath(Sequence):
 
         Returns
         -------
-        scores : ndarray of shape (n_points,)
+        ndarray of shape (n_points,)
             One accuracy for each point.
+
+        See Also
+        --------
+        sparsecnn.inspection.SparsityPathDisplay : Draws it.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> from sparsecnn.model_selection import sparsity_path
+        >>> X, y = make_shaky_spirals(60, image_shape=(32, 32), return_X_y=True, random_state=0)
+        >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+        >>> path = sparsity_path(X[:40], y[:40], estimator=quick, sparsities=[0, 0.5])
+        >>> path.score(X[40:], y[40:]).shape
+        (2,)
         """
         return np.array([fitted.score(X, y, sample_weight) for fitted in self])
 
@@ -165,7 +183,7 @@ def sparsity_path(
 
     Returns
     -------
-    path : SparsityPath
+    SparsityPath
         A sequence of fitted classifiers, with their sparsities, λs and scores as arrays.
 
     Raises
@@ -185,7 +203,7 @@ def sparsity_path(
 
     See Also
     --------
-    SparseCurveCNNClassifierCV : Choose a point of the path by cross-validation.
+    sparsecnn.SparseCurveCNNClassifierCV : Choose a point of the path by cross-validation.
 
     Examples
     --------

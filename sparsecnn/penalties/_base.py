@@ -38,6 +38,11 @@ class Penalty(BaseEstimator, abc.ABC):
         Whether P is infinite outside of a set, such as that of binary weights. Training then takes gradients
         at the proximal map, and never leaves the set.
 
+    See Also
+    --------
+    ClosedFormPenalty : With the step that zeroes a unit in closed form.
+    get_penalty : What else can be a penalty.
+
     Examples
     --------
     A penalty of your own, P(x) = x²/2, which shrinks weights and zeroes none:
@@ -62,6 +67,8 @@ class Penalty(BaseEstimator, abc.ABC):
     def value(self, w: Tensor) -> Tensor:
         """Return the sum of P over all weights.
 
+        RVSM needs it for the Lagrangian only, which it reports; training itself uses `prox` alone.
+
         Parameters
         ----------
         w : Tensor
@@ -71,10 +78,25 @@ class Penalty(BaseEstimator, abc.ABC):
         -------
         Tensor of shape ()
             In the dtype of `w`.
+
+        See Also
+        --------
+        prox : The proximal map of P.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import L0, L1
+        >>> w = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
+        >>> L0().value(w), L1().value(w)
+        (tensor(3.), tensor(3.5000))
         """
 
     def prox(self, w: Tensor, step: float) -> Tensor:
         """Return the minimiser x of ``(x - w)²/2 + step·P(x)``, with exact zeros.
+
+        The step of RVSM that makes weights zero: of the points near w, it finds the one that trades distance
+        for penalty best.
 
         Parameters
         ----------
@@ -92,6 +114,20 @@ class Penalty(BaseEstimator, abc.ABC):
         ------
         ValueError
             If `w` is no tensor of floating dtype, or `step` or a parameter of the penalty is out of range.
+
+        See Also
+        --------
+        value : The P of the formula.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import L0, L1
+        >>> w = torch.tensor([-2.0, 0.5, 1.5])
+        >>> L0().prox(w, step=0.5)
+        tensor([-2.0000,  0.0000,  1.5000])
+        >>> L1().prox(w, step=0.5)
+        tensor([-1.5000,  0.0000,  1.0000])
         """
         step = check_step(step)
         magnitude = check_weights(w).abs()
@@ -105,6 +141,9 @@ class Penalty(BaseEstimator, abc.ABC):
     def magnitudes(self, w: Tensor) -> Tensor:
         """Return how large each unit is: the smaller, the smaller the step that zeroes it.
 
+        Quantiles of them give λ for a target sparsity. A subclass overrides it where weights do not become
+        zero in the order of ``|w|``, or where its units are groups.
+
         Parameters
         ----------
         w : Tensor
@@ -114,6 +153,20 @@ class Penalty(BaseEstimator, abc.ABC):
         -------
         Tensor of shape (n_units,)
             By default ``|w|``. At least 0, and 0 exactly where all weights of the unit are zero.
+
+        See Also
+        --------
+        unit_magnitudes : The same, of objects without this method too.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import L1, L1MinusL2
+        >>> w = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
+        >>> L1().magnitudes(w)
+        tensor([2.0000, 1.0000, 0.5000, 0.0000])
+        >>> L1MinusL2().magnitudes(w)  # the largest weight never becomes zero
+        tensor([   inf, 1.0000, 0.5000, 0.0000])
         """
         return w.abs().flatten()
 
@@ -131,6 +184,14 @@ class Penalty(BaseEstimator, abc.ABC):
 
 class ClosedFormPenalty(Penalty):
     """A penalty with a closed form for the step that zeroes a unit, by which λ for a target is found.
+
+    Derive from it instead of `Penalty` where the step is known: it saves the bisection at every update of λ,
+    and penalties of groups need it for a target sparsity.
+
+    See Also
+    --------
+    Penalty : Needs no closed form.
+    lam_for_sparsity : Makes use of it.
 
     Examples
     --------
@@ -158,6 +219,9 @@ class ClosedFormPenalty(Penalty):
     def critical_step(self, magnitude: float) -> float:
         """Return the least step whose proximal map zeroes a unit.
 
+        The inverse of the threshold: from a magnitude to the step. It must grow with the magnitude, since the
+        quantile of the magnitudes gives λ for a target.
+
         Parameters
         ----------
         magnitude : float
@@ -167,6 +231,17 @@ class ClosedFormPenalty(Penalty):
         -------
         float
             The ratio λ/β.
+
+        See Also
+        --------
+        magnitudes : What it takes.
+        lam_for_sparsity : The λ for a fraction of zeros, of many weights.
+
+        Examples
+        --------
+        >>> from sparsecnn.penalties import L0, L1
+        >>> L0().critical_step(0.5), L1().critical_step(0.5)  # w²/2 and w
+        (0.125, 0.5)
         """
 
 

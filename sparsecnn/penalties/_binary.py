@@ -20,6 +20,9 @@ class _FewValues(Penalty):
     def value(self, w: Tensor) -> Tensor:
         """Return the sum of P over all weights.
 
+        It tells whether weights are in the set to which the penalty confines them; `prox` always returns such
+        ones.
+
         Parameters
         ----------
         w : Tensor
@@ -30,6 +33,18 @@ class _FewValues(Penalty):
         Tensor of shape ()
             Infinite unless all weights of each output filter have one magnitude, besides zeros where these
             are allowed. In the dtype of `w`.
+
+        See Also
+        --------
+        prox : The nearest weights of finite value.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import Binary, Ternary
+        >>> w = torch.tensor([[-2.0, 0.0, 2.0]])
+        >>> Binary().value(w), Ternary().value(w)
+        (tensor(inf), tensor(2.))
         """
         magnitude = group_rows(w, axis=0).abs()
         if w.numel() == 0:
@@ -62,6 +77,14 @@ class _FewValues(Penalty):
 class Binary(_FewValues):
     """Weights of two values, -α and α, with one α for each output filter: a projection, whatever the step.
 
+    For networks whose weights take one bit each. Training takes gradients at the two values, so that it never
+    leaves them; ``penalty=Binary()`` with ``penalized="hidden"`` spares the first and the last layer.
+
+    See Also
+    --------
+    Ternary : Allows zeros too.
+    sparsecnn.binarization.binarize : Removes channels first, and binarizes the others.
+
     Notes
     -----
     ``P(x)`` is 0 for such weights and infinite for others. Along axis 0 of a tensor, the nearest such weights
@@ -88,6 +111,8 @@ class Binary(_FewValues):
     def critical_step(self, magnitude: float) -> float:
         """Return infinity: no step zeroes a weight.
 
+        `lam_for_sparsity` and target sparsities find λ by it; infinity tells them that there is none.
+
         Parameters
         ----------
         magnitude : float
@@ -97,6 +122,16 @@ class Binary(_FewValues):
         -------
         float
             Infinity.
+
+        See Also
+        --------
+        Ternary : Weights of few values that can become zero.
+
+        Examples
+        --------
+        >>> from sparsecnn.penalties import Binary
+        >>> Binary().critical_step(0.1)
+        inf
         """
         return float("inf")
 
@@ -106,6 +141,14 @@ class Binary(_FewValues):
 
 class Ternary(_FewValues):
     """Weights of three values, -α, 0 and α, with one α for each output filter; their number is penalised.
+
+    For networks of few bits for each weight that can still be sparse: a larger λ, or a target sparsity, gives
+    more zeros.
+
+    See Also
+    --------
+    Binary : Allows no zeros.
+    sparsecnn.binarization.stored_bytes : What such weights take to store.
 
     Notes
     -----

@@ -16,10 +16,18 @@ __all__ = ["MCP", "SCAD", "CappedL1", "LogSum"]
 class SCAD(StepPenalty):
     """Smoothly clipped absolute deviation: ℓ1 near zero, constant for large weights.
 
+    A weight near the threshold moves continuously, as under ℓ1, while large weights stay unbiased, as under
+    ℓ0.
+
     Parameters
     ----------
     a : float, default=3.7
         Above 2. Weights of magnitude over ``a·step`` are not shrunk.
+
+    See Also
+    --------
+    MCP : Has one piece less.
+    sparsecnn.inspection.ThresholdDisplay : Draws the proximal map beside others.
 
     Notes
     -----
@@ -59,10 +67,19 @@ class SCAD(StepPenalty):
 class MCP(StepPenalty):
     """Minimax concave penalty: the least concave one that shrinks no weight over ``gamma·step``.
 
+    It goes over from zero to no shrinkage along a straight line, which keeps the map continuous: a weight
+    near the threshold does not jump.
+
     Parameters
     ----------
     gamma : float, default=3.0
         Above 1. Near 1 it is hard thresholding, for large values soft thresholding.
+
+    See Also
+    --------
+    SCAD : Shrinks a range of weights as ℓ1 does first.
+    CappedL1 : Of simpler shape, with a jump.
+    sparsecnn.inspection.ThresholdDisplay : Draws the proximal map beside others.
 
     Notes
     -----
@@ -98,10 +115,18 @@ class MCP(StepPenalty):
 class LogSum(Penalty):
     """Sum of the logarithms of shifted magnitudes: reweighted ℓ1.
 
+    The more a weight exceeds `epsilon`, the less it is shrunk, but some bias is left at every size.
+
     Parameters
     ----------
     epsilon : float, default=0.002
         Above 0, on the scale of the weights: small values come near ℓ0, large ones near ℓ1.
+
+    See Also
+    --------
+    L1 : What it weighs anew.
+    CappedL1 : Leaves large weights without bias.
+    sparsecnn.inspection.ThresholdDisplay : Draws the proximal map beside others.
 
     Notes
     -----
@@ -173,10 +198,19 @@ def _log1p_ratio(x: float, epsilon: float) -> float:
 class CappedL1(Penalty):
     """Magnitudes, capped: ℓ1 up to `theta`, and no shrinkage beyond.
 
+    The simplest penalty that leaves large weights unbiased. Choose `theta` near the magnitude from which a
+    weight is sure to be kept.
+
     Parameters
     ----------
     theta : float, default=0.02
         Above 0, on the scale of the weights.
+
+    See Also
+    --------
+    L0 : Shrinks no survivor.
+    MCP : Goes over from shrinking to keeping without a jump.
+    sparsecnn.inspection.ThresholdDisplay : Draws the proximal map beside others.
 
     Notes
     -----

@@ -12,6 +12,9 @@ __all__ = ["group_rows"]
 def group_rows(w: Tensor, axis: int | None = None, pixels: int = 1) -> Tensor:
     """Return the groups of a tensor as the rows of a matrix.
 
+    It says which weights `GroupPenalty` and `SparseGroupPenalty` take together; use it to count or to plot
+    living filters and neurons.
+
     Parameters
     ----------
     w : Tensor
@@ -33,6 +36,11 @@ def group_rows(w: Tensor, axis: int | None = None, pixels: int = 1) -> Tensor:
     ------
     ValueError
         If `w` does not have that axis, or `pixels` does not divide its length.
+
+    See Also
+    --------
+    GroupPenalty : Takes the same `axis` and `pixels`.
+    unit_magnitudes : How large each group is.
 
     Examples
     --------

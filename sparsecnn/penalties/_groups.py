@@ -20,6 +20,9 @@ __all__ = ["GroupPenalty"]
 class GroupPenalty(ClosedFormPenalty):
     """A penalty of groups of weights, such as filters or neurons, which become zero together.
 
+    Zero filters and neurons can be removed, which makes a network faster; single zeros only make its file
+    smaller. The names "group_l0", "group_tl1" and so on stand for objects of this class.
+
     Parameters
     ----------
     base : str or object, default="l0"
@@ -37,6 +40,12 @@ class GroupPenalty(ClosedFormPenalty):
     ----------
     depends_on_step : bool
         Whether the shape of P depends on the step, as that of the base does.
+
+    See Also
+    --------
+    SparseGroupPenalty : Zeroes single weights of the groups that survive too.
+    group_rows : Which weights form a group.
+    sparsecnn.export.compress : Removes the channels that are zero.
 
     Notes
     -----
@@ -77,11 +86,27 @@ class GroupPenalty(ClosedFormPenalty):
 
     @property
     def depends_on_step(self) -> bool:  # type: ignore[override]
-        """Whether the shape of P depends on the step, as that of the base does."""
+        """Whether the shape of P depends on the step, as that of the base does.
+
+        Where it does, `value` needs the step, as for "group_scad" and "group_mcp".
+
+        See Also
+        --------
+        value : Takes the step.
+
+        Examples
+        --------
+        >>> from sparsecnn.penalties import GroupPenalty
+        >>> GroupPenalty("l0").depends_on_step, GroupPenalty("mcp").depends_on_step
+        (False, True)
+        """
         return bool(getattr(self._base(), "depends_on_step", False))
 
     def value(self, w: Tensor, step: float = 1.0) -> Tensor:
         """Return the sum of P over all groups.
+
+        Each group counts the base's value at the root mean square of its weights, times their number;
+        "group_l0" thus counts the weights of living groups.
 
         Parameters
         ----------
@@ -94,6 +119,18 @@ class GroupPenalty(ClosedFormPenalty):
         -------
         Tensor of shape ()
             In the dtype of `w`.
+
+        See Also
+        --------
+        prox : The proximal map of P.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import GroupPenalty
+        >>> filters = torch.tensor([[[3.0, -4.0]], [[0.0, 0.0]]])
+        >>> GroupPenalty("l0").value(filters)
+        tensor(2.)
         """
         base, norms = self._base(), self._norms(w)
         shape = (step,) if self.depends_on_step else ()
@@ -113,6 +150,9 @@ class GroupPenalty(ClosedFormPenalty):
     def magnitudes(self, w: Tensor) -> Tensor:
         """Return how large each group is: the smaller, the smaller the step that zeroes it.
 
+        Groups become zero in this order, so that its quantiles give λ for a fraction of zero groups. The
+        norms are divided by the root of the group's size, to compare large groups with small ones.
+
         Parameters
         ----------
         w : Tensor
@@ -123,6 +163,18 @@ class GroupPenalty(ClosedFormPenalty):
         Tensor of shape (n_groups,)
             What the base takes for the magnitudes of the norms ``r_g``: usually these themselves, and 0
             exactly where all weights of the group are zero. In double precision where the device has it.
+
+        See Also
+        --------
+        group_rows : The weights of each group.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sparsecnn.penalties import GroupPenalty
+        >>> filters = torch.tensor([[[3.0, -4.0, 0.0, 0.0]], [[0.5, 0.5, 0.5, 0.5]]])
+        >>> GroupPenalty("l0").magnitudes(filters).tolist()
+        [2.5, 0.5]
         """
         return unit_magnitudes(self._base(), self._norms(w))
 

@@ -19,6 +19,9 @@ BISECTION_TOLERANCE = 1e-6
 def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sparsity: float) -> float:
     """Return the λ at which the proximal map of `penalty` sets a given fraction of the units to zero.
 
+    For a training loop of your own, or to see what a λ means: one call turns a fraction of zeros into λ for
+    weights as they are.
+
     Parameters
     ----------
     penalty : object
@@ -41,6 +44,11 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     ValueError
         If `sparsity` or `beta` is out of range, no finite λ makes `penalty` zero the units, or `penalty` has
         groups for units and no ``critical_step(magnitude)``.
+
+    See Also
+    --------
+    sparsecnn.RVSM : Calls it while it has a target sparsity.
+    unit_magnitudes : The magnitudes whose quantile it takes.
 
     Notes
     -----

@@ -25,6 +25,9 @@ PENALTIES: Mapping[str, Callable[[], Penalty]] = MappingProxyType(
 def get_penalty(penalty: Any) -> Any:
     """Return the penalty object of a name, or the object itself.
 
+    It is how `RVSM` and the classifier understand their parameter `penalty`; call it to reach a penalty by
+    the name that a user gives.
+
     Parameters
     ----------
     penalty : str or object
@@ -40,6 +43,10 @@ def get_penalty(penalty: Any) -> Any:
     ------
     ValueError
         If the name is unknown, or the object lacks a method.
+
+    See Also
+    --------
+    Penalty : Has all that an object may have.
 
     Examples
     --------

@@ -20,6 +20,9 @@ def unit_name(penalty: Any) -> str:
 def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
     """Return the magnitude of each unit of a tensor: of each weight, or of each group of weights.
 
+    Units become zero in this order as λ grows. Use it to count the units that are zero, or to see how near
+    the others are.
+
     Parameters
     ----------
     penalty : object
@@ -31,6 +34,11 @@ def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
     -------
     Tensor of shape (n_units,)
         At least 0, and 0 exactly where all weights of the unit are zero. Detached from the graph.
+
+    See Also
+    --------
+    lam_for_sparsity : The λ that zeroes a fraction of the units.
+    group_rows : Which weights form a group.
 
     Examples
     --------

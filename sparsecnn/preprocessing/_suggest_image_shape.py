@@ -17,6 +17,9 @@ def suggest_image_shape(
 ) -> tuple[int, int]:
     """Return an image shape with the median aspect of pages and about the area of a square.
 
+    Long drawings, such as waves, lose detail in a square: most of it stays empty. The result has the same
+    number of pixels, and so costs a network about the same.
+
     Parameters
     ----------
     files : iterable of str or path-like
@@ -29,7 +32,7 @@ def suggest_image_shape(
 
     Returns
     -------
-    image_shape : tuple of two ints
+    tuple of two ints
         (height, width), for `CurveImageTransformer`.
 
     Raises
@@ -42,7 +45,7 @@ def suggest_image_shape(
 
     See Also
     --------
-    CurveImageTransformer : Takes the shape as `image_shape`.
+    sparsecnn.CurveImageTransformer : Takes the shape as `image_shape`.
 
     Examples
     --------

@@ -180,7 +180,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        self : CurveImageTransformer
+        CurveImageTransformer
             The transformer itself.
 
         Raises
@@ -188,6 +188,18 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is out of range, if X is a single image, or if numbers in X are not finite or do
             not fit `input_shape`.
+
+        See Also
+        --------
+        transform : Draws the images; it works without `fit` for files.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsecnn import CurveImageTransformer
+        >>> pages = np.zeros((3, 20, 30))
+        >>> CurveImageTransformer().fit(pages).input_shape_
+        (20, 30)
         """
         check_image_shape(self.image_shape)
         fresh = clone(self)
@@ -201,6 +213,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Return each image's ink.
 
+        Each image is read, cleaned and drawn on its own, so that new ones look as those that a classifier was
+        trained on.
+
         Parameters
         ----------
         X : list of n images, or array-like of shape (n, pixels) or (n, height, width)
@@ -208,7 +223,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X_new : ndarray of shape (n, height * width), of type `dtype`
+        ndarray of shape (n, height * width), of type `dtype`
             Ink is bright (1, or 255) and paper is 0. Blank pages are all 0.
 
         Raises
@@ -220,6 +235,19 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         -----
         UserWarning
             If pages are blank; the message lists them.
+
+        See Also
+        --------
+        sparsecnn.inspection.CurveImageDisplay : Draws pages above their ink.
+
+        Examples
+        --------
+        >>> from sparsecnn import CurveImageTransformer
+        >>> from sparsecnn.datasets import make_shaky_drawings
+        >>> pages = [255 - page for page in make_shaky_drawings(2, random_state=0).images]  # dark on white
+        >>> ink = CurveImageTransformer((32, 32), dtype="uint8").transform(pages)
+        >>> ink.shape, int(ink.max())
+        ((2, 1024), 255)
         """
         images = self._check_images(X, reset=False)
         shape = check_image_shape(self.image_shape)
@@ -239,6 +267,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
 
+        They are the columns of the data frame under ``set_output(transform="pandas")``.
+
         Parameters
         ----------
         input_features : array-like of str, default=None
@@ -246,8 +276,18 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : ndarray of shape (height * width,), of str objects
+        ndarray of shape (height * width,), of str objects
             Names from which `SparseCurveCNNClassifier` takes the shape of the images.
+
+        See Also
+        --------
+        transform : Returns the pixels.
+
+        Examples
+        --------
+        >>> from sparsecnn import CurveImageTransformer
+        >>> CurveImageTransformer((8, 16)).get_feature_names_out()[[0, 1, -1]].tolist()
+        ['pixel_0_0', 'pixel_0_1', 'pixel_7_15']
         """
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.array(pixel_names(check_image_shape(self.image_shape)), dtype=object)

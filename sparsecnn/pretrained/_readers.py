@@ -16,6 +16,8 @@ _READERS = ("drawings", "words")
 def list_readers() -> list[str]:
     """List the names of the readers that the package ships.
 
+    Readers are classifiers that are trained already, each of one kind of picture.
+
     Returns
     -------
     list of str
@@ -47,7 +49,7 @@ def load_reader(name: str) -> Pipeline:
 
     Returns
     -------
-    reader : Pipeline
+    Pipeline
         A fitted pipeline of `CurveImageTransformer` and `SparseCurveCNNClassifier`, which takes what the
         former takes: image files of any size, margins and shade of paper, or arrays. Its classes are
         "regular" and "shaky". It is a copy of one's own.
