@@ -13,6 +13,9 @@ from sparsecnn._checkpoint import parse_time
 from sparsecnn._training import EPOCH, SPLITTING
 from sparsecnn.callbacks._base import ClassifierCallback
 
+# Of the limit, for fine-tuning, should it need so much.
+FINETUNING_SHARE = 1 / 3
+
 
 @dataclass
 class Clock:
@@ -20,16 +23,19 @@ class Clock:
 
     Attributes
     ----------
-    deadline : float
+    seconds : float
+        That the fit may take.
+    start : float
     last : float or None
         When the last epoch ended, or the first one began.
-    seconds : list of float
-        Of every epoch, with the callbacks and checkpoints after it.
+    epochs : list of float
+        Seconds of every epoch, with the callbacks and checkpoints after it.
     """
 
-    deadline: float
+    seconds: float
+    start: float = field(default_factory=time.monotonic)
     last: float | None = None
-    seconds: list[float] = field(default_factory=list)
+    epochs: list[float] = field(default_factory=list)
 
     def begin_epoch(self) -> None:
         """Note that an epoch begins."""
@@ -38,13 +44,14 @@ class Clock:
     def end_epoch(self) -> None:
         """Note that an epoch ends."""
         now = time.monotonic()
-        self.seconds.append(now - (now if self.last is None else self.last))
+        self.epochs.append(now - (now if self.last is None else self.last))
         self.last = now
 
-    def has_time_for(self, n_epochs: int) -> bool:
-        """Return whether so many epochs of the median length fit."""
-        length = statistics.median(self.seconds) if self.seconds else 0.0
-        return time.monotonic() + n_epochs * length <= self.deadline
+    def has_time(self, n_finetuning: int = 0) -> bool:
+        """Return whether one more epoch fits, with so many of fine-tuning after it or their share."""
+        length = statistics.median(self.epochs) if self.epochs else 0.0
+        reserved = min(n_finetuning * length, FINETUNING_SHARE * self.seconds)
+        return time.monotonic() - self.start + length + reserved <= self.seconds
 
 
 class TimeLimit(ClassifierCallback):
@@ -53,8 +60,8 @@ class TimeLimit(ClassifierCallback):
     After each epoch, with s the median seconds of an epoch so far, t the seconds since `fit` began and F the
     epochs of fine-tuning (``finetune_iter_``):
 
-    * splitting ends if ``t + (1 + F)·s > limit``: the network is cut to the target sparsity, wherever the
-      schedule was, and fine-tuned in the time that is left;
+    * splitting ends if ``t + s + min(F·s, limit/3) > limit``: the network is cut to the target sparsity,
+      wherever the schedule was, and fine-tuned in the time that is left;
     * fine-tuning ends if ``t + s > limit``, also before its first epoch.
 
     The sparsity is that of an undisturbed run, channels and multiply-adds included. If `lam` is a number, the
@@ -107,7 +114,7 @@ class TimeLimit(ClassifierCallback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        self._clocks[estimator] = Clock(time.monotonic() + self._seconds)
+        self._clocks[estimator] = Clock(self._seconds)
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         if context.task_name == EPOCH:
@@ -116,12 +123,12 @@ class TimeLimit(ClassifierCallback):
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         clock = self._clocks[estimator]
         if context.task_name == SPLITTING:
-            return not clock.has_time_for(1)
+            return not clock.has_time()
         if context.task_name != EPOCH:
             return False
         clock.end_epoch()
         splitting = context.parent.task_name == SPLITTING
-        return not clock.has_time_for(1 + estimator.finetune_iter_ * splitting)
+        return not clock.has_time(estimator.finetune_iter_ if splitting else 0)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         self._clocks.pop(estimator, None)
