@@ -15,7 +15,6 @@ from classifiers import OwnNetwork, interrupted_after, quick, small, state
 from conftest import make_stripes
 from interruptions import Killed, assert_same_fit, killed_after
 from sklearn.base import clone
-from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -160,6 +159,8 @@ def test_fitted_estimator_is_what_an_interrupt_would_leave():
 
 
 def test_scoring_monitor_scores_every_epoch_and_the_end():
+    from sklearn.callback import ScoringMonitor  # of scikit-learn 1.9
+
     monitor = ScoringMonitor(scoring="accuracy")
     classifier = quick(**SHORT).set_callbacks(monitor).fit(X, Y)
     rows = monitor.get_logs().data

@@ -195,6 +195,7 @@ class SparseCurveCNNClassifier(
     --------
     sparsecnn.RVSM : The same training for any torch network.
     sparsecnn.CurveImageTransformer : From image files to X.
+    sparsecnn.callbacks : To follow or end `fit`, by ``set_callbacks`` with scikit-learn 1.9.
     sparsecnn.export.compress : The fitted classifier without its dead channels.
 
     Notes
