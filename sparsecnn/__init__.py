@@ -27,8 +27,8 @@ __version__ = "0.1.0"
 
 # Imported where first used: `sparsecnn.inference` needs neither torch nor scikit-learn.
 _MODULES = (
-    *("binarization", "datasets", "exceptions", "export", "inference", "inspection", "model_selection"),
-    *("penalties", "pretrained", "pretraining", "preprocessing", "rvsm"),
+    *("binarization", "callbacks", "datasets", "exceptions", "export", "inference", "inspection"),
+    *("model_selection", "penalties", "pretrained", "pretraining", "preprocessing", "rvsm"),
 )
 _HOMES = {
     "RVSM": "rvsm",

@@ -1,5 +1,7 @@
 """What the classifier refuses, and that nothing is lost then."""
 
+import runpy
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,10 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+import sparsecnn
 from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import TrainingInterruptedWarning
 from sparsecnn.penalties import TransformedL1
+
+FOLDER = Path(sparsecnn.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -301,3 +306,10 @@ def test_sparse_network_that_lost_its_accuracy_warns(stripes):
     with pytest.warns(ConvergenceWarning, match="ask for fewer zeros") as record:
         small(lam="auto", penalty="l1", max_iter=16, target_sparsity=0.95, finetune_iter=0).fit(*stripes)
     assert record[0].filename == __file__
+
+
+def test_scikit_learn_without_callbacks_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    older = runpy.run_path(FOLDER / "_estimator" / "callbacks.py")["CallbackSupportMixin"]
+    with pytest.raises(ImportError, match=r"set_callbacks needs scikit-learn 1\.9 or newer, but"):
+        older().set_callbacks()

@@ -104,6 +104,14 @@ def check_interrupted(run):
     }
 
 
+def check_callbacks(run):
+    stopped = run.names["stopped"]
+    assert stopped.n_iter_ < stopped.max_iter + stopped.finetune_iter_
+    assert stopped.sparsity_ == run.names["classifier"].sparsity_
+    assert len((run.folder / "log.csv").read_text().splitlines()) == 1 + 12 + 4
+    assert run.printed[2].count(",") == 12 + 4 - 1
+
+
 def check_targets(run):
     assert run.names["classifier"].sparsity_ == pytest.approx(0.95, abs=1e-3)
     assert is_picture(run.folder / "path.png")
@@ -168,6 +176,7 @@ CLAIMS = {
     "docs/faq.md": check_faq,
     "docs/tutorial.md": check_tutorial,
     "docs/user_guide/binary.md": check_binary,
+    "docs/user_guide/callbacks.md": check_callbacks,
     "docs/user_guide/compression.md": check_compression,
     "docs/user_guide/how_it_works.md": check_how_it_works,
     "docs/user_guide/interrupted.md": check_interrupted,

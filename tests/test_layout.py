@@ -31,6 +31,7 @@ ROOMS = (
         "rvsm",
         "_training",
         "_estimator",
+        "callbacks",
         "model_selection",
         "pretraining",
         "binarization",

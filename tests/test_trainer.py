@@ -11,7 +11,7 @@ from conftest import make_stripes
 
 from sparsecnn._compute import seeded_torch
 from sparsecnn._estimator import check_training_data
-from sparsecnn._training import checked_ramp, make_plan, make_trainer
+from sparsecnn._training import FitTraining, checked_ramp, make_plan, make_trainer
 
 
 def start(params, seed=0):
@@ -37,11 +37,11 @@ def test_trainer_resumes_bit_for_bit(params, stop):
 
     with seeded_torch(7, torch.device("cpu")):
         trainer, images, plan = start(classifier)
-        trainer.train(images, plan, hooks=[save])
+        FitTraining(trainer, images, plan).train([save])
     with seeded_torch(8, torch.device("cpu")):
         resumed, images, plan = start(classifier, seed=1)
         resumed.load_state_dict(torch.load(io.BytesIO(saved["state"]), weights_only=False))
-        resumed.train(images, plan)
+        FitTraining(resumed, images, plan).train()
     for ours, theirs in zip(
         resumed.module.state_dict().values(), trainer.module.state_dict().values(), strict=True
     ):
@@ -59,7 +59,7 @@ def test_hooks_see_every_epoch():
     seen = []
     with seeded_torch(0, torch.device("cpu")):
         trainer, images, plan = start(small(max_iter=3, finetune_iter=1))
-        trainer.train(images, plan, hooks=[seen.append])
+        FitTraining(trainer, images, plan).train([seen.append])
     assert [end.epoch for end in seen] == [1, 2, 3, 4]
     assert [end.settled for end in seen] == [True] * 4
     assert all((end.weights["fc.weight"] == 0).any() for end in seen[1:])

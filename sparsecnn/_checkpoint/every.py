@@ -1,4 +1,4 @@
-"""How often a run is saved, as the user says it."""
+"""How often a run is saved, and other times, as the user says them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from typing import Any
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 PERIOD = re.compile(rf"(\d+(?:\.\d+)?) ?({'|'.join(UNITS)})")
+
+
+def parse_time(time: Any) -> float | None:
+    """Return the seconds of a time such as "30s", "10min" or "1.5h", or None if it is none above 0."""
+    found = PERIOD.fullmatch(time) if isinstance(time, str) else None
+    return float(found[1]) * UNITS[found[2]] or None if found else None
 
 
 def check_every(every: Any) -> tuple[float, float]:
@@ -24,8 +30,9 @@ def check_every(every: Any) -> tuple[float, float]:
     ValueError
         If it is neither, or not above 0.
     """
-    if isinstance(every, str) and (found := PERIOD.fullmatch(every)) and float(found[1]):
-        return math.inf, float(found[1]) * UNITS[found[2]]
+    seconds = parse_time(every)
+    if seconds is not None:
+        return math.inf, seconds
     if isinstance(every, Real) and not isinstance(every, bool) and float(every) > 0:
         return float(every), math.inf
     raise ValueError(

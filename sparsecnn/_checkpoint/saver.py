@@ -63,9 +63,15 @@ class Saver:
         if self.terminated:
             raise KeyboardInterrupt
 
-    def finish(self) -> None:
-        """Write the state of a run that is over, from which the next one has its result at once."""
-        if self._saved_epochs < self._n_epochs:
+    def finish(self, changed: bool = False) -> None:
+        """Write the state of a run that is over, from which the next one has its result at once.
+
+        Parameters
+        ----------
+        changed : bool, default=False
+            Whether the state has changed since the last epoch.
+        """
+        if changed or self._saved_epochs < self._n_epochs:
             self.write()
 
     def write(self) -> None:

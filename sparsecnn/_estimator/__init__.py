@@ -1,5 +1,6 @@
 """The scikit-learn classifier, and the steps of its `fit` that a path takes too."""
 
+from sparsecnn._estimator.callbacks import CallbackSupportMixin, CallbackTasks, PathTasks, has_callbacks
 from sparsecnn._estimator.classifier import SparseCurveCNNClassifier
 from sparsecnn._estimator.fitted import describe_dead_layers, keep_fitted, warn_of_dead_layers
 from sparsecnn._estimator.prediction import PredictionMixin
@@ -9,6 +10,9 @@ from sparsecnn._estimator.unwrap import best_estimator, fitted_classifier, flat_
 from sparsecnn._estimator.validation import warn_of_large_batch
 
 __all__ = [
+    "CallbackSupportMixin",
+    "CallbackTasks",
+    "PathTasks",
     "PredictionMixin",
     "SparseCurveCNNClassifier",
     "TrainingData",
@@ -19,6 +23,7 @@ __all__ = [
     "describe_dead_layers",
     "fitted_classifier",
     "flat_steps",
+    "has_callbacks",
     "keep_fitted",
     "progress",
     "warn_of_dead_layers",

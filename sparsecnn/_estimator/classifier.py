@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 
 from sparsecnn._compute import process_rank, seeded_torch
+from sparsecnn._estimator.callbacks import CallbackSupportMixin, followed_fit
 from sparsecnn._estimator.fitted import (
     describe_dead_layers,
     keep_fitted,
@@ -22,13 +23,19 @@ from sparsecnn._estimator.sparsity import SparsityMixin
 from sparsecnn._estimator.state import PortableState
 from sparsecnn._estimator.training_data import check_same_network, check_training_data
 from sparsecnn._estimator.validation import warn_of_large_batch
-from sparsecnn._training import checked_ramp, make_plan
+from sparsecnn._training import FitTraining, checked_ramp, make_plan
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
 
 class SparseCurveCNNClassifier(
-    PartialFitMixin, PredictionMixin, SparsityMixin, PortableState, ClassifierMixin, ClassifierParameters
+    CallbackSupportMixin,
+    PartialFitMixin,
+    PredictionMixin,
+    SparsityMixin,
+    PortableState,
+    ClassifierMixin,
+    ClassifierParameters,
 ):
     """Classify curve images with a convolutional network trained to be sparse.
 
@@ -188,6 +195,7 @@ class SparseCurveCNNClassifier(
     --------
     sparsecnn.RVSM : The same training for any torch network.
     sparsecnn.CurveImageTransformer : From image files to X.
+    sparsecnn.callbacks : To follow or end `fit`, by ``set_callbacks`` with scikit-learn 1.9.
     sparsecnn.export.compress : The fitted classifier without its dead channels.
 
     Notes
@@ -281,7 +289,11 @@ class SparseCurveCNNClassifier(
         """
         keep_interrupted = not called_repeatedly()
         continues = self.warm_start and hasattr(self, "module_")
-        with all_or_nothing(self) as draft, open_fit(self, X, y, sample_weight, groups, continues) as run:
+        with (
+            followed_fit(self, X, y, sample_weight) as tasks,
+            all_or_nothing(self) as draft,
+            open_fit(self, X, y, sample_weight, groups, continues) as run,
+        ):
             check_same_network(self, continues)
             rng = run.random_state(self.random_state)
             data = check_training_data(
@@ -298,15 +310,18 @@ class SparseCurveCNNClassifier(
                 trainer = self._make_trainer(data, rng, continues)
                 ramp = checked_ramp(self, trainer, len(data.classes))
                 plan = make_plan(self, data.images, trainer.module, ramp)
+                training = FitTraining(trainer, data.images, plan, data.validation)
                 with (
                     run.saving(trainer) as saver,
                     progress(self.verbose, plan.n_epochs, trainer.n_epochs) as hooks,
                 ):
-                    interrupted = trainer.train(
-                        data.images, plan, data.validation, hooks, keep_interrupted, saver
-                    )
+                    if tasks:
+                        tasks.show(draft, data, trainer, plan)
+                    interrupted = training.train(hooks, tasks, saver, keep_interrupted)
             vars(draft).pop("_trainer", None)
             keep_fitted(draft, data, trainer, trainer.module, plan)
+            if tasks:
+                tasks.end(vars(draft))
         dead = describe_dead_layers(trainer, trainer.module)
         warn_of_dead_layers(dead)
         if interrupted:

@@ -2,8 +2,9 @@
 
 from sparsecnn._training.augment import CurveAugmentation, augment
 from sparsecnn._training.build import SOLVERS, check_target, checked_ramp, make_trainer, resolve_scope
-from sparsecnn._training.epoch_end import EpochEnd, Hook
+from sparsecnn._training.epoch_end import EPOCH, FINETUNING, PATH, SPLITTING, EpochEnd, Hook, Tasks
 from sparsecnn._training.finite import check_finite
+from sparsecnn._training.fit import FitTraining
 from sparsecnn._training.images import Images, best_class, bounded_batches, predict
 from sparsecnn._training.path import PathTraining
 from sparsecnn._training.plan import Plan, make_plan, make_ramp
@@ -13,14 +14,20 @@ from sparsecnn._training.trainer import Trainer
 from sparsecnn._training.validation_split import train_validation_split
 
 __all__ = [
+    "EPOCH",
+    "FINETUNING",
+    "PATH",
     "SOLVERS",
+    "SPLITTING",
     "CurveAugmentation",
     "EpochEnd",
+    "FitTraining",
     "Hook",
     "Images",
     "NetworkSpec",
     "PathTraining",
     "Plan",
+    "Tasks",
     "Trainer",
     "TrainerSpec",
     "augment",

@@ -27,6 +27,7 @@ class Best:
         self.weights: dict[str, Tensor] | None = None
         self.score = -math.inf
         self.lam: Any = 0.0
+        self.settled = False
         self.n_epochs = 0
         self.begin_phase()
 
@@ -49,7 +50,7 @@ class Best:
             self.n_no_change = 0 if improved else self.n_no_change + 1
             self.score = max(self.score, end.score)
         if keep:
-            self.weights, self.lam = end.weights, end.lam
+            self.weights, self.lam, self.settled = end.weights, end.lam, end.settled
         self.n_epochs = end.epoch
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsecnn._checkpoint import Saver
-from sparsecnn._training.epoch_end import Hook
+from sparsecnn._training.epoch_end import Hook, Tasks
 from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images
 from sparsecnn._training.plan import Plan
@@ -57,13 +57,17 @@ class PathTraining:
         present = 0 if self._refined is None else self._refined.n_epochs - self.trainer.n_epochs
         return self.trainer.n_epochs + len(self.finished) * self.finetune_iter + present
 
-    def train(self, hooks: Sequence[Hook] = (), saver: Saver | None = None) -> Iterator[Trainer]:
+    def train(
+        self, hooks: Sequence[Hook] = (), tasks: Tasks | None = None, saver: Saver | None = None
+    ) -> Iterator[Trainer]:
         """Train from where the path is to its end, and yield the fine-tuned trainer of every point.
 
         Parameters
         ----------
         hooks : sequence of callables, default=()
             Each is called with an `EpochEnd` after every epoch.
+        tasks : Tasks, default=None
+            Is told of epochs.
         saver : Saver, default=None
             Saves the state after epochs and within them.
 
@@ -72,18 +76,19 @@ class PathTraining:
         refined : Trainer
             With the sparse network of a point in its ``module``.
         """
+        follow = hooks, tasks or Tasks(), saver
         plan = replace(self.plan, decay=False, ramp=self._ramps()[0])
         if self._n_legs == 0:
-            self._run(self.trainer, plan, plan.max_iter // 2, hooks, saver)
+            self._run(self.trainer, plan, plan.max_iter // 2, *follow)
             self._begin_leg()
         for i, ramp in enumerate(self._ramps()[1:]):
             if i < len(self.finished):
                 yield self._restore(self.finished[i])
                 continue
             if self._n_legs == i + 1:
-                self._run(self.trainer, replace(plan, ramp=ramp), 1, hooks, saver)
+                self._run(self.trainer, replace(plan, ramp=ramp), 1, *follow)
                 self._begin_leg()
-            yield self._refine(plan, hooks, saver)
+            yield self._refine(plan, *follow)
         if saver is not None:
             saver.finish()
 
@@ -105,12 +110,20 @@ class PathTraining:
             self._refined.load_state_dict(state["refined"])
 
     def _run(
-        self, trainer: Trainer, plan: Plan, n_epochs: int, hooks: Sequence[Hook], saver: Saver | None
+        self,
+        trainer: Trainer,
+        plan: Plan,
+        n_epochs: int,
+        hooks: Sequence[Hook],
+        tasks: Tasks,
+        saver: Saver | None,
     ) -> None:
         while trainer.epoch < n_epochs:
+            tasks.begin_epoch()
             end = trainer.train_epoch(self.images, plan, saver=saver)
             for hook in hooks:
                 hook(end)
+            tasks.end_epoch()
             if saver is not None:
                 saver.offer(1.0)
 
@@ -132,11 +145,11 @@ class PathTraining:
         refined.optimizer.fix_support()
         return refined
 
-    def _refine(self, plan: Plan, hooks: Sequence[Hook], saver: Saver | None) -> Trainer:
+    def _refine(self, plan: Plan, hooks: Sequence[Hook], tasks: Tasks, saver: Saver | None) -> Trainer:
         """Return the fine-tuned trainer of the present point."""
         refined = self._refined = self._refined or self._copy()
         fine = replace(plan, max_iter=0, finetune_iter=self.finetune_iter, decay=True)
-        self._run(refined, fine, self.finetune_iter, hooks, saver)
+        self._run(refined, fine, self.finetune_iter, hooks, tasks, saver)
         refined.optimizer.finalize()  # of weights confined to a set; others are their own sparse copy
         refined.update_norms(self.images, plan)
         check_finite(refined.module, plan)

@@ -1,10 +1,10 @@
-"""Training a network by RVSM: epochs, two phases, and what is known at the end of each epoch."""
+"""Training a network by RVSM, an epoch at a time, and what is known at the end of each."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from sparsecnn._compute import (
 from sparsecnn._network import narrow_view, select_weights, set_image_weight, zero_fraction
 from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
-from sparsecnn._training.epoch_end import EpochEnd, Hook
+from sparsecnn._training.epoch_end import EpochEnd
 from sparsecnn._training.finite import check_finite
 from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
 from sparsecnn._training.part import PartOfEpoch
@@ -56,7 +56,7 @@ class Trainer:
     spec : TrainerSpec
         What the trainer was built from.
     module : nn.Module
-        Holds the weights w during training, and the sparse u after `train`.
+        Holds the weights w during training, and the sparse u after `finish`.
     optimizer : RVSM
     split : Split
         What the optimizer splits.
@@ -93,61 +93,6 @@ class Trainer:
         """Epochs that were run."""
         return len(self.history.get("loss", ()))
 
-    def train(
-        self,
-        images: Images,
-        plan: Plan,
-        validation: Images | None = None,
-        hooks: Sequence[Hook] = (),
-        keep_interrupted: bool = False,
-        saver: Saver | None = None,
-    ) -> bool:
-        """Run the plan from `epoch` to its end and leave the sparse network in `module`.
-
-        Parameters
-        ----------
-        images : Images
-        plan : Plan
-        validation : Images, default=None
-            For early stopping: the network that is best on these is restored.
-        hooks : sequence of callables, default=()
-            Each is called with an `EpochEnd` after every epoch.
-        keep_interrupted : bool, default=False
-            Whether an interrupt from the keyboard ends training with the network of a finished epoch, if
-            there is one, instead of being raised.
-        saver : Saver, default=None
-            Saves the state after epochs and within them.
-
-        Returns
-        -------
-        interrupted : bool
-        """
-        interrupted = False
-        self.best = self.best or Best(plan.n_iter_no_change, plan.tol)
-        try:
-            if not self.optimizer.support_fixed:
-                self._run_phase(images, plan, plan.max_iter, validation, hooks, saver)
-                if not self.optimizer.confined:  # else the weights w train on
-                    self.module.load_state_dict(self._kept_weights())
-                self.optimizer.fix_support()
-                self.best.begin_phase()
-                self.epoch = plan.max_iter
-                self._network = None
-            self._run_phase(images, plan, plan.n_epochs, validation, hooks, saver)
-            if saver is not None:
-                saver.finish()
-        except KeyboardInterrupt:
-            if self.best.weights is None or not keep_interrupted:
-                raise
-            interrupted = True
-            for values in self.history.values():
-                del values[self.best.n_epochs :]  # of an unfinished epoch
-        self.module.load_state_dict(self._kept_weights())
-        self.optimizer.lam = self.best.lam
-        self.update_norms(images, plan)
-        check_finite(self.module, plan)
-        return interrupted
-
     def train_epoch(
         self,
         images: Images,
@@ -163,18 +108,37 @@ class Trainer:
         loss, last_batches = self._train_batches(images, plan, share, saver)
         with self.optimizer.sparse_weights():
             sparse_loss = loss if self.optimizer.support_fixed else self._loss(images, last_batches)
-            score = math.nan if validation is None else self._score(images, plan, validation)
-            weights = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+            score = self._score(images, plan, validation)
+            weights = self._copy_weights()
             sparsity = zero_fraction(select_weights(self.module, self.spec.penalized).values())
         self._record(loss, sparse_loss, score, sparsity)
-        return EpochEnd(
-            epoch=self.n_epochs,
-            weights=weights,
-            score=score,
-            settled=self.optimizer.support_fixed or self.epoch >= plan.ramp.n_epochs,
-            lam=self.optimizer.lam,
-            history=self.history,
-        )
+        return self._epoch_end(plan, score, weights)
+
+    def cut_short(self, images: Images, plan: Plan, validation: Images | None = None) -> EpochEnd:
+        """Return the sparse network at the end of the ramp, where splitting ended before that."""
+        plan.ramp.apply(self.optimizer, plan.ramp.n_epochs)
+        self.epoch = plan.max_iter
+        with self.optimizer.sparse_weights():
+            score = self._score(images, plan, validation)
+            return self._epoch_end(plan, score, self._copy_weights())
+
+    def begin_finetuning(self, plan: Plan) -> None:
+        """Go on from the network that is kept, with its zeros held at zero."""
+        if not self.optimizer.confined:  # else the weights w train on
+            self._load_kept()
+        self.optimizer.fix_support()
+        assert self.best is not None
+        self.best.begin_phase()
+        self.epoch = plan.max_iter
+        self._network = None
+
+    def finish(self, images: Images, plan: Plan) -> None:
+        """Leave the network that is kept in `module`, ready to predict."""
+        assert self.best is not None
+        self._load_kept()
+        self.optimizer.lam = self.best.lam
+        self.update_norms(images, plan)
+        check_finite(self.module, plan)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a trainer built from the same `spec` needs to go on.
@@ -230,27 +194,23 @@ class Trainer:
         # The connection to other processes cannot be copied.
         return vars(self) | {"_network": None}
 
-    def _kept_weights(self) -> dict[str, Tensor]:
+    def _load_kept(self) -> None:
         assert self.best is not None
         assert self.best.weights is not None
-        return self.best.weights
+        self.module.load_state_dict(self.best.weights)
 
-    def _run_phase(
-        self,
-        images: Images,
-        plan: Plan,
-        last_epoch: int,
-        validation: Images | None,
-        hooks: Sequence[Hook],
-        saver: Saver | None,
-    ) -> None:
-        assert self.best is not None
-        while self.epoch < last_epoch and not self.best.is_stale:
-            end = self.train_epoch(images, plan, validation, saver=saver)
-            for hook in (self.best.offer, *hooks):
-                hook(end)
-            if saver is not None:
-                saver.offer(1.0)
+    def _copy_weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+
+    def _epoch_end(self, plan: Plan, score: float, weights: dict[str, Tensor]) -> EpochEnd:
+        return EpochEnd(
+            epoch=self.n_epochs,
+            weights=weights,
+            score=score,
+            settled=self.optimizer.support_fixed or self.epoch >= plan.ramp.n_epochs,
+            lam=self.optimizer.lam,
+            history=self.history,
+        )
 
     def _train_batches(
         self, images: Images, plan: Plan, share: float, saver: Saver | None
@@ -366,7 +326,9 @@ class Trainer:
         for name, value in record.items():
             self.history.setdefault(name, []).append(value)
 
-    def _score(self, images: Images, plan: Plan, validation: Images) -> float:
+    def _score(self, images: Images, plan: Plan, validation: Images | None) -> float:
+        if validation is None:
+            return math.nan
         self.update_norms(images, plan)
         correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
         weight = np.ones(len(correct)) if validation.weight is None else validation.weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from sparsecnn._checkpoint import Run
 from sparsecnn._compute import clean_torch_state, gathered, shared_threads
 from sparsecnn._estimator import (
+    CallbackSupportMixin,
     PredictionMixin,
     SparseCurveCNNClassifier,
     all_or_nothing,
@@ -34,10 +36,13 @@ from sparsecnn.model_selection._choice import format_results, sparsest_within_on
 from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._kept import LAST, KeptSearch, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
+from sparsecnn.model_selection._tasks import Follow, SearchTasks
 from sparsecnn.model_selection._walk import path_identity, reach_points, walk_path
 
 
-class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class SparseCurveCNNClassifierCV(
+    CallbackSupportMixin, PredictionMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Classify curve images with a network as sparse as its accuracy allows, found by cross-validation.
 
     Each fold trains one path from dense to very sparse (see `sparsity_path`). The sparsest point whose mean
@@ -205,8 +210,10 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         2
         """
         keep_interrupted = not called_repeatedly()
+        tasks = SearchTasks(self, X, y, sample_weight)
         with all_or_nothing(self) as draft:
-            dead = draft._search(X, y, groups, sample_weight, keep_interrupted)
+            dead = draft._search(X, y, groups, sample_weight, keep_interrupted, tasks)
+            tasks.end(vars(draft))
         warn_of_dead_layers(dead)
         return self
 
@@ -217,6 +224,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         groups: ArrayLike | None,
         sample_weight: ArrayLike | None,
         keep_interrupted: bool,
+        tasks: SearchTasks,
     ) -> list[str]:
         """Set the fitted attributes, and return a line for every dead layer."""
         estimator = path_start(self.estimator, self.macs)
@@ -235,19 +243,23 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             lambda: path_identity(estimator, points, given, scoring=self.scoring),
         )
         with kept.open(LAST) as run:
-            reports = Parallel(n_jobs=self.n_jobs)(
-                delayed(_score_path)(
-                    estimator, self.scorer_, points, X, labels, weight, train, test, kept, f"fold{k}"
-                )
-                for k, (train, test) in enumerate(folds)
+            score_path = functools.partial(
+                _score_path, estimator, self.scorer_, points, X, labels, weight, kept
             )
+            with tasks.folds(len(folds)) as follows:
+                reports = Parallel(n_jobs=self.n_jobs)(
+                    delayed(score_path)(train, test, f"fold{k}", follow)
+                    for k, ((train, test), follow) in enumerate(zip(folds, follows, strict=True))
+                )
             reports = list(chain(*gathered(reports)))
             rows = [row for row, _ in reports]
             self.n_splits_ = len(rows)
             self.cv_results_ = format_results(points, rows)
             best = sparsest_within_one_se(self.cv_results_, accuracy="score")
             chosen = self.cv_results_["params"][: best + 1]
-            reached, dead = reach_points(estimator, data, chosen, run, len(points), keep_interrupted)
+            reached, dead = reach_points(
+                estimator, data, chosen, run, len(points), keep_interrupted, tasks.last_path()
+            )
         self.best_estimator_ = reached[-1]
         self.best_index_ = len(reached) - 1
         self.best_params_ = self.cv_results_["params"][self.best_index_]
@@ -336,15 +348,16 @@ def _score_path(
     X: Any,
     y: np.ndarray,
     weight: np.ndarray | None,
+    kept: KeptSearch,
     train: np.ndarray,
     test: np.ndarray,
-    kept: KeptSearch,
     name: str,
+    follow: Follow,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return scores, sparsities and seconds of every point on one fold, and a line for every dead layer."""
     with kept.open(name) as run:
         if run.result is None:
-            result = _train_and_score(estimator, scorer, points, X, y, weight, train, test, run)
+            result = _train_and_score(estimator, scorer, points, X, y, weight, train, test, run, follow)
             run.finish(result)
             return result
         row, lines = run.result
@@ -361,13 +374,16 @@ def _train_and_score(
     train: np.ndarray,
     test: np.ndarray,
     run: Run,
+    follow: Follow,
 ) -> tuple[dict[str, Any], list[str]]:
     start = time.perf_counter()
     estimator = clone(estimator)
     train_weight, test_weight = (None, None) if weight is None else (weight[train], weight[test])
     with shared_threads(), clean_torch_state():
-        data = check_training_data(estimator, _safe_indexing(X, train), y[train], train_weight)
-        path = list(walk_path(estimator, data, points, run))
+        X_train, y_train = _safe_indexing(X, train), y[train]
+        data = check_training_data(estimator, X_train, y_train, train_weight)
+        tasks = follow and follow(X_train, y_train, train_weight)
+        path = list(walk_path(estimator, data, points, run, tasks=tasks))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
     scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]

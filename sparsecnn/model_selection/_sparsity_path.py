@@ -19,6 +19,7 @@ from sparsecnn._estimator import (
     TrainingData,
     called_repeatedly,
     check_training_data,
+    has_callbacks,
     warn_of_dead_layers,
 )
 from sparsecnn._html_table import Cell, html_table
@@ -248,6 +249,11 @@ def path_start(
         raise ValueError(
             f"The estimator has checkpoint={str(start.checkpoint)!r}, where each network of the path would "
             "begin anew: give the checkpoint to the path or to the search instead."
+        )
+    if has_callbacks(start):
+        raise ValueError(
+            "The estimator has callbacks, which a path does not call: set them on the search "
+            "SparseCurveCNNClassifierCV, or remove them with estimator.set_callbacks()."
         )
     if start.penalty is None:
         raise ValueError("A path needs a penalty, but the estimator has penalty=None.")

@@ -17,7 +17,16 @@ from sparsecnn._estimator import (
     progress,
     warn_of_large_batch,
 )
-from sparsecnn._training import PathTraining, Plan, Trainer, make_plan, make_ramp, make_trainer
+from sparsecnn._training import (
+    PATH,
+    PathTraining,
+    Plan,
+    Tasks,
+    Trainer,
+    make_plan,
+    make_ramp,
+    make_trainer,
+)
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import TrainingInterruptedWarning
 
@@ -52,6 +61,7 @@ def reach_points(
     run: Run,
     n_points: int | None = None,
     keep_interrupted: bool = False,
+    tasks: Tasks | None = None,
 ) -> tuple[list[SparseCurveCNNClassifier], list[str]]:
     """Return the classifiers of `walk_path`, and a line for every dead layer among them.
 
@@ -60,7 +70,7 @@ def reach_points(
     reached: list[SparseCurveCNNClassifier] = []
     dead: list[str] = []
     try:
-        for fitted, lines in walk_path(start, data, points, run, n_points):
+        for fitted, lines in walk_path(start, data, points, run, n_points, tasks):
             reached.append(fitted)
             dead.extend(lines)
     except KeyboardInterrupt:
@@ -80,6 +90,7 @@ def walk_path(
     points: Sequence[dict[str, float]],
     run: Run,
     n_points: int | None = None,
+    tasks: Tasks | None = None,
 ) -> Iterator[tuple[SparseCurveCNNClassifier, list[str]]]:
     """Yield for each point a fitted copy of the classifier `start`, and a line for each dead layer.
 
@@ -93,7 +104,10 @@ def walk_path(
         Where it goes on, if it was begun.
     n_points : int, default=None
         Number of points of the whole path, if `points` are only its beginning: they share its epochs.
+    tasks : Tasks, default=None
+        Is told of the path and its epochs.
     """
+    tasks = tasks or Tasks()
     images = data.images
     warn_of_large_batch(start.batch_size, len(images))
     rng = run.random_state(start.random_state)
@@ -106,10 +120,12 @@ def walk_path(
         ends = [_ramp_end(start, point, trainer) for point in points]
         path = PathTraining(trainer, images, plan, ends, finetune_iter)
         with run.saving(path) as saver, progress(start.verbose, n_epochs, path.n_epochs) as hooks:
-            for point, refined in zip(points, path.train(hooks, saver), strict=True):
+            tasks.begin_phase(PATH, n_epochs, path.n_epochs)
+            for point, refined in zip(points, path.train(hooks, tasks, saver), strict=True):
                 fitted = clone(start).set_params(**point)
                 keep_fitted(fitted, data, refined, refined.module, plan)
                 yield fitted, describe_dead_layers(refined, refined.module)
+            tasks.end_phase()
 
 
 def _ramp_end(start: SparseCurveCNNClassifier, point: dict[str, float], trainer: Trainer) -> Any:
