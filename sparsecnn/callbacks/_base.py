@@ -11,7 +11,9 @@ class ClassifierCallback:
     """A callback of the fit of one classifier, which may be part of a pipeline or a search."""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Prepare for a fit; `fit` calls this once, at its beginning.
+        """Prepare for a fit.
+
+        `fit` calls this once, at its beginning, of every callback that was set.
 
         Parameters
         ----------
@@ -24,6 +26,19 @@ class ClassifierCallback:
         ------
         TypeError
             If the callback was set on another estimator.
+
+        See Also
+        --------
+        teardown : Its counterpart.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sparsecnn.callbacks import TimeLimit
+        >>> TimeLimit("10min").setup(LogisticRegression(), None)
+        Traceback (most recent call last):
+        ...
+        TypeError: TimeLimit follows the fit of a SparseCurveCNNClassifier: set it on that, not on Logis...
         """
         if not isinstance(estimator, SparseCurveCNNClassifier):
             raise TypeError(
@@ -34,12 +49,25 @@ class ClassifierCallback:
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Note that a fit, a phase or an epoch begins.
 
+        `fit` calls this; a callback that has nothing to note leaves it as it is.
+
         Parameters
         ----------
         estimator : SparseCurveCNNClassifier
             The classifier in training.
         context : CallbackContext
             Of the task that begins.
+
+        See Also
+        --------
+        on_fit_task_end : The same for the end, where training may be stopped.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.callbacks import StopWhen
+        >>> never = StopWhen(lambda history: False)
+        >>> never.on_fit_task_begin(SparseCurveCNNClassifier(), None)
         """
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
@@ -60,7 +88,9 @@ class ClassifierCallback:
         return False
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Forget a fit; `fit` calls this once, at its end, even if it fails.
+        """Forget a fit.
+
+        `fit` calls this once, at its end, even if it fails, so that the callback can be set on another one.
 
         Parameters
         ----------
@@ -68,4 +98,15 @@ class ClassifierCallback:
             The classifier.
         context : CallbackContext
             Of the fit.
+
+        See Also
+        --------
+        setup : Its counterpart.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.callbacks import StopWhen
+        >>> never = StopWhen(lambda history: False)
+        >>> never.teardown(SparseCurveCNNClassifier(), None)
         """

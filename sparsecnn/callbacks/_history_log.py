@@ -93,7 +93,7 @@ class HistoryLog(ClassifierCallback):
     ...     fitted = quick.set_callbacks(HistoryLog(path)).fit(X, y)
     ...     lines = path.read_text().splitlines()
     >>> lines[0]
-    'epoch,loss,sparse_loss,validation_score,sparsity,lagrangian,distance,lam'
+    'epoch,loss,sparse_loss,validation_score,sparsity,lagrangian,distance,lam,finetuning'
     >>> len(lines)
     4
     """
@@ -108,6 +108,8 @@ class HistoryLog(ClassifierCallback):
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
         """Find the file of a fit, and check that it can be written.
+
+        `fit` calls this before its first epoch, so that nothing is trained whose log has no place.
 
         Parameters
         ----------
@@ -126,6 +128,23 @@ class HistoryLog(ClassifierCallback):
             If it cannot be written.
         ValueError
             If it is no log.
+
+        See Also
+        --------
+        on_fit_task_end : Writes the lines.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.callbacks import HistoryLog
+        >>> with TemporaryDirectory() as folder:
+        ...     log = HistoryLog(Path(folder, "missing", "log.csv"))
+        ...     log.on_fit_task_begin(SparseCurveCNNClassifier(), None)
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: ...
         """
         if estimator in self._files or process_rank():
             return
