@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sparsecnn.exceptions.DeadLayerWarning"),
+    pytest.mark.filterwarnings("ignore:All resamples have the same metric"),
 ]
 
 PAGES = list_pages()

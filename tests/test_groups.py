@@ -94,6 +94,7 @@ def test_interval_without_groups_takes_every_image_for_a_group():
     assert by_image.value == by_group.value == accuracy(y, proba)
 
 
+@pytest.mark.filterwarnings("ignore:All resamples have the same metric")
 def test_interval_draws_images_with_replacement_within_each_class():
     y = np.repeat([0, 1], [3, 5])
     drawn = []
@@ -109,6 +110,7 @@ def test_interval_draws_images_with_replacement_within_each_class():
     assert any(len(set(rows)) < 8 for rows in resamples)
 
 
+@pytest.mark.filterwarnings("ignore:All resamples have the same metric")
 def test_interval_draws_whole_persons():
     drawn = []
 
@@ -121,6 +123,11 @@ def test_interval_draws_whole_persons():
     for counts in drawn:
         assert all(len(set(counts[[i for i in range(9) if groups[i] == name]])) == 1 for name in "abcd")
         assert counts[0] + counts[2] == counts[5] + counts[7] == 2
+
+
+def test_interval_without_width_warns():
+    with pytest.warns(UserWarning, match="same metric, 1, so the interval has no width"):
+        bootstrap_interval(lambda y, proba: 1.0, [0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], random_state=0)
 
 
 def test_interval_is_that_of_the_quantiles():

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from sparsecnn.preprocessing import CurveImageTransformer
 
 AT_ONCE = 64  # files that are held in memory
-NOTE = "The answer is about the line in a picture. It is not a diagnosis."
+NOTES = {
+    "words": "Draw or drop one word of up to 8 letters: the answer is about its line. It is not a diagnosis.",
+    "drawings": "Draw or drop a spiral, wave or loops: the answer is about the line. It is not a diagnosis.",
+}
 
 
 def read_files(names: Sequence[str], reader: str, model: str | None, as_json: bool) -> int:
@@ -71,7 +74,7 @@ def write_page(path: str, reader: str, model: str | None) -> None:
     from sparsecnn.export import load, to_html
 
     if model is None:
-        to_html(load_reader(reader), path, title=f"Is it shaky? Reader of {reader}", note=NOTE)
+        to_html(load_reader(reader), path, title=f"Is it shaky? Reader of {reader}", note=NOTES[reader])
     else:
         to_html(load(model), path)
 

@@ -188,12 +188,20 @@ def bootstrap_interval(
         If a group has images of several classes, an argument is out of its range or of a wrong shape, or
         `metric` returns NaN or infinity.
 
+    Warns
+    -----
+    UserWarning
+        If the metric of all resamples is the same: the interval then has no width, and is none.
+
     See Also
     --------
     average_by_group : One probability for each person.
 
     Notes
     -----
+    Where all n persons are right, so they are in every resample, and the interval is from 1 to 1. The share
+    of people at large who would be judged rightly may then be as low as about 1 - 3 / n.
+
     The interval describes the variation over samples of images or persons, not over the seeds of training.
 
     Examples
@@ -222,6 +230,11 @@ def bootstrap_interval(
     resampled = np.array([_finite(metric(y[drawn], proba[drawn])) for drawn in rows])
     tail = (1 - confidence) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
+    if resampled.min() == resampled.max():
+        warn_user(
+            f"All resamples have the same metric, {value:.4g}, so the interval has no width. It does not "
+            "mean certainty: where all n are right, the true share may be as low as about 1 - 3 / n."
+        )
     return Bunch(value=value, low=float(low), high=float(high), resampled=resampled)
 
 
