@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One thread of computation in each of two test processes: small networks gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test test-quick test-oldest lint docs benchmarks clean
+.PHONY: help demo test test-quick test-oldest lint docs benchmarks audit wheel clean
 
 help:
 	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
@@ -15,6 +15,8 @@ help:
 	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
 	@echo "make lint         check the style and the types"
 	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
+	@echo "make audit        ask for known vulnerabilities of the packages in .venv (needs a network)"
+	@echo "make wheel        build the last commit into dist, twice, with the same bytes"
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -69,6 +71,17 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/speed.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/kills.py
+	-$(BIN)/python benchmarks/service.py
+
+# Without the part of a version that says where a package was built, such as +cpu, which no report names.
+audit: .venv/installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip list --format freeze --exclude-editable | sed 's/+.*//' > .venv-audit/packages.txt
+	.venv-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .venv-audit/packages.txt
+
+wheel: .venv/installed
+	$(BIN)/python .ci/build_wheel.py dist
 
 clean:
-	rm -rf .venv .venv-oldest build dist *.egg-info .coverage* docs/_build docs/auto_examples docs/generated
+	rm -rf .venv .venv-oldest .venv-audit build dist *.egg-info .coverage* docs/_build docs/auto_examples docs/generated
