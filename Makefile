@@ -5,11 +5,12 @@ BIN := .venv/bin
 # One thread of computation in each of two test processes: small networks gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test test-quick test-oldest lint docs benchmarks audit wheel clean
+.PHONY: help demo test coverage test-quick test-oldest lint docs benchmarks audit wheel clean
 
 help:
 	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
-	@echo "make test         run all tests and print their coverage"
+	@echo "make test         run all tests"
+	@echo "make coverage     run all tests and print which lines they reach"
 	@echo "make test-quick   run the quick tests, in about a minute"
 	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
 	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
@@ -27,6 +28,9 @@ demo: .venv/installed
 	$(BIN)/python examples/demo.py
 
 test: .venv/installed
+	$(PYTEST)
+
+coverage: .venv/installed
 	$(PYTEST) --cov --cov-report=term
 
 test-quick: .venv/installed
