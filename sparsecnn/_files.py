@@ -69,10 +69,14 @@ def check_target(path: str | os.PathLike[str], name: str = "path") -> Path:
     ------
     TypeError
         If `path` is no path.
+    ValueError
+        If it has a null character.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{name} must be a str or path-like object, got {path!r}.")
     given = str(path)
+    if "\0" in given:
+        raise ValueError(f"{name} must name a file, got {given!r} with a null character.")
     target = Path(os.path.realpath(given))
     if target.is_dir():
         raise IsADirectoryError(f"{name} must name a file, but {given!r} is a folder.")

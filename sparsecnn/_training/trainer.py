@@ -341,7 +341,8 @@ class Trainer:
         if not (math.isfinite(loss) and weights_are_finite):
             raise ValueError(
                 f"The loss became {loss}, or the weights infinite, after {self.n_epochs} epochs: "
-                f"training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
+                f"training diverged. Lower learning_rate_init={plan.learning_rate_init} "
+                "or scale X or sample_weight."
             )
 
     def _follow(self, plan: Plan, epoch: float) -> None:
