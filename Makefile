@@ -5,13 +5,14 @@ BIN := .venv/bin
 # One thread of computation in each of two test processes: small networks gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test test-quick test-oldest lint docs benchmarks clean
+.PHONY: help demo test test-quick test-oldest fuzz lint docs benchmarks clean
 
 help:
 	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
 	@echo "make test         run all tests and print their coverage"
 	@echo "make test-quick   run the quick tests, in about a minute"
 	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
+	@echo "make fuzz         try hostile files, arguments and faults by the ten thousand: a table in 20 minutes"
 	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
 	@echo "make lint         check the style and the types"
 	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
@@ -37,6 +38,10 @@ test-quick: .venv/installed
 
 test-oldest: .venv-oldest/installed
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses 2 -m "not slow"
+
+# In two processes; tests/test_fuzz.py is a short form of it.
+fuzz: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -35,9 +35,11 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         if target.exists():
             os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(target)  # which a full disk does not name
         raise
     _sync_folder(target.parent)
 

@@ -176,7 +176,7 @@ def _nothing(answer) -> None:
     """Check nothing: what is answered has no right answer but that it comes at all."""
 
 
-CONSTRAINED = {
+ESTIMATORS = {
     "SparseCurveCNNClassifier": (classify, check_labels, SparseCurveCNNClassifier._parameter_constraints),
     "SparseCurveCNNClassifierCV": (search, check_labels, SparseCurveCNNClassifierCV._parameter_constraints),
     "CurveImageTransformer": (
@@ -199,7 +199,7 @@ def _free(*names: str) -> dict[str, str]:
 WORDS = _some(make_shaky_words, n_samples=2, image_shape=(32, 32), return_X_y=False, random_state=0)
 GENERATED = ("n_samples", "image_shape", "return_X_y", "random_state")
 SHAKEN = ("amplitude", "frequency", "scales")
-FREE = {
+REST = {
     "CurveAugmentation": (
         lambda **params: classify(augment=CurveAugmentation(**params)),
         check_labels,
@@ -283,6 +283,16 @@ def is_much_work(name: str, value) -> bool:
         return name in WORK and bool(value > MOST_WORK)
     except (RuntimeError, TypeError, ValueError):
         return False
+
+
+def run_estimators(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
+    """Judge the constructor arguments of estimators."""
+    return run(tally, ESTIMATORS, n_cases, seed)
+
+
+def run_rest(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
+    """Judge the arguments of everything else."""
+    return run(tally, REST, n_cases, seed)
 
 
 def run(tally: Tally, subjects, n_cases: int, seed: int) -> Tally:

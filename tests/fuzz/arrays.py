@@ -1,5 +1,7 @@
 """Hostile images, labels, weights and groups, as arrays, lists, tables and other things."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import scipy.sparse
@@ -169,7 +171,7 @@ def describe(value) -> str:
     return f"{kind} {getattr(value, 'dtype', '')} {shape}" if shape else repr(value)[:80]
 
 
-def run(tally: Tally, n_cases: int, seed: int) -> Tally:
+def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
     """Judge what is made of arrays."""
 
     @seeded(seed)

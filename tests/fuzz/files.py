@@ -174,6 +174,80 @@ def judge_file(tally: Tally, case: str, data: bytes, path: Path, whole: np.ndarr
     )
 
 
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _png(width: int, height: int, depth: int, colour: int, extra: bytes = b"") -> bytes:
+    """Return a PNG file of zeros, with `extra` chunks."""
+    channels = {0: 1, 4: 2, 6: 4}[colour]
+    deflate = zlib.compressobj(9)
+    row = bytes(1 + -(-width * channels * depth // 8))
+    pixels = b"".join(deflate.compress(row) for _ in range(height)) + deflate.flush()
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [_chunk(b"IHDR", header), extra, _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def tiled_tiff(side: int, tile: int) -> bytes:
+    """Return a TIFF file of one tile that is far larger than the image."""
+    pixels = zlib.compress(bytes(tile * tile), 1)
+    values = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile}
+    values |= {324: 8 + 2 + 12 * 10 + 4, 325: len(pixels)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(values)) + entries + bytes(4) + pixels
+
+
+def jpeg_of_scans(side: int, n_scans: int) -> bytes:
+    """Return a progressive JPEG file with its last scan many times over."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), 230).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * n_scans + data[-2:]
+
+
+def _saved(mode: str, size: tuple[int, int], form: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+LARGEST = (8900, 8980)
+INFLATED = b"x\0\0" + zlib.compress(bytes(10**8))
+BOMBS = {
+    "PNG, 1 bit": lambda: _png(*LARGEST, 1, 0),
+    "PNG, grey and alpha": lambda: _png(*LARGEST, 8, 4),
+    "PNG, 16 bits RGBA": lambda: _png(*LARGEST, 16, 6),
+    "PNG, beyond the limit": lambda: _png(30_000, 30_000, 1, 0),
+    "PNG, one row": lambda: _png(79_000_000, 1, 1, 0),
+    "PNG, inflated profile": lambda: _png(9, 9, 8, 0, _chunk(b"iCCP", INFLATED)),
+    "PNG, inflated text": lambda: _png(9, 9, 8, 0, _chunk(b"zTXt", INFLATED)),
+    "PNG, chunks": lambda: _png(9, 9, 8, 0, _chunk(b"abCd", b"") * 100_000),
+    "TIFF, one tile": lambda: tiled_tiff(64, 16384),
+    "TIFF, floats": lambda: _saved("F", LARGEST, "TIFF", compression="tiff_adobe_deflate"),
+    "TIFF, palette and alpha": lambda: _saved("PA", LARGEST, "TIFF", compression="zstd"),
+    "JPEG, scans": lambda: jpeg_of_scans(8900, 300),
+    "JPEG, CMYK": lambda: _saved("CMYK", LARGEST, "JPEG"),
+    "JPEG 2000, tiles": lambda: _saved("L", (2000, 2000), "JPEG2000", tile_size=(8, 8)),
+    "JPEG 2000": lambda: _saved("L", LARGEST, "JPEG2000"),
+    "PPM, text": lambda: b"P2\n8000 8000\n255\n" + b"9 " * 64_000_000,
+    "PPM, 1000 shades": lambda: b"P5\n4000 4000\n1000\n" + bytes(32_000_000),
+    "TGA": lambda: _saved("RGBA", LARGEST, "TGA", compression="tga_rle"),
+    "WebP": lambda: _saved("RGB", LARGEST, "WEBP", lossless=True, method=0),
+}
+
+
+def run_bombs(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
+    """Judge files that are small and decode to as much as they may, or were made to take time or memory."""
+    for name, make in list(BOMBS.items())[:n_cases]:
+        path = folder / "bomb.img"
+        path.write_bytes(make())
+        decoded = decoded_bytes(path.read_bytes())
+        tally.judge(name, lambda path=path: TRANSFORMER.transform([path]), names=[str(path)], decoded=decoded)
+    return tally.end()
+
+
 def run_mutated(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
     """Judge whole files, then mutated ones."""
     rng = np.random.default_rng(seed)

@@ -1,5 +1,7 @@
 """Proximal maps of all penalties, in every dtype, over NaN, infinity, nothing, and numbers of any size."""
 
+from pathlib import Path
+
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -65,7 +67,7 @@ def objective(penalty, w: torch.Tensor, x: torch.Tensor, step: float) -> float:
     return float((x - w).square() / 2 + step * penalty.value(x.reshape(1), *extra))
 
 
-def run(tally: Tally, n_cases: int, seed: int) -> Tally:
+def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
     """Judge proximal maps."""
 
     @seeded(seed)

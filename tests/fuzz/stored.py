@@ -20,6 +20,7 @@ from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export import compress, load, save
 
 VALUES = (0, 1, -1, 7, 2**31, 2**63, 10**30, 0.5, 1e308, "", "x", None, True, [], {}, [[]], [0] * 5, {"a": 1})
+MUTATED = 2_500  # files of each kind, at most
 READERS = {"export.load": load, "inference.load": inference.load}
 
 
@@ -133,7 +134,7 @@ def run_models(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
             damaged = [*some(cut(data), len(data), n_cases), *some(flipped(data), len(data), n_cases)]
             for case, changed in damaged:
                 judge(tally, f"{reader} of {name} {case}", changed, folder / "model", read, never_answered)
-            for i in range(n_cases // 4):
+            for i in range(min(n_cases // 4, MUTATED)):
                 changed, case = (
                     mutated(data, "estimator", rng),
                     f"{reader} of {name} mutated {i} (seed {seed})",
@@ -150,7 +151,7 @@ def run_checkpoints(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tall
     damaged = [*some(cut(data), len(data), n_cases), *some(flipped(data), len(data), n_cases)]
     for case, changed in damaged:
         judge(tally, f"checkpoint {case}", changed, path, continued, never_answered)
-    for i in range(n_cases // 4):
+    for i in range(min(n_cases // 4, MUTATED)):
         judge_mutated_checkpoint(tally, f"mutated {i} (seed {seed})", mutated(data, "run", rng), path)
     return tally.end()
 

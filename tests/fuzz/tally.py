@@ -63,17 +63,18 @@ class Tally:
         decoded : int, default=0
             Bytes that it decodes to.
         seconds : float, default=5.0
+            Of processor time, which other work on the machine does not change.
         errors : tuple of exception classes
             That are refusals.
         """
         self.tried += 1
         self._announce(case)
         before = _reset_peak()
-        begun = time.perf_counter()
+        begun = time.process_time()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             answer, error = _outcome(run)
-        took, grown = time.perf_counter() - begun, _peak() - before
+        took, grown = time.process_time() - begun, _peak() - before
         self.slowest, self.largest = max(self.slowest, took), max(self.largest, grown)
         faults = _beyond_bounds(took, grown, seconds, decoded)
         if error is None:
