@@ -101,9 +101,10 @@ def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
 def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
     """Return a new network: the curve CNN, or the user's own."""
     if spec.module is None:
-        if spec.kernel_size > 2 * max(image_shape) - 1:  # reaches from each pixel to every other
+        largest = max(3, 2 * max(image_shape) - 1)  # reaches from each pixel to every other
+        if spec.kernel_size > largest:
             raise ValueError(
-                f"kernel_size must be at most {2 * max(image_shape) - 1} for images of shape {image_shape}, "
+                f"kernel_size must be at most {largest} for images of shape {image_shape}, "
                 f"got {spec.kernel_size}."
             )
         layers = (spec.channels, spec.kernel_size, spec.batch_norm, spec.activation)
