@@ -252,7 +252,8 @@ def _check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> 
         )
     if any(missing):
         i = missing.index(True)
-        raise ValueError(f"{name} must have a label for each image, got {checked.tolist()[i]!r} for image {i}.")
+        got = checked.tolist()[i]
+        raise ValueError(f"{name} must have a label for each image, got {got!r} for image {i}.")
     return checked
 
 
