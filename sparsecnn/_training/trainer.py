@@ -197,6 +197,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; within `seeded_torch`, its generators too."""
+        if not 0 <= state["epoch"] < math.inf:
+            raise ValueError(f"its epoch is {state['epoch']!r}")
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = state["epoch"]
