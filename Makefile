@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One thread of computation in each of two test processes: small networks gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: help demo test coverage test-quick test-oldest lint docs benchmarks audit wheel clean
+.PHONY: help demo test coverage test-quick test-oldest fuzz lint docs benchmarks audit wheel clean
 
 help:
 	@echo "make demo         train sparse networks on generated words: a table and a picture in a few minutes"
@@ -13,6 +13,7 @@ help:
 	@echo "make coverage     run all tests and print which lines they reach"
 	@echo "make test-quick   run the quick tests, in about a minute"
 	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
+	@echo "make fuzz         try hostile files, arguments and faults by the ten thousand: a table in 20 minutes"
 	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
 	@echo "make lint         check the style and the types"
 	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
@@ -43,6 +44,10 @@ test-quick: .venv/installed
 
 test-oldest: .venv-oldest/installed
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses 2 -m "not slow"
+
+# In two processes; tests/test_fuzz.py is a short form of it.
+fuzz: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What leaves the package, in one run: saved files, damaged ones, ONNX, the page, and the ready readers.
+"""What leaves the package, in one run: saved files, ONNX, the page, and the ready readers.
 
 Each part is a script of its own, which says what it measures; ``--parts`` chooses among them.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 
 PARTS = {
     "files": "export_files.py",
-    "faults": "export_faults.py",
     "onnx": "export_onnx.py",
     "page": "page.py",
 }

@@ -35,9 +35,11 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         if target.exists():
             os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(target)  # which a full disk does not name
         raise
     _sync_folder(target.parent)
 
@@ -69,10 +71,14 @@ def check_target(path: str | os.PathLike[str], name: str = "path") -> Path:
     ------
     TypeError
         If `path` is no path.
+    ValueError
+        If it has a null character.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{name} must be a str or path-like object, got {path!r}.")
     given = str(path)
+    if "\0" in given:
+        raise ValueError(f"{name} must name a file, got {given!r} with a null character.")
     target = Path(os.path.realpath(given))
     if target.is_dir():
         raise IsADirectoryError(f"{name} must name a file, but {given!r} is a folder.")

@@ -54,6 +54,8 @@ def flatten_images(
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, name)
     _refuse_files(X)
+    if np.ma.is_masked(X):
+        raise ValueError("X must have a number for every pixel, but some are masked.")
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
         X = _stack_images(X)
     n_dim = getattr(X, "ndim", 2)
@@ -214,7 +216,8 @@ def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int
     ValueError
         If it is not a pair of integers, or one is below `smallest`.
     """
-    pair = isinstance(image_shape, (Sequence, np.ndarray)) and len(image_shape) == 2
+    flat = isinstance(image_shape, Sequence) or getattr(image_shape, "ndim", 0) == 1
+    pair = flat and len(image_shape) == 2
     if not pair or not all(is_integer(side) and side > 0 for side in image_shape):
         raise ValueError(f"{name} must be two positive integers (height, width), got {image_shape!r}.")
     height, width = (int(side) for side in image_shape)

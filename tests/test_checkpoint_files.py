@@ -114,7 +114,9 @@ def test_newer_versions_say_so(data, path):
 def test_states_that_do_not_fit_are_refused(data, path):
     header, tensors = split(data)
     entry = header["__metadata__"]["run"]
-    for old, new in [("'fc.weight'", "'fx.weight'"), ("'n_batches'", "'n'"), ("'floats'", "'flats'")]:
+    swaps = [("'fc.weight'", "'fx.weight'"), ("'n_batches'", "'n'"), ("'floats'", "'flats'")]
+    assert "['epoch',1.0]" in entry
+    for old, new in [*swaps, ("['epoch',1.0]", "['epoch',-1]")]:
         changed = json.loads(json.dumps(header))
         changed["__metadata__"]["run"] = entry.replace(old, new)
         if entry != changed["__metadata__"]["run"]:

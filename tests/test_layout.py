@@ -12,6 +12,7 @@ ROOMS = (
         "exceptions",
         "_files",
         "_warn",
+        "_naming",
         "_html_table",
         "_pixels",
         "inference",

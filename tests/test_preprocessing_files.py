@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from fuzz.files import jpeg_of_scans, tiled_tiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -154,3 +155,34 @@ def test_large_arrays_are_averaged_before_all_else(dtype, channels):
     reduced = transform_one(page.astype(dtype), image_shape=(8, 8))
     means = [[page[y : y + 4, x : x + 4].mean((0, 1)) for x in range(0, 611, 4)] for y in range(0, 530, 4)]
     assert_allclose(reduced, transform_one(np.array(means), image_shape=(8, 8)), atol=1e-4)
+
+
+def test_uncompressed_file_that_lies_on_its_side_is_read_as_it_is_seen(tmp_path):
+    page = draw_mark()
+    exif = Image.Exif()
+    for number in range(1, 9):
+        exif[0x0112] = number
+        page.save(tmp_path / "page.tif", exif=exif)
+        with open(tmp_path / "page.tif", "rb") as file:
+            assert_array_equal(transform_one(tmp_path / "page.tif"), transform_one(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("tiff", "a tile of 4096 x 4096 pixels is larger than all 64 x 64"),
+        ("jpeg", "scans of 1000 x 1000 pixels are too slow"),
+        ("jpeg2000", "19,044 tiles are too many for 1100 x 1100 pixels"),
+        ("ppm", "9000 x 1000 pixels are more than the 8,000,000 that are read of this kind of PPM file"),
+    ],
+)
+def test_file_that_would_take_long_or_fill_memory_is_refused(name, reason, tmp_path):
+    data = {
+        "tiff": lambda: tiled_tiff(64, 4096),
+        "jpeg": lambda: jpeg_of_scans(1000, 3300),
+        "jpeg2000": lambda: encode(Image.new("L", (1100, 1100)), "JPEG2000", tile_size=(8, 8)),
+        "ppm": lambda: b"P2\n9000 1000\n255\n",
+    }[name]()
+    (tmp_path / "page.img").write_bytes(data)
+    with pytest.raises(ValueError, match=rf"page\.img: .*{reason}"):
+        CurveImageTransformer().transform([tmp_path / "page.img"])

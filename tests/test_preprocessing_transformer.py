@@ -208,7 +208,7 @@ def test_pixels_must_be_finite(value):
 
 @pytest.mark.parametrize("times", [1.5, 3])
 def test_decompression_bomb_is_an_error(times, spiral, monkeypatch):
-    monkeypatch.setattr("sparsecnn.preprocessing._pages.MAX_PIXELS", int(256 * 256 / times))
+    monkeypatch.setattr("sparsecnn.preprocessing._cost.MAX_PIXELS", int(256 * 256 / times))
     with pytest.raises(ValueError, match=r"\[0\] bytes: .*pixels"):
         transform_one(encode(spiral))
 

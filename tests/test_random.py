@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sparsecnn._compute import drawing_first_weights, own_generator, seeded_torch
+from sparsecnn._compute.interrupts import held_interrupts
 
 CPU = torch.device("cpu")
 
@@ -127,3 +128,18 @@ def test_process_forked_during_another_threads_block_finds_the_global_generator_
     finally:
         done.set()
         thread.join()
+
+
+def test_interrupt_is_held_until_a_block_ends():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    done = []
+
+    def hold():
+        with held_interrupts():
+            signal.raise_signal(signal.SIGINT)
+            done.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        hold()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
+from sparsecnn._compute.interrupts import held_interrupts
+
 _lock = threading.RLock()
 _own = threading.local()  # the generators of each thread, and how many `seeded_torch` it is in
 _n_borrowers = 0
@@ -35,16 +37,21 @@ def seeded_torch(seed: int, device: torch.device) -> Iterator[None]:
     fit that is alone, and fits in several threads draw from them together.
     """
     before = vars(_own).copy()
-    _borrow(seed, device)
-    _own.depth = before.get("depth", 0) + 1
-    _own.host = torch.Generator().manual_seed(seed)
-    _own.device = _own.host if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
+    depth = before.get("depth", 0)
     try:
+        with held_interrupts():
+            _borrow(seed, device)
+            _own.depth = depth + 1
+            _own.host = torch.Generator().manual_seed(seed)
+            _own.device = _own.host if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
         yield
     finally:
-        vars(_own).clear()
-        vars(_own).update(before)
-        _give_back()
+        with held_interrupts():
+            borrowed = getattr(_own, "depth", 0) > depth
+            vars(_own).clear()
+            vars(_own).update(before)
+            if borrowed:
+                _give_back()
 
 
 def own_generator() -> torch.Generator | None:

@@ -20,9 +20,9 @@ def clean_torch_state() -> Iterator[None]:
         torch.enable_grad(),
         np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),
     ):
-        if default != torch.float32:
-            torch.set_default_dtype(torch.float32)
         try:
+            if default != torch.float32:
+                torch.set_default_dtype(torch.float32)
             yield
         finally:
             if default != torch.float32:

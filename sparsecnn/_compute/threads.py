@@ -36,18 +36,19 @@ def shared_threads() -> Iterator[None]:
     """
     global _budget
     me = threading.get_ident()
-    with _lock:
-        if not _computing:
-            _budget = torch.get_num_threads()
-        _computing[me] = _computing.get(me, 0) + 1
-    take_share()
+    depth = _computing.get(me, 0)
     try:
+        with _lock:
+            if not _computing:
+                _budget = torch.get_num_threads()
+            _computing[me] = depth + 1
+        take_share()
         yield
     finally:
         with _lock:
-            _computing[me] -= 1
-            if not _computing[me]:
-                del _computing[me]
+            if depth:
+                _computing[me] = depth
+            elif _computing.pop(me, 0):
                 _set_threads(_budget)
 
 

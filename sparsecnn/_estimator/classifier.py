@@ -83,7 +83,7 @@ class SparseCurveCNNClassifier(
     channels : tuple of three ints, default=(16, 64, 64)
         Number of filters of each convolution.
     kernel_size : int, default=3
-        Side of the filters, in pixels; odd.
+        Side of the filters, in pixels; odd, and less than twice the longer side of the image.
     batch_norm : bool, default=True
         Whether to normalise the output of each convolution over the batch.
     activation : {"relu", "binary"} or BinaryActivation, default="relu"

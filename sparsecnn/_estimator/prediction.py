@@ -16,6 +16,7 @@ from torch import nn
 
 from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
 from sparsecnn._image_shape import flatten_images
+from sparsecnn._naming import naming
 from sparsecnn._pixels import warn_of_other_pixels
 from sparsecnn._training import Images, best_class, predict
 
@@ -188,7 +189,8 @@ def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
             f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on images of shape "
             f"{fitted_shape}."
         )
-    checked = validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
+    with naming("X", *([] if isinstance(y, str) else ["y"])):
+        checked = validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
     pixels = checked if isinstance(checked, np.ndarray) else checked[0]
     if min(fitted_shape) > 1:  # curves have no common range
         warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)

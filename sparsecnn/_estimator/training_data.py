@@ -23,6 +23,7 @@ from sparsecnn._estimator.validation import (
     warn_of_bright_background,
 )
 from sparsecnn._image_shape import check_image_shape
+from sparsecnn._naming import naming
 from sparsecnn._pixels import background, pixel_range
 from sparsecnn._training import Images, NetworkSpec, train_validation_split
 
@@ -89,8 +90,10 @@ def check_training_data(
         shape = estimator.image_shape_
     else:
         X, shape = shape_images(X, estimator.image_shape, estimator.module is not None)
-        pixels, labels = validate_data(estimator, X, y, dtype=PIXEL_TYPES)
-    check_classification_targets(labels)
+        with naming("X", "y"):
+            pixels, labels = validate_data(estimator, X, y, dtype=PIXEL_TYPES)
+    with naming("y"), np.errstate(invalid="ignore"):  # of labels that are no integers
+        check_classification_targets(labels)
     weight = check_sample_weight(sample_weight, pixels)
     names = check_group_labels(groups, len(pixels))
     rows = np.arange(len(pixels)) if weight is None else np.flatnonzero(~negligible(weight))

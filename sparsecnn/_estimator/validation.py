@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from sparsecnn._image_shape import flatten_images, infer_image_shape, is_integer
+from sparsecnn._naming import naming
 from sparsecnn._pixels import IMAGES_LOOKED_AT
 from sparsecnn._warn import warn_user
 
@@ -46,7 +47,7 @@ def shape_images(
     if known is None:
         return X, (1, n_features)
     raise ValueError(
-        f"Images of shape {shape} are too small for three poolings: both sides must be at least "
+        f"X: images of shape {shape} are too small for three poolings: both sides must be at least "
         f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
     )
 
@@ -87,9 +88,15 @@ def check_sample_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.nd
     """Return `sample_weight` as an array of finite numbers, at least 0, not all of them 0."""
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    with naming("sample_weight"):
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weight = weight.astype(np.float64) if weight.dtype == object else weight  # a number beyond int64
     if not weight.any():
         raise ValueError("sample_weight must contain at least one non-zero number, got only zeros.")
+    if weight.max() < LEAST_WEIGHT:
+        raise ValueError(
+            f"sample_weight must be at least {LEAST_WEIGHT:g} for an image, got {weight.max():g}."
+        )
     with np.errstate(over="ignore"):
         total = weight.astype(np.float64).sum()
     if not math.isfinite(total):
@@ -124,12 +131,13 @@ def check_group_labels(groups: ArrayLike | None, n_images: int) -> np.ndarray | 
     """Return `groups` as an array of one label for each image, or None; or raise ValueError."""
     if groups is None:
         return None
-    labels = np.asarray(groups)
+    with naming("groups"):
+        labels = np.asarray(groups)
+        missing = [i for i, one in enumerate(np.ravel(labels).tolist()) if one is None or one != one]
     if labels.shape != (n_images,):
         raise ValueError(
             f"groups must name the group of each of {n_images} images, got shape {labels.shape}."
         )
-    missing = [i for i, group in enumerate(labels.tolist()) if group is None or group != group]
     if missing:
         raise ValueError(
             f"groups has no group for {len(missing)} of {n_images} images, first for number {missing[0]}."

@@ -68,7 +68,7 @@ class BinaryActivation(nn.Module):
 
     def __init__(self, proxy: str = "clipped_relu"):
         super().__init__()
-        if proxy not in PROXIES:
+        if not isinstance(proxy, str) or proxy not in PROXIES:
             raise ValueError(f"proxy must be one of {sorted(PROXIES)}, got {proxy!r}.")
         self.proxy = proxy
 

@@ -101,9 +101,15 @@ def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
 def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
     """Return a new network: the curve CNN, or the user's own."""
     if spec.module is None:
+        largest = max(3, 2 * max(image_shape) - 1)  # reaches from each pixel to every other
+        if spec.kernel_size > largest:
+            raise ValueError(
+                f"kernel_size must be at most {largest} for images of shape {image_shape}, "
+                f"got {spec.kernel_size}."
+            )
         layers = (spec.channels, spec.kernel_size, spec.batch_norm, spec.activation)
         return CurveCNN(image_shape, n_classes, *layers)
-    module = spec.module if isinstance(spec.module, nn.Module) else spec.module()
+    module = spec.module if isinstance(spec.module, nn.Module) else _call(spec.module)
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
     if any(is_lazy(parameter) for parameter in module.parameters()):
@@ -115,6 +121,13 @@ def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int
     if broken:
         raise ValueError(f"module must have finite weights, but {', '.join(broken)} holds NaN or infinity.")
     return copy.deepcopy(module)
+
+
+def _call(module: Callable[[], Any]) -> Any:
+    try:
+        return module()
+    except TypeError as error:
+        raise TypeError(f"module={module!r} fails when called without arguments: {error}") from error
 
 
 @torch.no_grad()

@@ -161,6 +161,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; within `seeded_torch`, its generators too."""
+        if not 0 <= state["epoch"] < math.inf:
+            raise ValueError(f"its epoch is {state['epoch']!r}")
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = state["epoch"]
@@ -301,7 +303,8 @@ class Trainer:
         if not (math.isfinite(loss) and weights_are_finite):
             raise ValueError(
                 f"The loss became {loss}, or the weights infinite, after {self.n_epochs} epochs: "
-                f"training diverged. Lower learning_rate_init={plan.learning_rate_init} or scale X."
+                f"training diverged. Lower learning_rate_init={plan.learning_rate_init} "
+                "or scale X or sample_weight."
             )
 
     def _follow(self, plan: Plan, epoch: float) -> None:

@@ -9,13 +9,18 @@ from sklearn.utils import check_random_state
 
 from sparsecnn._image_shape import is_integer
 
+MOST = 1e6  # of amplitudes, frequencies and the like; an image shows nothing of larger ones
+MOST_SCALES = 32  # octaves; finer waves than a pixel of any image
 
-def check_count(name: str, value: Any, smallest: int = 1) -> None:
-    """Raise unless `value` is an integer of at least `smallest`."""
+
+def check_count(name: str, value: Any, smallest: int = 1, largest: int = 2**31 - 1) -> None:
+    """Raise unless `value` is an integer from `smallest` to `largest`."""
     if not is_integer(value):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if value < smallest:
         raise ValueError(f"{name} must be at least {smallest}, got {value}.")
+    if value > largest:
+        raise ValueError(f"{name} must be at most {largest}, got {value}.")
 
 
 def check_flag(name: str, value: Any) -> None:
@@ -31,6 +36,8 @@ def check_range(
     ends = [value, value] if isinstance(value, Real) else list(value) if np.iterable(value) else []
     if len(ends) != 2 or not all(_is_finite(end) for end in ends) or ends[0] > ends[1]:
         raise ValueError(f"{name} must be a number or a pair (low, high) of finite numbers, got {value!r}.")
+    if ends[1] > MOST:
+        raise ValueError(f"{name} must be at most {MOST:g}, got {value!r}.")
     if ends[0] < 0 or (open_low and ends[0] == 0):
         raise ValueError(f"{name} must be {'positive' if open_low else 'non-negative'}, got {value!r}.")
     return float(ends[0]), float(ends[1])

@@ -1,6 +1,6 @@
 """Fonts and words that the handwriting generator draws with."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache, wraps
 from pathlib import Path
@@ -107,7 +107,7 @@ def _check_glyphs(words: Sequence[str], path: str) -> None:
 
 
 def _as_list(values: Any, name: str, expected: str) -> list:
-    if isinstance(values, (str, bytes, Path)) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes, Path)) or not np.iterable(values):
         raise TypeError(f"{name} must be a list of {expected}, got {values!r}.")
     values = list(values)
     if not values:

@@ -7,7 +7,7 @@ from sklearn.utils import Bunch, gen_batches
 
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.datasets._bunch import pack
-from sparsecnn.datasets._checks import check_count, check_flag, check_range, make_generator
+from sparsecnn.datasets._checks import MOST_SCALES, check_count, check_flag, check_range, make_generator
 from sparsecnn.datasets._paper import PART, blur, deposit, photograph
 from sparsecnn.datasets._persons import assign_persons, check_persons, person_styles, vary_habits
 from sparsecnn.datasets._tremor import SMALLEST_AMPLITUDE
@@ -68,8 +68,8 @@ def make_shaky_spirals(
     frequency : float or (low, high), default=(8.0, 20.0)
         Frequency of the slowest scale of the tremor in cycles per turn, one number or a range.
     scales : int, default=2
-        Number of octaves of the tremor: each scale has twice the frequency and half the amplitude of the
-        previous one.
+        Number of octaves of the tremor, at most 32: each scale has twice the frequency and half the amplitude
+        of the previous one.
     return_X_y : bool, default=False
         Return ``(data, target)`` only.
     random_state : int, RandomState instance or None, default=None
@@ -138,7 +138,7 @@ def make_shaky_spirals(
     ((5, 4096), (5,))
     """
     check_count("n_samples", n_samples)
-    check_count("scales", scales)
+    check_count("scales", scales, largest=MOST_SCALES)
     shape = check_image_shape(image_shape, smallest=32)
     ranges = check_range("amplitude", amplitude), check_range("frequency", frequency, open_low=True)
     numbers = check_persons(persons)

@@ -9,7 +9,14 @@ from sklearn.utils import Bunch, gen_batches
 
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.datasets._bunch import pack
-from sparsecnn.datasets._checks import check_choice, check_count, check_flag, check_range, make_generator
+from sparsecnn.datasets._checks import (
+    MOST_SCALES,
+    check_choice,
+    check_count,
+    check_flag,
+    check_range,
+    make_generator,
+)
 from sparsecnn.datasets._fonts import draw_words, find_fonts, find_words, measure
 from sparsecnn.datasets._paper import PART, photograph
 from sparsecnn.datasets._tremor import (
@@ -68,8 +75,8 @@ def make_shaky_words(
         Frequency of the slowest scale of the tremor in cycles per letter, one number or a range. It is
         lowered where a cycle would be shorter than 7 pixels.
     scales : int, default=3
-        Number of octaves of the tremor: each scale has twice the frequency and half the amplitude of the
-        previous one. Scales with waves shorter than 3 pixels are omitted.
+        Number of octaves of the tremor, at most 32: each scale has twice the frequency and half the amplitude
+        of the previous one. Scales with waves shorter than 3 pixels are omitted.
     tremor : str or list of str, default=("sinusoidal", "noise", "jerky")
         Kinds of tremor, drawn at random for each image: ``"sinusoidal"``, regular waves across the strokes;
         ``"noise"``, a band of frequencies, isotropic or mostly along one axis; ``"jerky"``, the same with
@@ -150,7 +157,7 @@ def make_shaky_words(
     """
     check_count("n_samples", n_samples)
     shape = check_image_shape(image_shape, smallest=32)
-    check_count("scales", scales)
+    check_count("scales", scales, largest=MOST_SCALES)
     check_flag("return_X_y", return_X_y)
     bounds = check_range("amplitude", amplitude), check_range("frequency", frequency, open_low=True)
     tremors = check_choice("tremor", tremor, TREMORS)

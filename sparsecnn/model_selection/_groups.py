@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
+from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import GroupLeakWarning
 
@@ -224,7 +225,10 @@ def bootstrap_interval(
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}.")
     check_scalar(n_resamples, "n_resamples", Integral, min_val=1)
     draw = _resampler(y, groups)
-    rng = check_random_state(random_state)
+    try:
+        rng = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(f"random_state: {error}.") from error
     value = _finite(metric(y, proba))
     rows = (draw(rng) for _ in range(n_resamples))
     resampled = np.array([_finite(metric(y[drawn], proba[drawn])) for drawn in rows])
@@ -268,15 +272,18 @@ def _resampler(y: np.ndarray, groups: ArrayLike | None) -> Callable[[np.random.R
 
 def _check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> np.ndarray:
     """Return `labels` as an array of shape (n_images,) without missing values, or raise ValueError."""
-    checked = np.asarray(labels)
+    with naming(name):
+        checked = np.asarray(labels)
+        missing = [label is None or bool(label != label) for label in np.ravel(checked).tolist()]
     if checked.ndim != 1 or n_images not in (None, len(checked)) or not len(checked):
         expected = "n" if n_images is None else n_images
         raise ValueError(
             f"{name} must have one label per image, shape ({expected},), got shape {checked.shape}."
         )
-    for i, label in enumerate(checked.tolist()):
-        if label is None or label != label:
-            raise ValueError(f"{name} must have a label for each image, got {label!r} for image {i}.")
+    if any(missing):
+        i = missing.index(True)
+        got = checked.tolist()[i]
+        raise ValueError(f"{name} must have a label for each image, got {got!r} for image {i}.")
     return checked
 
 

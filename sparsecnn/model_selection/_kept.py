@@ -68,6 +68,8 @@ def keep_search(checkpoint: Any, every: Any, resume: Any, identify: Callable[[],
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(error.errno or 0, f"checkpoint {str(folder)!r} must be a folder: {reason}") from error
+    except ValueError as error:  # as of a null character
+        raise ValueError(f"checkpoint must name a folder, got {str(checkpoint)!r}: {error}.") from error
     if resume and resume != "auto":
         if not any(folder.glob("*.safetensors")):
             raise ValueError(f"resume=True, but {str(folder)!r} holds no checkpoint: set resume='auto'.")

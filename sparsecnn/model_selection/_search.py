@@ -317,7 +317,12 @@ class SparseCurveCNNClassifierCV(
         cv = 5 if self.cv is None else self.cv
         if groups is not None and isinstance(cv, Integral):
             cv = StratifiedGroupKFold(cv)
-        folds = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        try:
+            folds = [(train, test) for train, test in check_cv(cv, y, classifier=True).split(X, y, groups)]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"cv={self.cv!r} makes no folds of {len(y)} images: {error}") from error
+        if not folds:
+            raise ValueError(f"cv={self.cv!r} makes no folds.")
         n_folds = gathered(len(folds))
         if len(set(n_folds)) > 1:
             raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
@@ -386,7 +391,10 @@ def _train_and_score(
         path = list(walk_path(estimator, data, points, run, tasks=tasks))
     fitted = time.perf_counter()
     X_test = _safe_indexing(X, test)
-    scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]
+    try:
+        scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"scoring by {scorer!r} fails: {error}") from error
     seconds = fitted - start, time.perf_counter() - fitted
     row = {
         "test_score": scores,

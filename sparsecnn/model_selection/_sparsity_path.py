@@ -285,10 +285,17 @@ def target_points(
 
 
 def _check_macs(macs: ArrayLike) -> list[float]:
-    removed = _check_points(1 - np.asarray(macs, dtype=float), "1 - macs")
+    removed = _check_points(1 - _as_floats(macs, "macs"), "1 - macs")
     if removed[-1] >= 1:
         raise ValueError(f"macs must be fractions above 0, got {macs!r}.")
-    return np.asarray(macs, dtype=float).tolist()
+    return _as_floats(macs, "macs").tolist()
+
+
+def _as_floats(values: ArrayLike, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be a list of finite numbers, got {values!r}.") from error
 
 
 def target_sparsities(
@@ -325,7 +332,7 @@ def target_sparsities(
 
 
 def _check_points(values: ArrayLike, name: str) -> list[float]:
-    points = np.asarray(values, dtype=float)
+    points = _as_floats(values, name)
     if points.ndim != 1 or not points.size or not np.isfinite(points).all() or points.min() < 0:
         raise ValueError(f"{name} must be a list of finite numbers, at least 0, got {values!r}.")
     if not (np.diff(points) > 0).all():

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 from numbers import Real
 from typing import Any
 
@@ -11,7 +12,8 @@ from torch import Tensor
 
 def is_number(value: Any) -> bool:
     """Return whether `value` is a finite real number; a bool is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and -sys.float_info.max <= value <= sys.float_info.max  # also of integers beyond floats
 
 
 def check_step(step: Any) -> float:
@@ -24,8 +26,8 @@ def check_step(step: Any) -> float:
 
 
 def check_weights(w: Any) -> Tensor:
-    """Return `w`, or raise ValueError unless it is a tensor of real floating dtype."""
-    if not isinstance(w, Tensor) or not w.is_floating_point():
+    """Return `w`, or raise ValueError unless it is a tensor of real floating dtype, of 16 bits or more."""
+    if not isinstance(w, Tensor) or not w.is_floating_point() or w.element_size() < 2:
         got = f"a tensor of {w.dtype}" if isinstance(w, Tensor) else repr(w)
         raise ValueError(f"w must be a tensor of a real floating dtype, got {got}.")
     return w

@@ -1,14 +1,14 @@
 """From a target sparsity to λ, for every penalty."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparsecnn.penalties._checks import is_number
+from sparsecnn.penalties._checks import check_weights, is_number
 from sparsecnn.penalties._step_to_zero import step_to_zero
 from sparsecnn.penalties._units import unit_magnitudes, unit_of
 
@@ -42,8 +42,9 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     Raises
     ------
     ValueError
-        If `sparsity` or `beta` is out of range, no finite λ makes `penalty` zero the units, or `penalty` has
-        groups for units and no ``critical_step(magnitude)``.
+        If `sparsity` or `beta` is out of range, `penalty` has no ``prox``, `w` holds no tensors or others, no
+        finite λ makes `penalty` zero the units, or `penalty` has groups for units and no
+        ``critical_step(magnitude)``.
 
     See Also
     --------
@@ -69,7 +70,12 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
         raise ValueError(f"sparsity must be a number from 0 to 1, got {sparsity!r}.")
     if not is_number(beta) or beta <= 0:
         raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
-    weights = [w] if isinstance(w, Tensor) else list(w)
+    if not callable(getattr(penalty, "prox", None)):
+        raise ValueError(f"penalty must be an object with prox(w, step), got {penalty!r}.")
+    several = isinstance(w, Iterable) and not isinstance(w, Tensor)
+    weights = [check_weights(one) for one in (w if several else [w])]
+    if not weights:
+        raise ValueError("w must hold at least one tensor, got none.")
     magnitudes = np.concatenate([_as_numpy(penalty, wi) for wi in weights])
     n_zeros = round(sparsity * len(magnitudes))
     if n_zeros == 0:

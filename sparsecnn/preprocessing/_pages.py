@@ -7,7 +7,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from scipy import ndimage
 
 from sparsecnn._image_shape import is_file, raster_formats
+from sparsecnn.preprocessing._cost import check_cost
 
-MAX_PIXELS = 80_000_000  # of a file; A3 at 600 dpi has 70 million
 NUMBERS_AT_ONCE = 1 << 20  # pixels that are not bytes are converted in bands of about this many
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images
 SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
@@ -49,7 +49,7 @@ def read_page(source: Any, side: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the file is not regular, has more than `MAX_PIXELS` pixels, or `source` is not an image.
+        If the file is not regular, is too costly to decode (see `check_cost`), or `source` is not an image.
     Exception
         Whatever the decoder raises on a damaged file.
     """
@@ -71,16 +71,24 @@ def read_page(source: Any, side: int) -> np.ndarray:
 @contextmanager
 def open_image(source: Any) -> Iterator[Image.Image]:
     """Open a file of a raster format for a ``with`` block; its pixels are not decoded yet."""
-    if isinstance(source, (bytes, bytearray)):
-        source = io.BytesIO(source)
-    elif isinstance(source, (str, os.PathLike)) and not stat.S_ISREG(os.stat(source).st_mode):
-        raise ValueError("not a regular file")  # a pipe or a device may block for ever
-    with Image.open(source, formats=raster_formats()) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(
-                f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} that are read"
-            )
+    with _open_file(source) as file, Image.open(file, formats=raster_formats()) as image:
+        check_cost(image)
         yield image
+
+
+def _open_file(source: Any) -> AbstractContextManager[Any]:
+    """Return the bytes, path or open file as an open file.
+
+    Pillow never gets a path: it would map the pixels of some files into memory, where those of a TIFF file
+    that lies on its side are mixed up, and a file that shrinks meanwhile ends the process.
+    """
+    if isinstance(source, (bytes, bytearray)):
+        return io.BytesIO(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return nullcontext(source)
+    if not stat.S_ISREG(os.stat(source).st_mode):
+        raise ValueError("not a regular file")  # a pipe or a device may block for ever
+    return open(source, "rb")
 
 
 def describe_error(error: Exception) -> str:

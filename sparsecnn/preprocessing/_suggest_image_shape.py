@@ -64,6 +64,8 @@ def suggest_image_shape(
             raise ValueError(f"{name} must be a positive integer, got {value!r}.")
     if isinstance(files, (str, os.PathLike)):
         raise ValueError(f"files must be a list of paths, got {os.fspath(files)!r}; wrap it: [files].")
+    if not isinstance(files, Iterable):
+        raise TypeError(f"files must be a list of paths, got {files!r}.")
     aspects = [_aspect(path) for path in files]
     if not aspects:
         raise ValueError("files is empty; expected paths of images.")
@@ -74,6 +76,8 @@ def suggest_image_shape(
 
 def _aspect(path: str | os.PathLike) -> float:
     """Return width / height of an upright page."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"files must hold paths, got {path!r}.")
     try:
         with open_image(path) as image:
             width, height = image.size

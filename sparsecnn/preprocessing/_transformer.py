@@ -25,6 +25,7 @@ from sparsecnn._image_shape import (
     is_file_or_image,
     pixel_names,
 )
+from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._ink import draw_ink
 from sparsecnn.preprocessing._pages import describe_error, read_page
@@ -320,7 +321,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             return list(X)
         input_shape = self.input_shape if reset else self.input_shape or getattr(self, "input_shape_", None)
         X, input_shape = flatten_images(X, input_shape, "input_shape")
-        X = validate_data(self, X, dtype="numeric", reset=reset)
+        with naming("X"):
+            X = validate_data(self, X, dtype="numeric", reset=reset)
         input_shape = infer_image_shape(X.shape[1], input_shape, "input_shape")
         if reset:
             self.input_shape_ = input_shape
