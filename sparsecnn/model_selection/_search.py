@@ -216,6 +216,7 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
             self.checkpoint,
             self.checkpoint_every,
             self.resume,
+            self.n_jobs,
             lambda: path_identity(estimator, points, given, scoring=self.scoring),
         )
         with kept.open(LAST) as run:
