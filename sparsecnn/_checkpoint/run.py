@@ -95,15 +95,15 @@ class KeptRun(Run):
     @contextlib.contextmanager
     def saving(self, source: Any) -> Iterator[Saver | None]:
         """Bring `source` to where the run was left, and yield what saves it from there on."""
-        if self._state is None:
-            with _naming_checkpoint(self.path):
-                self._write(source.state_dict())
-        else:
-            in_each(lambda: self._load(source))
-            self._state = None
         saver = Saver(lambda: self._write(source.state_dict()), self.every, str(self.path))
         try:
             with saver.ending_on_sigterm():
+                if self._state is None:
+                    with _naming_checkpoint(self.path):
+                        self._write(source.state_dict())
+                else:
+                    in_each(lambda: self._load(source))
+                    self._state = None
                 yield saver
         finally:
             self.terminated = saver.terminated
