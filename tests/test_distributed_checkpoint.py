@@ -4,9 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +14,6 @@ from test_distributed import pytestmark, quick, start  # noqa: F401
 from sparsecnn._checkpoint.lock import locked
 
 SECONDS = 110  # for the processes that a test starts
-ROOT = Path(__file__).parent.parent
 BEGIN = """
 from interruptions import Killed, assert_same_fit, assert_same_path
 from sparsecnn import SparseCurveCNNClassifierCV
@@ -28,19 +24,18 @@ os.chdir(folder)
 """
 THREE = """
 saved = {"checkpoint_every": ["0.001s", "1h", 99][rank]}  # the first clock counts
-points = {"sparsities": [0.2, 0.5]}
 def fit(checkpoint):
     return crossed(checkpoint=checkpoint, **saved).fit(X, y)
 def path(checkpoint):
-    return sparsity_path(X, y, estimator=crossed(max_iter=2), **points, checkpoint=checkpoint, **saved)
+    return sparsity_path(X, y, estimator=crossed(), sparsities=[0.5], checkpoint=checkpoint, **saved)
 def search(checkpoint):
-    return SparseCurveCNNClassifierCV(crossed(max_iter=2), cv=2, **points, checkpoint=checkpoint).fit(X, y)
+    return SparseCurveCNNClassifierCV(crossed(), sparsities=[0.5], cv=2, checkpoint=checkpoint).fit(X, y)
 def same_search(one, other):
     assert_same_fit(one.best_estimator_, other.best_estimator_)
     assert one.best_score_ == other.best_score_
-go_on_after_kills(fit, [1, 52, 70], assert_same_fit)
+go_on_after_kills(fit, [30, 50], assert_same_fit)
 go_on_after_kills(path, [40], assert_same_path)
-go_on_after_kills(search, [50], same_search)
+go_on_after_kills(search, [30], same_search)
 print(error_of(lambda: SparseCurveCNNClassifierCV(crossed(), n_jobs=2, checkpoint="jobs").fit(X, y)))
 """
 ERRORS = """
@@ -113,22 +108,12 @@ for ranks in ([0, 1], [0], [1]):
         assert_same_fit(fit(f"ended{ranks}"), undisturbed)
 fit("terminated", 40 if rank == 1 else None)
 """
-# One of the processes is killed; torchrun then ends the other and starts both again.
-TORCHRUN = """
-distributed.init_process_group("gloo")
-rank, is_first_start = distributed.get_rank(), os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
-X, y = make_stripes(120, random_state=0)
-X, y = X[SHARDS[rank]], y[SHARDS[rank]]
+KILLED = """
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-def fit(checkpoint, moment=None, act=None):
-    with acting_at(moment, act):
-        return crossed(checkpoint=checkpoint).fit(X, y)
-if is_first_start:
-    fit("fit", 40 if rank == 1 else None, die)
-assert_same_fit(fit("fit", 40, die), fit(None))
-print("done\\n", end="")
-distributed.destroy_process_group()
+with acting_at(40, die if rank == 1 or os.path.exists("again") else lambda: None):
+    killed = crossed(checkpoint="fit").fit(X, y)
+assert_same_fit(killed, crossed().fit(X, y))
 """
 
 
@@ -157,7 +142,7 @@ class Crossed(torch.nn.Module):
 
 def crossed(**params):
     start = {"module": Crossed, "penalized": "all", "target_sparsity": 0.5, "batch_size": 4}
-    return quick(**start | {"max_iter": 3, "solver": "adam"} | params)
+    return quick(**start | {"max_iter": 2, "solver": "adam"} | params)
 
 
 @contextlib.contextmanager
@@ -191,14 +176,21 @@ def error_of(act):
     return f"{caught.type.__name__}: {caught.value}"
 
 
-def finish(processes, code=0):
-    """Return what each process prints until its end."""
+@contextlib.contextmanager
+def killing(processes):
+    """Kill, at the end of the block, processes that are not over."""
     try:
-        printed = [process.communicate(timeout=SECONDS) for process in processes]
+        yield
     finally:
         for process in processes:
             process.kill()
             process.communicate()
+
+
+def finish(processes, code=0):
+    """Return what each process prints until its end."""
+    with killing(processes):
+        printed = [process.communicate(timeout=SECONDS) for process in processes]
     assert {process.returncode for process in processes} == {code}, printed
     return [out for out, _ in printed]
 
@@ -208,7 +200,7 @@ def test_runs_of_three_processes_go_on_bit_for_bit(tmp_path):
         assert printed.startswith("ValueError: A search over 3 processes has a checkpoint only if its folds")
     assert not (tmp_path / "jobs").exists()
     names = [f"{name}.safetensors" for name in ("fold0", "fold1", "path")]
-    assert sorted(os.listdir(tmp_path / "search50")) == names
+    assert sorted(os.listdir(tmp_path / "search30")) == names
 
 
 @pytest.fixture(scope="module")
@@ -271,24 +263,11 @@ def test_sigterm_to_one_process_or_all_ends_all_with_their_state_on_disk(folder)
     assert left == ["terminated"]  # no lock, and nothing half written
 
 
-def test_torchrun_starts_killed_processes_again_which_go_on(tmp_path):
-    script = tmp_path / "fit.py"
-    setup = "from test_distributed import SHARDS, distributed, make_stripes\nimport signal, os\n"
-    script.write_text(setup + BEGIN.replace("os.chdir(folder)", "") + TORCHRUN)
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    with subprocess.Popen(
-        [*run, "--max-restarts", "1", script],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            out, errors = process.communicate(timeout=SECONDS)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, errors
-    assert out == "done\n" * 2
+def test_killed_process_ends_the_others_and_all_go_on_when_started_again(tmp_path):
+    survivor, killed = start(BEGIN + KILLED, tmp_path)
+    with killing([survivor, killed]):
+        assert "Another of the 2 processes of this fit ended" in survivor.communicate(timeout=SECONDS)[1]
+        assert (survivor.wait(), killed.wait()) == (1, -signal.SIGKILL)
+    (tmp_path / "meeting").unlink()
+    (tmp_path / "again").touch()
+    finish(start(BEGIN + KILLED, tmp_path))
