@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,8 @@ def search_over_lam(module=None):
 
 def scores_on(client, search, X, y):
     search.set_params(cv=list(StratifiedKFold(2).split(X, y)))
-    client.wait_for_workers(2)  # with one of them alone, joblib would not use it
+    while len(client.ncores()) < 2:  # with one of them alone, joblib would not use it
+        time.sleep(0.05)
     with parallel_config(backend="dask", scatter=[X, y, *itertools.chain(*search.cv)]):
         return search.fit(X, y).cv_results_["mean_test_score"]
 

@@ -206,7 +206,9 @@ class SparseCurveCNNClassifierCV(PredictionMixin, ClassifierMixin, MetaEstimator
         estimator = path_start(self.estimator, self.macs)
         data = check_training_data(estimator, X, y, sample_weight, groups)
         points = target_points(estimator, data, self.sparsities, self.macs)
-        X, labels = indexable(X, column_or_1d(y))
+        # A cluster may hold this array, by its identity.
+        labels = y if isinstance(y, np.ndarray) and y.ndim == 1 else column_or_1d(y)
+        X, labels = indexable(X, labels)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         folds = self._folds(X, labels, groups)
         warn_of_shared_groups(folds, groups)
