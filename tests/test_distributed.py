@@ -19,7 +19,7 @@ pytestmark = [
     ),
 ]
 EXAMPLE = Path(__file__).parent.parent / "examples" / "distributed_fit.py"
-SHARDS = [slice(0, 70), slice(70, 120)]
+SHARDS = [slice(0, 70), slice(70, 120), slice(40, 100)]  # two of them are all images
 
 # What each process runs. The file that the first process makes lets them find each other.
 SETUP = """
@@ -29,9 +29,13 @@ import torch
 from torch import distributed
 from test_distributed import SHARDS, full_batches, make_stripes, quick
 warnings.simplefilter("error")
-folder, rank = sys.argv[1], int(sys.argv[2])
+folder, rank, n_ranks = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 distributed.init_process_group(
-    "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2, timeout=timedelta(seconds=50)
+    "gloo",
+    init_method=f"file://{folder}/meeting",
+    rank=rank,
+    world_size=n_ranks,
+    timeout=timedelta(seconds=50),
 )
 X, y = make_stripes(120, random_state=0)
 X, y = X[SHARDS[rank]], y[SHARDS[rank]]
@@ -65,17 +69,17 @@ def full_batches(batch_size):
     return quick(batch_norm=False, augment=False, batch_size=batch_size, solver="sgd", max_iter=6)
 
 
-def start(code, folder):
-    """Start two processes that run `code`, one for each shard."""
+def start(code, folder, n_ranks=2):
+    """Start processes that run `code`, one for each shard."""
     return [
         subprocess.Popen(
-            [sys.executable, "-c", SETUP + code, str(folder), str(rank)],
+            [sys.executable, "-c", SETUP + code, str(folder), str(rank), str(n_ranks)],
             cwd=Path(__file__).parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank in (0, 1)
+        for rank in range(n_ranks)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -54,6 +54,19 @@ class Identity:
     def digest(self) -> str:
         """Return 16 letters that stand for this run."""
         return digest([self.kind, sorted(self.params.items()), sorted(self.data.items())])[:16]
+
+
+def join(identities: Sequence[Identity]) -> Identity:
+    """Return what tells the run of several processes from others, from what each of them is, by rank."""
+    first, *others = identities
+    if not others:
+        return first
+    params, data = dict(first.params), dict(first.data)
+    for rank, other in enumerate(others, 1):
+        own = {name: text for name, text in other.params.items() if text != first.params.get(name)}
+        params |= {f"{name} of process {rank}": text for name, text in own.items()}
+        data |= {f"{name} of process {rank}": found for name, found in other.data.items()}
+    return Identity(f"{first.kind} of {len(identities)} processes", params, data)
 
 
 def identify(kind: str, estimator: BaseEstimator, data: Mapping[str, Any], **further: Any) -> Identity:

@@ -14,11 +14,12 @@ from sklearn.utils import check_random_state
 
 import sparsecnn
 from sparsecnn._checkpoint.every import check_every
-from sparsecnn._checkpoint.identity import Identity
+from sparsecnn._checkpoint.identity import Identity, join
 from sparsecnn._checkpoint.lock import locked
+from sparsecnn._checkpoint.ranks import gather_ranks, tree_of_rank
 from sparsecnn._checkpoint.saver import Saver
 from sparsecnn._checkpoint.tree import CHECKPOINT, decode, encode
-from sparsecnn._compute import n_processes
+from sparsecnn._compute import gathered, in_each, in_first, process_rank
 from sparsecnn._files import check_target, remove_unfinished, write_whole
 from sparsecnn._network import pack_tensors, unpack_tensors
 from sparsecnn.exceptions import FileFormatError
@@ -26,6 +27,8 @@ from sparsecnn.inference import pack, read
 
 # What every file of this format has near its beginning.
 MARK = f'"format":"{CHECKPOINT.format}"'.encode()
+# What it holds of each process.
+RANK = ("result", "state", "seed")
 
 
 class Run:
@@ -62,7 +65,7 @@ class Run:
 
 
 class KeptRun(Run):
-    """A training run whose state is in a file.
+    """A training run whose state is in a file, which only the first process of a fit reads and writes.
 
     Parameters
     ----------
@@ -78,12 +81,11 @@ class KeptRun(Run):
         self.path = path
         self.identity = identity
         self.every = every
-        self.result = stored and stored["result"]
-        self._state = stored and stored["state"]
-        self._seed = stored and stored["seed"]
+        own = {} if stored is None else tree_of_rank(stored["ranks"], process_rank())
+        self.result, self._state, self._seed = (own.get(name) for name in RANK)
 
     def random_state(self, given: Any) -> np.random.RandomState:
-        """Return the generator of the run; without a `random_state`, by the seed of its first process."""
+        """Return the generator of the run; without a `random_state`, by the seed that it began with."""
         if given is not None:
             return check_random_state(given)
         seed = int(check_random_state(None).randint(2**31 - 1))
@@ -93,16 +95,15 @@ class KeptRun(Run):
     @contextlib.contextmanager
     def saving(self, source: Any) -> Iterator[Saver | None]:
         """Bring `source` to where the run was left, and yield what saves it from there on."""
-        if self._state is None:
-            with _naming_checkpoint(self.path):
-                self._write(source.state_dict())
-        else:
-            with self._naming_file():
-                source.load_state_dict(unpack_tensors(self._state))
-            self._state = None
         saver = Saver(lambda: self._write(source.state_dict()), self.every, str(self.path))
         try:
             with saver.ending_on_sigterm():
+                if self._state is None:
+                    with _naming_checkpoint(self.path):
+                        self._write(source.state_dict())
+                else:
+                    in_each(lambda: self._load(source))
+                    self._state = None
                 yield saver
         finally:
             self.terminated = saver.terminated
@@ -112,19 +113,17 @@ class KeptRun(Run):
         Saver(lambda: self._write(None, result), self.every, str(self.path)).write()
 
     def _write(self, state: Any, result: Any = None) -> None:
-        content = {
-            "identity": vars(self.identity),
-            "seed": self._seed,
-            "state": pack_tensors(state),
-            "result": result,
-        }
+        own = {"result": result, "state": pack_tensors(state), "seed": self._seed}
+        content = {"identity": vars(self.identity), "ranks": gather_ranks(own)}
+        in_first(lambda: self._write_file(content))
+
+    def _write_file(self, content: dict[str, Any]) -> None:
         entry, tensors = encode(content)
         write_whole(self.path, pack(entry, tensors, sparsecnn.__version__, CHECKPOINT))
 
-    @contextlib.contextmanager
-    def _naming_file(self) -> Iterator[None]:
+    def _load(self, source: Any) -> None:
         try:
-            yield
+            source.load_state_dict(unpack_tensors(self._state))
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise FileFormatError(
                 f"{self.path}: its state does not fit the network ({str(error)[:200]})."
@@ -149,40 +148,58 @@ def open_run(checkpoint: Any, every: Any, resume: Any, identify: Callable[[], Id
     Raises
     ------
     ValueError
-        If the file is of another run, or there is none to resume, or several processes fit together.
+        If the file is of another run, or there is none to resume, or not all processes of a fit have one.
     FileFormatError
         If it is no checkpoint, damaged, or newer.
     OSError
         If it cannot be written.
+
+    Where several processes fit together, an error is raised in all of them.
     """
     period = check_every(every)
     if not isinstance(resume, (bool, np.bool_)) and resume != "auto":
         raise ValueError(f"resume must be 'auto', True or False, got {resume!r}.")
-    if checkpoint is None:
+    if not is_kept(checkpoint):
         yield Run()
         return
-    if n_processes() > 1:
-        raise ValueError(
-            f"checkpoint={str(checkpoint)!r} needs a fit in one process, but {n_processes()} fit together: "
-            "set checkpoint=None."
-        )
-    if not isinstance(checkpoint, (str, os.PathLike)):
-        raise TypeError(f"checkpoint must be a str or path-like object, got {checkpoint!r}.")
-    identity = identify()
-    if os.path.isdir(checkpoint):
-        checkpoint = Path(checkpoint, f"{identity.kind}-{identity.digest()}.safetensors")
-    path = check_target(checkpoint, "checkpoint")
+    identity = join(in_each(identify))
     run = Run()
     try:
         with contextlib.ExitStack() as stack:
-            with _naming_checkpoint(path):
-                stack.enter_context(locked(path))
-            remove_unfinished(path)
-            run = KeptRun(path, identity, period, _stored(path, resume, identity))
+            path, stored = in_first(lambda: _claim(checkpoint, resume, identity, stack))
+            run = KeptRun(path, identity, period, stored)
             yield run
     finally:
         if run.terminated:
             signal.raise_signal(signal.SIGTERM)  # which now does what it would have done
+
+
+def is_kept(checkpoint: Any) -> bool:
+    """Return whether there is a checkpoint, or raise ValueError if only some processes of a fit have one."""
+    kept = gathered(checkpoint is not None)
+    if len(set(kept)) > 1:
+        ranks = [rank for rank, has_one in enumerate(kept) if has_one]
+        raise ValueError(
+            f"checkpoint must be set in all {len(kept)} processes of a fit, or in none, but it is set in "
+            f"{ranks} only."
+        )
+    return kept[0]
+
+
+def _claim(
+    checkpoint: Any, resume: Any, identity: Identity, stack: contextlib.ExitStack
+) -> tuple[Path, dict[str, Any] | None]:
+    """Return the file of a run, locked until `stack` is closed, and what it holds of the run."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        raise TypeError(f"checkpoint must be a str or path-like object, got {checkpoint!r}.")
+    if os.path.isdir(checkpoint):
+        kind = identity.kind.replace(" ", "-")
+        checkpoint = Path(checkpoint, f"{kind}-{identity.digest()}.safetensors")
+    path = check_target(checkpoint, "checkpoint")
+    with _naming_checkpoint(path):
+        stack.enter_context(locked(path))
+    remove_unfinished(path)
+    return path, _stored(path, resume, identity)
 
 
 @contextlib.contextmanager
@@ -234,9 +251,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise FileFormatError(f"{error} Begin anew with resume=False, or give another path.") from None
     try:
         stored = decode(content)
-        known = {name: type(stored[name]) for name in ("identity", "seed", "state", "result")}
-        if len(known) != len(stored) or sorted(stored["identity"]) != ["data", "kind", "params"]:
+        parts = [tree_of_rank(stored["ranks"], rank) for rank in range(len(stored["ranks"]))]
+        whole = parts and all(sorted(part) == sorted(RANK) for part in parts)
+        if not whole or len(stored) != 2 or sorted(stored["identity"]) != ["data", "kind", "params"]:
             raise FileFormatError("its description is none of a run")
-    except (FileFormatError, KeyError, TypeError) as error:
+    except (FileFormatError, LookupError, TypeError) as error:
         raise FileFormatError(f"{path}: {error}.") from None
     return stored

@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sparsecnn._compute import gathered, process_rank
 from sparsecnn._warn import warn_user
 
 
 class Saver:
-    """Writes the state of a run from time to time.
+    """Writes the state of a run from time to time, in all processes of a fit at the same moments.
 
     Parameters
     ----------
     write : callable
-        Writes the present state.
+        Writes the present state; where several processes fit together, all of them call it.
     every : tuple of two floats
         Epochs, and seconds, after which it is due.
     what : str
@@ -27,7 +28,7 @@ class Saver:
     Attributes
     ----------
     terminated : bool
-        Whether SIGTERM has come, which is then to act as it would have.
+        Whether SIGTERM has come, to any process, which is then to act as it would have.
     """
 
     def __init__(self, write: Callable[[], None], every: tuple[float, float], what: str):
@@ -43,6 +44,8 @@ class Saver:
     def offer(self, share: float) -> None:
         """Write the state if it is due, which it can be at any moment when it is complete.
 
+        The first process tells whether it is.
+
         Parameters
         ----------
         share : float
@@ -57,10 +60,14 @@ class Saver:
         if share == 1:
             self._n_epochs = epochs
         due = epochs >= self._saved_epochs + self._epochs - 1e-9
-        if self.terminated or due or time.monotonic() >= self._saved_time + self._seconds:
+        due = due or time.monotonic() >= self._saved_time + self._seconds
+        told = gathered((due, self.terminated))
+        terminated = any(terminated for _, terminated in told)
+        if terminated or told[0][0]:
             self.write()
             self._saved_epochs = epochs
-        if self.terminated:
+        if terminated:
+            self.terminated = True
             raise KeyboardInterrupt
 
     def finish(self, changed: bool = False) -> None:
@@ -79,7 +86,7 @@ class Saver:
         try:
             self._write()
         except OSError as error:
-            if not self._warned:
+            if process_rank() == 0 and not self._warned:
                 self._warned = True
                 warn_user(
                     f"checkpoint {self._what!r} cannot be written ({error.strerror or error}): training goes "

@@ -1,13 +1,15 @@
 """One fit over several processes, which torch.distributed connects and DistributedDataParallel trains."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
 
 
 def n_processes() -> int:
@@ -41,6 +43,45 @@ def gathered(value: Any) -> list[Any]:
     values: list[Any] = [None] * n_processes()
     distributed.all_gather_object(values, value)
     return values
+
+
+def gathered_in_first(value: Any) -> list[Any]:
+    """Return the values of all processes, by rank, in the first process; nothing in the others."""
+    if n_processes() == 1:
+        return [value]
+    values: list[Any] = [None] * n_processes() if process_rank() == 0 else []
+    distributed.gather_object(value, values or None)
+    return values
+
+
+def in_each(act: Callable[[], T]) -> list[T]:
+    """Return what `act` returns in every process, by rank; an error in any of them is raised in all."""
+    if n_processes() == 1:
+        return [act()]
+    return [_returned(outcome) for outcome in gathered(_outcome(act))]
+
+
+def in_first(act: Callable[[], T]) -> T:
+    """Return, in every process, what `act` returns in the first, which alone calls it; or raise its error."""
+    if n_processes() == 1:
+        return act()
+    outcomes = [_outcome(act) if process_rank() == 0 else None]
+    distributed.broadcast_object_list(outcomes)
+    return _returned(outcomes[0])
+
+
+def _outcome(act: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    try:
+        return act(), None
+    except Exception as error:
+        return None, error
+
+
+def _returned(outcome: Any) -> Any:
+    value, error = outcome
+    if error is not None:
+        raise error
+    return value
 
 
 def all_classes(y: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ class Trainer:
     best: Best | None = None
     _part: PartOfEpoch | None = None
     _network: nn.Module | None = None
+    _was_connected: bool = False  # when it was saved, with a network that had trained
 
     @property
     def n_epochs(self) -> int:
@@ -130,7 +132,7 @@ class Trainer:
         assert self.best is not None
         self.best.begin_phase()
         self.epoch = plan.max_iter
-        self._network = None
+        self._network, self._was_connected = None, False
 
     def finish(self, images: Images, plan: Plan) -> None:
         """Leave the network that is kept in `module`, ready to predict."""
@@ -157,6 +159,7 @@ class Trainer:
             "generator": None if generator is None else generator.get_state(),
             "torch": torch.get_rng_state(),
             "part": part and {"rng": part.rng, "n_batches": part.n_batches, "loss": part.loss},
+            "connected": self._was_connected or self._network is not None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -171,6 +174,7 @@ class Trainer:
             self.best = Best(0, 0.0)
             self.best.load_state_dict(state["best"])
         self._part = state["part"] and PartOfEpoch(**state["part"])
+        self._was_connected = state["connected"]
         self.rng.set_state(state["rng"])
         generator = own_generator()
         if generator is not None and state["generator"] is not None:
@@ -194,7 +198,7 @@ class Trainer:
 
     def __getstate__(self) -> dict[str, Any]:
         # The connection to other processes cannot be copied.
-        return vars(self) | {"_network": None}
+        return vars(self) | {"_network": None, "_was_connected": False}
 
     def _load_kept(self) -> None:
         assert self.best is not None
@@ -222,6 +226,8 @@ class Trainer:
         self.module.train()
         if self._network is None:
             self._network = parallel(self._computing_network(images))
+            if self._was_connected and n_processes() > 1:
+                self._take_up_order(images, plan)
         n_batches = max(gathered(-(-len(images) // plan.batch_size)))  # gradients wait for each other
         part = self._begin_epoch(images.device)
         batches = shuffled_batches(len(images), plan.batch_size, self.rng, n_batches)
@@ -232,7 +238,9 @@ class Trainer:
         first_of_last = n_batches - max(1, n_batches // SPARSE_LOSS_INTERVAL)
         for i in range(part.n_batches, len(batches)):
             indices = batches[i]
-            if saver is not None and part.n_batches < i <= first_of_last and self._is_between_updates():
+            # The next step then computes λ and the masks anew, of which the state has none.
+            is_complete = (self.n_epochs * len(batches) + i) % LAM_INTERVAL == 0
+            if saver is not None and is_complete and part.n_batches < i <= first_of_last:
                 part.n_batches = i
                 saver.offer(i / len(batches))
             if i % CHECK_INTERVAL == 0:
@@ -261,16 +269,23 @@ class Trainer:
         self.rng.set_state(self._part.rng)
         return self._part
 
-    def _is_between_updates(self) -> bool:
-        """Return whether the next step computes λ and the masks anew, of which the state has none."""
-        held = self.optimizer.support_fixed and not self.optimizer.confined
-        return held or self.optimizer._n_steps % LAM_INTERVAL == 0
-
     def _computing_network(self, images: Images) -> nn.Module:
         """Return the network to compute losses with: when dead channels stay empty, one without them."""
         if self.optimizer.support_fixed and self.split.structure is not None:
             return narrow_view(self.module, images.image_shape).train()
         return self.module
+
+    def _take_up_order(self, images: Images, plan: Plan) -> None:
+        """Have gradients be summed up in the order that the first batch has given them before the end.
+
+        That order, of which roundings are, is no part of a state: a batch that leaves no trace gives it.
+        """
+        assert self._network is not None
+        before = copy.deepcopy(self.state_dict())
+        batch = images.batch(np.arange(min(len(images), plan.batch_size)))
+        self._batch_loss(self._network, *batch).backward()
+        self.optimizer.zero_grad()
+        self.load_state_dict(before)
 
     def _train_batch(self, batch: Batch, factor: float) -> Tensor:
         assert self._network is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import time
 from collections.abc import Callable
 from itertools import chain
 from numbers import Integral, Real
@@ -13,16 +12,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sparsecnn._checkpoint import Run
-from sparsecnn._compute import clean_torch_state, gathered, shared_threads
+from sparsecnn._compute import gathered
 from sparsecnn._estimator import (
     CallbackSupportMixin,
     PredictionMixin,
@@ -33,11 +31,12 @@ from sparsecnn._estimator import (
     warn_of_dead_layers,
 )
 from sparsecnn.model_selection._choice import format_results, sparsest_within_one_se
+from sparsecnn.model_selection._fold import score_path, score_with
 from sparsecnn.model_selection._groups import warn_of_shared_groups
-from sparsecnn.model_selection._kept import LAST, KeptSearch, keep_search
+from sparsecnn.model_selection._kept import LAST, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
-from sparsecnn.model_selection._tasks import Follow, SearchTasks
-from sparsecnn.model_selection._walk import path_identity, reach_points, walk_path
+from sparsecnn.model_selection._tasks import SearchTasks
+from sparsecnn.model_selection._walk import path_identity, reach_points
 
 
 class SparseCurveCNNClassifierCV(
@@ -230,7 +229,9 @@ class SparseCurveCNNClassifierCV(
         estimator = path_start(self.estimator, self.macs)
         data = check_training_data(estimator, X, y, sample_weight, groups)
         points = target_points(estimator, data, self.sparsities, self.macs)
-        X, labels = indexable(X, column_or_1d(y))
+        # A cluster may hold this array, by its identity.
+        labels = y if isinstance(y, np.ndarray) and y.ndim == 1 else column_or_1d(y)
+        X, labels = indexable(X, labels)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         folds = self._folds(X, labels, groups)
         warn_of_shared_groups(folds, groups)
@@ -240,15 +241,16 @@ class SparseCurveCNNClassifierCV(
             self.checkpoint,
             self.checkpoint_every,
             self.resume,
+            self.n_jobs,
             lambda: path_identity(estimator, points, given, scoring=self.scoring),
         )
         with kept.open(LAST) as run:
-            score_path = functools.partial(
-                _score_path, estimator, self.scorer_, points, X, labels, weight, kept
+            score_fold = functools.partial(
+                score_path, estimator, self.scorer_, points, X, labels, weight, kept
             )
             with tasks.folds(len(folds)) as follows:
                 reports = Parallel(n_jobs=self.n_jobs)(
-                    delayed(score_path)(train, test, f"fold{k}", follow)
+                    delayed(score_fold)(train, test, f"fold{k}", follow)
                     for k, ((train, test), follow) in enumerate(zip(folds, follows, strict=True))
                 )
             reports = list(chain(*gathered(reports)))
@@ -300,7 +302,7 @@ class SparseCurveCNNClassifierCV(
         True
         """
         check_is_fitted(self)
-        return _score(self.scorer_, self.best_estimator_, X, y, sample_weight)
+        return score_with(self.scorer_, self.best_estimator_, X, y, sample_weight)
 
     def __getattr__(self, name: str) -> Any:
         # Fitted attributes of the chosen classifier; called only for names that are not found.
@@ -339,67 +341,3 @@ class SparseCurveCNNClassifierCV(
         shown = best or self.estimator or SparseCurveCNNClassifier()
         name = f"{'estimator' if best is None else 'best_estimator_'}: {type(shown).__name__}"
         return _VisualBlock("parallel", [shown], names=[name], name_details=[str(shown)])
-
-
-def _score(scorer: Callable, fitted: Any, X: Any, y: ArrayLike, weight: ArrayLike | None) -> float:
-    """Return the score of a fitted classifier; the scorer need not take weights where there are none."""
-    return scorer(fitted, X, y) if weight is None else scorer(fitted, X, y, sample_weight=weight)
-
-
-def _score_path(
-    estimator: SparseCurveCNNClassifier,
-    scorer: Callable,
-    points: list[dict[str, float]],
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray | None,
-    kept: KeptSearch,
-    train: np.ndarray,
-    test: np.ndarray,
-    name: str,
-    follow: Follow,
-) -> tuple[dict[str, Any], list[str]]:
-    """Return scores, sparsities and seconds of every point on one fold, and a line for every dead layer."""
-    with kept.open(name) as run:
-        if run.result is None:
-            result = _train_and_score(estimator, scorer, points, X, y, weight, train, test, run, follow)
-            run.finish(result)
-            return result
-        row, lines = run.result
-        return row, lines
-
-
-def _train_and_score(
-    estimator: SparseCurveCNNClassifier,
-    scorer: Callable,
-    points: list[dict[str, float]],
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray | None,
-    train: np.ndarray,
-    test: np.ndarray,
-    run: Run,
-    follow: Follow,
-) -> tuple[dict[str, Any], list[str]]:
-    start = time.perf_counter()
-    estimator = clone(estimator)
-    train_weight, test_weight = (None, None) if weight is None else (weight[train], weight[test])
-    with shared_threads(), clean_torch_state():
-        X_train, y_train = _safe_indexing(X, train), y[train]
-        data = check_training_data(estimator, X_train, y_train, train_weight)
-        tasks = follow and follow(X_train, y_train, train_weight)
-        path = list(walk_path(estimator, data, points, run, tasks=tasks))
-    fitted = time.perf_counter()
-    X_test = _safe_indexing(X, test)
-    try:
-        scores = [_score(scorer, network, X_test, y[test], test_weight) for network, _ in path]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"scoring by {scorer!r} fails: {error}") from error
-    seconds = fitted - start, time.perf_counter() - fitted
-    row = {
-        "test_score": scores,
-        "test_sparsity": [network.sparsity_ for network, _ in path],
-        "fit_time": np.full(len(points), seconds[0] / len(points)),
-        "score_time": np.full(len(points), seconds[1] / len(points)),
-    }
-    return row, [line for _, lines in path for line in lines]
