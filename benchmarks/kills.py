@@ -1,10 +1,10 @@
 """Training runs killed at random moments, and started again until they are done; what checkpoints cost.
 
 Every process is killed (SIGKILL) at a random moment after its imports, unless it is done by then. The next
-one goes on from the checkpoint, is killed in turn, and so on. Whatever a run that is done has come to must
-be, bit for bit, what an undisturbed run comes to; then the next run begins. Lost work is that of batches that
-were trained again. What checkpoints take is measured within one default fit, so that other work on the
-machine slows both.
+one goes on from the checkpoint, is killed in turn, and so on. Of a fit over two processes ("ranks"), one is
+killed, and the other must end by itself. Whatever a run that is done has come to must be, bit for bit, what
+an undisturbed run comes to; then the next run begins. Lost work is that of batches that were trained again.
+What checkpoints take is measured within one default fit, so that other work on the machine slows both.
 """
 
 import argparse
@@ -18,10 +18,12 @@ import sys
 import tempfile
 import time
 import warnings
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import distributed
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
 from sparsecnn._checkpoint import run as run_module
@@ -30,8 +32,9 @@ from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.model_selection import sparsity_path
 
 N_IMAGES, BATCH = 128, 4
+TIMEOUT = 300  # seconds, for processes that wait for each other
 X, Y = make_shaky_spirals(N_IMAGES, image_shape=(32, 32), return_X_y=True, random_state=0)
-JOBS = ("fit", "path", "CV")
+JOBS = ("fit", "path", "CV", "ranks")
 
 
 class Counting(CurveCNN):
@@ -43,19 +46,19 @@ class Counting(CurveCNN):
         super().__init__((32, 32), 2, (4, 8, 8), 3)
 
     def forward(self, x):
-        if self.training and torch.is_grad_enabled():
+        if self.counter is not None and self.training and torch.is_grad_enabled():
             n_trained = int.from_bytes(self.counter[:], "little") + 1
             self.counter[:] = n_trained.to_bytes(8, "little")
         return super().forward(x)
 
 
-def train(job, folder):
+def train(job, folder, X, Y):
     """Run a job, with its checkpoint in `folder` unless that is None, and return all that it comes to."""
     classifier = SparseCurveCNNClassifier(
         module=Counting, max_iter=6, finetune_iter=2, batch_size=BATCH, random_state=0
     )
     checkpoint = folder and os.path.join(folder, job)
-    if job == "fit":
+    if job in ("fit", "ranks"):
         fitted = [classifier.set_params(checkpoint=checkpoint, checkpoint_every=0.5).fit(X, Y)]
     elif job == "path":
         points = [0.5, 0.8, 0.9]
@@ -72,21 +75,42 @@ def train(job, folder):
 
 
 def start(job, folder, n_threads, counter):
-    """Return a process that runs a job and has come so far that it begins."""
-    command = [sys.executable, __file__, "--run", job, folder, counter]
+    """Return the processes that run a job, one or two, and have come so far that they begin."""
     threads = {"OMP_NUM_THREADS": str(n_threads), "OMP_WAIT_POLICY": "passive"}
-    process = subprocess.Popen(command, env=os.environ | threads, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "begins\n"
-    return process
+    meeting, ranks = f"{counter}-{time.monotonic_ns()}", (0, 1) if job == "ranks" else (0,)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--run", job, folder, counter, meeting, str(rank)],
+            env=os.environ | threads,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if job == "ranks" else None,  # where one says that the other is lost
+            text=True,
+        )
+        for rank in ranks
+    ]
+    assert [process.stdout.readline() for process in processes] == ["begins\n"] * len(ranks)
+    return processes
 
 
-def run(job, folder, counter):
-    """Run a job as a process of its own."""
-    with open(counter, "r+b") as file:
-        Counting.counter = mmap.mmap(file.fileno(), 8)
+def run(job, folder, counter, meeting, rank):
+    """Run a job as a process of its own, or with another one."""
+    shard = slice(None)
+    if job == "ranks":
+        distributed.init_process_group(
+            "gloo", f"file://{meeting}", rank=int(rank), world_size=2, timeout=timedelta(seconds=TIMEOUT)
+        )
+        shard = slice(int(rank), None, 2)
+    if rank == "0":
+        with open(counter, "r+b") as file:
+            Counting.counter = mmap.mmap(file.fileno(), 8)
     warnings.simplefilter("ignore")
     print("begins", flush=True)
-    print(train(job, folder or None), flush=True)
+    print(train(job, folder or None, X[shard], Y[shard]), flush=True)
+
+
+def outcomes(processes):
+    """Wait for processes, and return what those that are done have come to."""
+    return {process.communicate(timeout=2 * TIMEOUT)[0] for process in processes} - {""}
 
 
 def undisturbed(job, n_threads):
@@ -94,9 +118,9 @@ def undisturbed(job, n_threads):
     with tempfile.TemporaryDirectory() as folder:
         counter = Path(folder, "counter")
         counter.write_bytes(bytes(8))
-        process = start(job, "", n_threads, counter)
+        processes = start(job, "", n_threads, counter)
         begun = time.monotonic()
-        found = process.communicate()[0]
+        found = outcomes(processes)
         return found, time.monotonic() - begun, int.from_bytes(counter.read_bytes(), "little")
 
 
@@ -110,12 +134,12 @@ def kill_often(job, n_threads, n_kills, rng):
             counter.write_bytes(bytes(8))
             died = True
             while died:
-                process = start(job, folder, n_threads, counter)
+                processes = start(job, folder, n_threads, counter)
                 if killed < n_kills:
                     time.sleep(rng.uniform(0, seconds))
-                    process.kill()
-                found = process.communicate()[0]
-                died = process.returncode == -signal.SIGKILL and not found
+                    processes[rng.integers(len(processes))].kill()
+                found = outcomes(processes)
+                died = not found and -signal.SIGKILL in [process.returncode for process in processes]
                 killed += died
             lost += int.from_bytes(counter.read_bytes(), "little") - n_batches
         done, same, failed = done + bool(found), same + (found == expected), failed + (not found)
@@ -151,7 +175,7 @@ def main():
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--kills", type=int, default=34, help="for each job and number of threads")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)  # one process, with job, folder and counter
+    parser.add_argument("--run", nargs=5, help=argparse.SUPPRESS)  # one process, with what `run` takes
     args = parser.parse_args()
     if args.run:
         run(*args.run)

@@ -276,9 +276,10 @@ class Trainer:
         return self.module
 
     def _take_up_order(self, images: Images, plan: Plan) -> None:
-        """Have gradients be summed up in the order that the first batch has given them before the end.
+        """Compute the gradients of a batch, without a trace but in the network that connects processes.
 
-        That order, of which roundings are, is no part of a state: a batch that leaves no trace gives it.
+        From its first batch it takes the order in which gradients come and are added up; roundings depend on
+        it, and no state holds it.
         """
         assert self._network is not None
         before = copy.deepcopy(self.state_dict())
