@@ -171,7 +171,7 @@ class Trainer:
         self.epoch = state["epoch"]
         self.history = {name: list(values) for name, values in state["history"].items()}
         if state["best"] is not None:
-            self.best = Best(0, 0.0)
+            self.best = self.best or Best(0, 0.0)  # which a run that goes on holds
             self.best.load_state_dict(state["best"])
         self._part = state["part"] and PartOfEpoch(**state["part"])
         self._was_connected = state["connected"]
