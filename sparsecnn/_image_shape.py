@@ -12,6 +12,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
+from sparsecnn._naming import naming
+
 # What cameras, scanners and editors write. Other formats start other programs (EPS) or hold no pages.
 RASTER_FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO"),
@@ -56,8 +58,9 @@ def flatten_images(
     _refuse_files(X)
     if np.ma.is_masked(X):
         raise ValueError("X must have a number for every pixel, but some are masked.")
-    if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
-        X = _stack_images(X)
+    with naming("X"):
+        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+            X = _stack_images(X)
     n_dim = getattr(X, "ndim", 2)
     if n_dim == 4:
         raise ValueError(

@@ -42,6 +42,9 @@ FOUND = {
     "masked": (lambda: fit(np.ma.masked_less(X, 99)), "X must have a number for every pixel"),
     "X of strings": (lambda: fit(np.full((20, 256), "a")), "X and y: .*could not convert string to float"),
     "X of complex": (lambda: fit(X.astype(complex)), "X and y: .*Complex data not supported"),
+    "ragged X": (lambda: fit(X=([8, 8], 8)), "X: setting an array element"),
+    "ragged images": (lambda: fit(X=[[[1, 2], 3]] * 20), "X: setting an array element"),
+    "ragged page": (lambda: CurveImageTransformer().fit([[[1, 2], 3]]), "X: setting an array element"),
     "y missing": (lambda: fit(y=[None, "a"] * 10), r"\by\b"),
     "weight": (lambda: fit(sample_weight="l0"), "sample_weight: could not convert"),
     "weight of shape": (

@@ -1,16 +1,25 @@
 """One seed covers everything that torch draws, and the global generator is left as it was found."""
 
 import contextlib
+import itertools
+import linecache
 import os
 import signal
+import sys
 import threading
 
 import pytest
 import torch
 from torch import nn
 
-from sparsecnn._compute import drawing_first_weights, own_generator, seeded_torch
-from sparsecnn._compute.interrupts import held_interrupts
+from sparsecnn._compute import (
+    clean_torch_state,
+    drawing_first_weights,
+    own_generator,
+    seeded_torch,
+    shared_threads,
+)
+from sparsecnn._compute.threads import _computing
 
 CPU = torch.device("cpu")
 
@@ -130,16 +139,45 @@ def test_process_forked_during_another_threads_block_finds_the_global_generator_
         thread.join()
 
 
-def test_interrupt_is_held_until_a_block_ends():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    done = []
+def interrupted_at(n_lines, run):
+    """Run, with a Ctrl-C before a line of `_compute`, the one after so many; return whether it came."""
+    counter = itertools.count()
 
-    def hold():
-        with held_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            done.append(True)
+    def trace(frame, event, argument):
+        if "_compute" not in frame.f_code.co_filename:
+            return None
+        # Where a block is left Python takes no signals, so that locks are released.
+        leaves = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith("with ")
+        if event == "line" and not leaves and next(counter) == n_lines:
+            raise KeyboardInterrupt
+        return trace
 
-    with pytest.raises(KeyboardInterrupt):
-        hold()
-    assert done
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_interrupt_before_any_line_leaves_everything_as_found(found):
+    def surroundings():
+        return own_generator(), torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+
+    def nested():
+        with shared_threads(), clean_torch_state(), seeded_torch(1, CPU):
+            draws(2)
+
+    before = surroundings()
+    with torch.no_grad():
+        n_lines = 0
+        while interrupted_at(n_lines, nested):
+            assert surroundings()[:3] == before[:3], n_lines
+            assert not torch.is_grad_enabled(), n_lines
+            assert torch.equal(torch.random.get_rng_state(), found), n_lines
+            n_lines += 1
+    assert n_lines > 40
+    assert not _computing

@@ -4,23 +4,22 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
-from sparsecnn._compute.interrupts import held_interrupts
-
 _lock = threading.RLock()
-_own = threading.local()  # the generators of each thread, and how many `seeded_torch` it is in
-_n_borrowers = 0
+_own = threading.local()  # the generators of each thread, and the blocks of `seeded_torch` that it is in
+_borrowers: set[object] = set()  # those blocks in all threads
 _found: dict[torch.Generator, torch.Tensor] = {}  # global generators, as the first borrower found them
 
 
 def _note_fork() -> None:
     """Forget, in a new process, the borrowers in threads that it does not have."""
-    global _lock, _n_borrowers
+    global _lock
     _lock = threading.RLock()
-    _n_borrowers = getattr(_own, "depth", 0)
-    if not _n_borrowers:
+    _borrowers.intersection_update(getattr(_own, "blocks", ()))
+    if not _borrowers:
         _put_back()
 
 
@@ -36,22 +35,18 @@ def seeded_torch(seed: int, device: torch.device) -> Iterator[None]:
     each would draw alone. Dropout in a user's network knows the global ones only: the seed covers it in a
     fit that is alone, and fits in several threads draw from them together.
     """
-    before = vars(_own).copy()
-    depth = before.get("depth", 0)
+    block, before = object(), vars(_own).copy()
     try:
-        with held_interrupts():
-            _borrow(seed, device)
-            _own.depth = depth + 1
+        try:
+            _own.blocks = (*before.get("blocks", ()), block)
+            _borrow(block, seed, device)
             _own.host = torch.Generator().manual_seed(seed)
             _own.device = _own.host if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
-        yield
+            yield
+        finally:
+            _give_back(block, before)
     finally:
-        with held_interrupts():
-            borrowed = getattr(_own, "depth", 0) > depth
-            vars(_own).clear()
-            vars(_own).update(before)
-            if borrowed:
-                _give_back()
+        _give_back(block, before)  # which Ctrl-C may have interrupted
 
 
 def own_generator() -> torch.Generator | None:
@@ -70,27 +65,28 @@ def drawing_first_weights() -> Iterator[None]:
             _own.host.set_state(torch.default_generator.get_state())
 
 
-def _borrow(seed: int, device: torch.device) -> None:
-    global _n_borrowers
+def _borrow(block: object, seed: int, device: torch.device) -> None:
     with _lock:
-        _n_borrowers += 1
+        _borrowers.add(block)
         for generator in _global_generators(device):
             _found.setdefault(generator, generator.get_state())
             generator.manual_seed(seed)
 
 
-def _give_back() -> None:
-    global _n_borrowers
+def _give_back(block: object, before: dict[str, Any]) -> None:
+    """Leave a block, in whose thread all was as in `before`; a second time changes nothing."""
+    vars(_own).clear()
+    vars(_own).update(before)
     with _lock:
-        _n_borrowers -= 1
-        if not _n_borrowers:
+        _borrowers.discard(block)
+        if not _borrowers:
             _put_back()
 
 
 def _put_back() -> None:
-    while _found:
-        generator, state = _found.popitem()
+    for generator, state in _found.items():
         generator.set_state(state)
+    _found.clear()
 
 
 def _global_generators(device: torch.device) -> list[torch.Generator]:

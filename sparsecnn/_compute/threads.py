@@ -38,18 +38,27 @@ def shared_threads() -> Iterator[None]:
     me = threading.get_ident()
     depth = _computing.get(me, 0)
     try:
-        with _lock:
-            if not _computing:
-                _budget = torch.get_num_threads()
-            _computing[me] = depth + 1
-        take_share()
-        yield
+        try:
+            with _lock:
+                if not _computing:
+                    _budget = torch.get_num_threads()
+                _computing[me] = depth + 1
+            take_share()
+            yield
+        finally:
+            _leave(me, depth)
     finally:
-        with _lock:
-            if depth:
-                _computing[me] = depth
-            elif _computing.pop(me, 0):
-                _set_threads(_budget)
+        _leave(me, depth)  # which Ctrl-C may have interrupted
+
+
+def _leave(thread: int, depth: int) -> None:
+    """Have a thread as deep in `shared_threads` as before; a second time changes nothing."""
+    with _lock:
+        if depth:
+            _computing[thread] = depth
+        elif thread in _computing:
+            _set_threads(_budget)
+            del _computing[thread]
 
 
 def take_share() -> None:

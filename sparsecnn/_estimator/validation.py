@@ -35,7 +35,8 @@ def shape_images(
         If X and `image_shape` contradict each other, or the images are too small for three poolings.
     """
     X, known = flatten_images(X, image_shape)
-    dimensions = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    with naming("X"):
+        dimensions = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(dimensions) != 2:
         return X, known or (1, 1)  # refused by the check of X
     n_features = dimensions[1]

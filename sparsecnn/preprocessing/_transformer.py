@@ -275,7 +275,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         if isinstance(X, (list, tuple)) and not X:
             raise ValueError("X must hold at least one image, got an empty list.")
         n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
-        if n_dim == 4 or (n_dim == 1 and any(map(_is_image, X))):
+        with naming("X"):
+            single = n_dim == 4 or (n_dim == 1 and any(map(_is_image, X)))
+        if single:
             if not len(X):
                 raise ValueError(f"X must hold at least one image, got shape {X.shape}.")
             return list(X)
