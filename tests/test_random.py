@@ -146,9 +146,10 @@ def interrupted_at(n_lines, run):
     def trace(frame, event, argument):
         if "_compute" not in frame.f_code.co_filename:
             return None
-        # Where a block is left Python takes no signals, so that locks are released.
-        leaves = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith("with ")
-        if event == "line" and not leaves and next(counter) == n_lines:
+        # Python takes signals at calls and loops, and not where a block begins or ends: locks are released.
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        block = line == "try:" or line.startswith("with ")
+        if event == "line" and not block and next(counter) == n_lines:
             raise KeyboardInterrupt
         return trace
 
@@ -181,3 +182,7 @@ def test_interrupt_before_any_line_leaves_everything_as_found(found):
             n_lines += 1
     assert n_lines > 40
     assert not _computing
+    together = threading.Thread(target=nested, daemon=True)  # which a lock that is still held would stop
+    together.start()
+    together.join(timeout=20)
+    assert not together.is_alive()
