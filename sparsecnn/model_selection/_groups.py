@@ -225,10 +225,8 @@ def bootstrap_interval(
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}.")
     check_scalar(n_resamples, "n_resamples", Integral, min_val=1)
     draw = _resampler(y, groups)
-    try:
+    with naming("random_state"):
         rng = check_random_state(random_state)
-    except ValueError as error:
-        raise ValueError(f"random_state: {error}.") from error
     value = _finite(metric(y, proba))
     rows = (draw(rng) for _ in range(n_resamples))
     resampled = np.array([_finite(metric(y[drawn], proba[drawn])) for drawn in rows])

@@ -285,10 +285,11 @@ def target_points(
 
 
 def _check_macs(macs: ArrayLike) -> list[float]:
-    removed = _check_points(1 - _as_floats(macs, "macs"), "1 - macs")
+    fractions = _as_floats(macs, "macs")
+    removed = _check_points(1 - fractions, "1 - macs")
     if removed[-1] >= 1:
         raise ValueError(f"macs must be fractions above 0, got {macs!r}.")
-    return _as_floats(macs, "macs").tolist()
+    return fractions.tolist()
 
 
 def _as_floats(values: ArrayLike, name: str) -> np.ndarray:

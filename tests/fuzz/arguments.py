@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from joblib import parallel_config
 from PIL import Image
@@ -17,6 +15,7 @@ from sklearn.utils._param_validation import (
     make_constraint,
 )
 
+from fuzz.drawn import for_each_drawn
 from fuzz.tally import Tally
 from sparsecnn import (
     RVSM,
@@ -313,15 +312,6 @@ def run_rest(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
 def run(tally: Tally, subjects, n_cases: int, seed: int) -> Tally:
     """Judge what subjects make of arguments."""
 
-    @seeded(seed)
-    @settings(
-        max_examples=n_cases,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=cases(subjects))
     def judge(case):
         name, params = case
         params = {one: 2 if is_much_work(one, value) else value for one, value in params.items()}
@@ -335,5 +325,5 @@ def run(tally: Tally, subjects, n_cases: int, seed: int) -> Tally:
         )
 
     with parallel_config("threading"):  # which starts at once
-        judge()
+        for_each_drawn(cases(subjects), judge, n_cases, seed)
     return tally.end()

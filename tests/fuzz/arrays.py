@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fuzz.arguments import MEMORY, ODD, TINY, X, Y
+from fuzz.drawn import for_each_drawn
 from fuzz.tally import Tally
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.model_selection import average_by_group, validate_groups
@@ -174,15 +173,6 @@ def describe(value) -> str:
 def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
     """Judge what is made of arrays."""
 
-    @seeded(seed)
-    @settings(
-        max_examples=n_cases,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=cases())
     def judge(case):
         name, odd = case
         call, check, _ = CALLS[name]
@@ -195,5 +185,5 @@ def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
             decoded=MEMORY,
         )
 
-    judge()
+    for_each_drawn(cases(), judge, n_cases, seed)
     return tally.end()

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
+from fuzz.drawn import for_each_drawn
 from fuzz.tally import Tally
 from sparsecnn.penalties import PENALTIES
 
@@ -70,15 +69,6 @@ def objective(penalty, w: torch.Tensor, x: torch.Tensor, step: float) -> float:
 def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
     """Judge proximal maps."""
 
-    @seeded(seed)
-    @settings(
-        max_examples=n_cases,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=cases())
     def judge(case):
         name, w, step = case
         tally.judge(
@@ -88,5 +78,5 @@ def run(tally: Tally, folder: Path, n_cases: int, seed: int) -> Tally:
             names=[r"\bw\b", r"\bstep\b"],
         )
 
-    judge()
+    for_each_drawn(cases(), judge, n_cases, seed)
     return tally.end()
