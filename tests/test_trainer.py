@@ -49,6 +49,17 @@ def test_trainer_resumes_bit_for_bit(params, stop):
     assert str(resumed.history) == str(trainer.history)  # NaN is not equal to itself
 
 
+def test_trainer_that_takes_up_a_state_keeps_what_a_run_holds():
+    with seeded_torch(7, torch.device("cpu")):
+        trainer, images, plan = start(quick(max_iter=2, finetune_iter=1))
+        FitTraining(trainer, images, plan).train()
+        history, best, expected = trainer.history, trainer.best, str(trainer.history)
+        trainer.load_state_dict(copy.deepcopy(trainer.state_dict()))
+        assert trainer.history is history
+        assert trainer.best is best
+        assert str(history) == expected
+
+
 def test_trainer_says_what_it_was_built_from():
     with seeded_torch(0, torch.device("cpu")):
         trainer, _, _ = start(small(beta=2.0))

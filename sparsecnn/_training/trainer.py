@@ -163,15 +163,21 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned; within `seeded_torch`, its generators too."""
+        """Restore what `state_dict` returned; within `seeded_torch`, its generators too.
+
+        The history and the best network so far stay the objects that they are: a run that goes on and its
+        callbacks hold them.
+        """
         if not 0 <= state["epoch"] < math.inf:
             raise ValueError(f"its epoch is {state['epoch']!r}")
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = state["epoch"]
-        self.history = {name: list(values) for name, values in state["history"].items()}
+        history = {name: list(values) for name, values in state["history"].items()}
+        self.history.clear()
+        self.history.update(history)
         if state["best"] is not None:
-            self.best = self.best or Best(0, 0.0)  # which a run that goes on holds
+            self.best = self.best or Best(0, 0.0)
             self.best.load_state_dict(state["best"])
         self._part = state["part"] and PartOfEpoch(**state["part"])
         self._was_connected = state["connected"]
