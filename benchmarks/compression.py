@@ -32,9 +32,9 @@ from sparsecnn.export import compress, load, save
 from sparsecnn.inspection import NetworkReport
 
 # Of networks whose channels are cut; once these are gone, an epoch takes a fraction of the time.
-LONG = {"penalized": "all", "max_iter": 48, "finetune_iter": 96}
+LONG = {"penalized": "all", "solver": "adam", "max_iter": 48, "finetune_iter": 96}
 NETWORKS = {
-    "dense": {"penalty": None},
+    "dense": {"penalty": None, "solver": "adam", "max_iter": 24},
     # A quarter of the channels is left in each layer, multiples of 8 behind the first: less than a tenth of
     # the multiply-adds of the dense network, whose channels are the default.
     "groups": {"penalty": "group_l0", "channels": (20, 64, 96), "target_macs": 0.0678, **LONG},
@@ -222,7 +222,13 @@ def slim(seed, penalty, precision):
     """Print the accuracy of w and u after the last epoch of splitting, with 70 % of the channels removed."""
     train_words, test_words = split_words(seed)
     params = SparseCurveCNNClassifier(
-        penalty, penalized="all", target_sparsity=0.7, precision=precision, random_state=seed
+        penalty,
+        penalized="all",
+        target_sparsity=0.7,
+        solver="adam",
+        max_iter=24,
+        precision=precision,
+        random_state=seed,
     )
     data = check_training_data(params, train_words.data, train_words.target)
     trainer = make_trainer(params, data.images, 2, np.random.RandomState(seed))

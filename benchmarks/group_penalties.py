@@ -26,7 +26,13 @@ def accuracies(seed, penalty):
     scores = []
     for macs in BUDGETS:
         classifier = SparseCurveCNNClassifier(
-            penalty, penalized="all", target_macs=macs, precision="auto", random_state=seed
+            penalty,
+            penalized="all",
+            target_macs=macs,
+            solver="adam",
+            max_iter=24,
+            precision="auto",
+            random_state=seed,
         )
         classifier.fit(spirals.data[train], spirals.target[train])
         scores.append(classifier.score(spirals.data[test], spirals.target[test]))

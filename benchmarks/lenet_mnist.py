@@ -83,7 +83,7 @@ class LeNet5(nn.Module):
 
 MODULES = {"LeNet-300-100": LeNet300, "LeNet-5": LeNet5}
 # Chosen on the held-out images.
-TUNED = {"max_iter": 36, "finetune_iter": 12, "augment": CurveAugmentation(strength=0.5)}
+TUNED = {"solver": "adam", "max_iter": 36, "finetune_iter": 12, "augment": CurveAugmentation(strength=0.5)}
 # Where channels are removed, splitting for longer pays, and fine-tuning takes little time.
 CHANNELS = {"penalty": "sparse_group_l0", **TUNED, "max_iter": 72, "finetune_iter": 72}
 # By name of the saved file: network, percentage of weights kept, images held out, method, parameters.

@@ -136,7 +136,7 @@ class Ours:
 
     def __init__(self, network, **params):
         self.params = {"augment": False, "batch_size": BATCH, "learning_rate_init": LEARNING_RATE}
-        self.params |= NETWORKS[network][4] | params
+        self.params |= {"solver": "adam"} | NETWORKS[network][4] | params
 
     def fit(self, X, y, epochs):
         split = {"max_iter": epochs - 1, "finetune_iter": 1}

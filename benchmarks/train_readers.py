@@ -161,6 +161,8 @@ def words_reader(seed):
         augment=CurveAugmentation(strength=0.5),  # no two pages are alike anyway
         penalized="all",
         target_sparsity=0.75,
+        solver="adam",
+        max_iter=24,
         finetune_iter=16,
         random_state=seed,
         precision="auto",
@@ -175,6 +177,8 @@ def drawings_reader(seed):
         augment=CurveAugmentation(flip=True),
         penalized="all",
         target_sparsity=0.8,
+        solver="adam",
+        max_iter=24,
         random_state=seed,
         precision="auto",
     )

@@ -1,6 +1,7 @@
 """The relaxed variable splitting method, around any torch optimizer."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -352,11 +353,29 @@ class RVSM(SplitWeights):
         """Let the base optimizer step on the loss alone, and keep the zeros."""
         if self._kept is None:
             self._kept = [(u != 0).to(u.dtype) for u in self.u]
-        loss = self.base.step(closure)
+        if closure is None:
+            self._mask_gradients()
+            loss = self.base.step()
+        else:
+            loss = self.base.step(functools.partial(self._masked, closure))
         if self.split_params:
             torch._foreach_mul_(self.split_params, self._kept)
             torch._foreach_add_(self.split_params, 0.0)  # no zero is left negative
         return loss
+
+    def _masked(self, closure: Callable[[], Any]) -> Any:
+        with torch.enable_grad():
+            loss = closure()
+        self._mask_gradients()
+        return loss
+
+    @torch.no_grad()
+    def _mask_gradients(self) -> None:
+        """Clear the gradients of zeros, which optimizers of whole matrices would mix with the others."""
+        assert self._kept is not None
+        for w, kept in zip(self.split_params, self._kept, strict=True):
+            if w.grad is not None:
+                w.grad.mul_(kept)
 
     @torch.no_grad()  # optimizers with a closure call it with gradients enabled
     def _add_pull(self) -> None:

@@ -288,6 +288,6 @@ def test_path_of_ternary_networks(stripes):
     for fitted, target in zip(path, [0.6, 0.8], strict=True):
         weights = (fitted.module_.conv2.weight, fitted.module_.conv3.weight)
         assert all(len(set(values) - {0.0}) <= 1 for w in weights for values in magnitudes(w))
-        assert target <= fitted.sparsity_ < target + 0.1
+        assert target - 0.001 < fitted.sparsity_ < target + 0.1  # of 432 weights
     with pytest.raises(ValueError, match=r"penalty that makes weights zero, got Binary\(\)"):
         sparsity_path(*stripes, estimator=estimator.set_params(penalty=Binary()))

@@ -16,6 +16,7 @@ from sparsecnn._compute import autocast_for, drawing_first_weights
 from sparsecnn._network import NORMS, CurveCNN, layer_weights
 from sparsecnn._training.finite import names_not_finite
 from sparsecnn._training.images import Images
+from sparsecnn._training.muon import Muon
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
@@ -25,6 +26,7 @@ from sparsecnn.rvsm import RVSM
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": functools.partial(torch.optim.Adam, fused=True),
+    "muon": Muon,
     "sgd": functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 
@@ -66,9 +68,8 @@ def make_trainer(
     module = module.to(images.device, images.dtype, **layout)
     check_module(module, images, n_classes)
     split = make_split(params, module, images.image_shape)
-    base = SOLVERS[params.solver](
-        _parameter_groups(module, params.weight_decay, split), lr=params.learning_rate_init
-    )
+    groups = _parameter_groups(module, params.weight_decay, split, orthogonal=params.solver == "muon")
+    base = SOLVERS[params.solver](groups, lr=params.learning_rate_init)
     optimizer = RVSM(
         base,
         split.tensors.values(),
@@ -197,21 +198,28 @@ def _median(magnitude: Tensor) -> Tensor:
     return torch.tensor(np.partition(values, middle)[middle])
 
 
-def _parameter_groups(module: nn.Module, weight_decay: float, split: Split) -> list[dict[str, Any]]:
+def _parameter_groups(
+    module: nn.Module, weight_decay: float, split: Split, orthogonal: bool
+) -> list[dict[str, Any]]:
     """Return the parameters of `module` for an optimizer: layer weights decay, others do not.
 
     Scales and shifts of batch normalisation that rank channels have a learning rate of their own, since
-    those of dead channels go from about 1 to 0.
+    those of dead channels go from about 1 to 0. With `orthogonal`, the filters of all convolutions but the
+    first have a group whose steps are orthogonal: a larger matrix costs more than it saves.
     """
-    weights = {id(w): w for w in layer_weights(module).values()}  # tied layers share one
+    layers = layer_weights(module)
+    filters = {id(w): w for w in list(layers.values())[1:] if orthogonal and w.ndim > 2}
+    weights = {id(w): w for w in layers.values() if id(w) not in filters}  # tied layers share one
     norms = (layer for layer in module.modules() if isinstance(layer, NORMS))
     of_norms = {id(p) for layer in norms for p in layer.parameters()}
     scales = {id(p): p for p in split.tensors.values() if id(p) in of_norms}
-    others = [p for p in module.parameters() if id(p) not in weights and id(p) not in scales]
+    grouped = filters.keys() | weights.keys() | scales.keys()
     groups: list[dict[str, Any]] = [
         {"params": list(weights.values()), "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": [p for p in module.parameters() if id(p) not in grouped], "weight_decay": 0.0},
     ]
+    if filters:
+        groups.append({"params": list(filters.values()), "orthogonal": True})
     if scales:
         groups.append({"params": list(scales.values()), "weight_decay": 0.0, "lr_scale": SCALE_RATE})
     return groups

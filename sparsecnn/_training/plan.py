@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import nn
@@ -19,8 +19,10 @@ LARGEST_AUTO_BATCH = 64
 SMALLEST_AUTO_BATCH = 8
 # Steps of an epoch that "auto" asks for, between the two sizes above.
 AUTO_STEPS = 15
-# Epochs of fine-tuning for each power of ten of weights removed.
-AUTO_FINETUNE = 8
+# Splitting has so many steps for each power of ten of weights removed, but from 8 to 24 epochs.
+AUTO_SPLIT_STEPS = 500
+FEWEST_AUTO_EPOCHS = 8
+MOST_AUTO_EPOCHS = 24
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class LamRamp:
 
     start: float
     end: float
-    n_epochs: int
+    n_epochs: int = 1
 
     dense: ClassVar[float] = 0.0  # where a dense network is
 
@@ -56,7 +58,7 @@ class SparsityRamp:
 
     start: float
     end: float
-    n_epochs: int
+    n_epochs: int = 1
 
     dense: ClassVar[float] = 0.0  # where a dense network is
 
@@ -82,7 +84,7 @@ class ChannelRamp:
 
     start: tuple[int, ...]
     end: tuple[int, ...]
-    n_epochs: int
+    n_epochs: int = 1
     sparsity: tuple[float, float] | None = None
     weights_kept: float = 1.0
 
@@ -141,22 +143,19 @@ class Plan:
 def make_ramp(params: Any, start: RampStart, structure: Structure | None = None) -> Ramp:
     """Return the schedule of λ, or with ``lam="auto"`` of the target sparsity, or of channels to remove.
 
-    All end after half of `max_iter`.
+    How many epochs it takes is for `make_plan` to say.
     """
-    n_epochs = max(1, params.max_iter // 2)
     if params.penalty is not None and not getattr(get_penalty(params.penalty), "allows_zero", True):
-        return LamRamp(0.0, 0.0, n_epochs)  # its map is the same whatever λ is
+        return LamRamp(0.0, 0.0)  # its map is the same whatever λ is
     if params.lam == "auto":
         target = float(params.target_sparsity)
         if structure is not None:
-            return _channel_ramp(params, start.sparsity, structure, target, n_epochs)
-        return SparsityRamp(min(start.sparsity, target), target, n_epochs)
-    return LamRamp(start.lam, float(params.lam), n_epochs)
+            return _channel_ramp(params, start.sparsity, structure, target)
+        return SparsityRamp(min(start.sparsity, target), target)
+    return LamRamp(start.lam, float(params.lam))
 
 
-def _channel_ramp(
-    params: Any, start: float, structure: Structure, target: float, n_epochs: int
-) -> ChannelRamp:
+def _channel_ramp(params: Any, start: float, structure: Structure, target: float) -> ChannelRamp:
     """Return the schedule of the channels to remove; with a penalty of single weights too, also theirs."""
     both = structure.has_elements
     if params.target_macs is not None:
@@ -171,7 +170,6 @@ def _channel_ramp(
     return ChannelRamp(
         start=tuple(max(pair) for pair in zip(structure.chain.living_widths(), end, strict=True)),
         end=end,
-        n_epochs=n_epochs,
         sparsity=(min(start, target), target) if both else None,
         weights_kept=1 - target if both else structure.weights_kept(end),
     )
@@ -184,7 +182,7 @@ def make_plan(
     ramp: Ramp,
     decay: bool = True,
 ) -> Plan:
-    """Return the plan of a training run.
+    """Return the plan of a training run. Its ramp is `ramp` over half of the epochs of splitting.
 
     Parameters
     ----------
@@ -197,13 +195,19 @@ def make_plan(
         Whether the learning rate falls to 0.
     """
     powers = powers_of_ten_removed(params, module, ramp)
-    auto_batch = auto_batch_size(len(images), images.image_shape)
+    batch_size, max_iter, finetune_iter = params.batch_size, params.max_iter, params.finetune_iter
+    if batch_size == "auto":
+        batch_size = auto_batch_size(len(images), images.image_shape)
+    if max_iter == "auto":
+        max_iter = auto_max_iter(len(images), batch_size, powers)
+    if finetune_iter == "auto":
+        finetune_iter = auto_finetune_iter(max_iter, powers)
     return Plan(
-        max_iter=params.max_iter,
-        finetune_iter=auto_finetune(powers) if params.finetune_iter == "auto" else params.finetune_iter,
-        batch_size=auto_batch if params.batch_size == "auto" else params.batch_size,
+        max_iter=max_iter,
+        finetune_iter=finetune_iter,
+        batch_size=batch_size,
         learning_rate_init=params.learning_rate_init,
-        ramp=ramp,
+        ramp=replace(ramp, n_epochs=max(1, max_iter // 2)),
         decay=decay,
         augmentation=resolve_augmentation(params.augment, images.image_shape, powers),
         n_iter_no_change=params.n_iter_no_change,
@@ -224,9 +228,18 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
     return max(1.0, -math.log10(1 - ramp.end * n_penalized / n_all))
 
 
-def auto_finetune(powers: float) -> int:
-    """Return the epochs of fine-tuning: ``8 * max(1, -log10(fraction of all weights kept))``."""
-    return round(AUTO_FINETUNE * powers)
+def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
+    """Return the epochs of splitting: those of 500 steps, from 8 to 24, for each power of ten removed.
+
+    Powers are ``max(1, -log10(fraction of all weights kept))``.
+    """
+    epochs = AUTO_SPLIT_STEPS / math.ceil(n_images / batch_size)
+    return round(min(MOST_AUTO_EPOCHS, max(FEWEST_AUTO_EPOCHS, epochs)) * powers)
+
+
+def auto_finetune_iter(max_iter: int, powers: float) -> int:
+    """Return the epochs of fine-tuning: a third of those of splitting for each power of ten removed."""
+    return max(1, math.floor(max_iter * powers / 3 + 1e-6))
 
 
 def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:

@@ -39,4 +39,5 @@ def add_legend(ax: Any, own_figure: bool, **options: Any) -> None:
         "ncols": 2,
         "frameon": False,
     }
-    ax.legend(**(below if own_figure else {}), **options)
+    legend = ax.legend(**(below if own_figure else {}), **options)
+    legend.set_in_layout(own_figure)  # within small axes, it would take all of their room
