@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -128,7 +127,7 @@ class PredictionMixin:
         >>> classifier.classes_.tolist()
         ['regular', 'shaky']
         """
-        return self._scores(X, functools.partial(softmax, axis=1))
+        return self._scores(X, functools.partial(_rowwise, torch.softmax))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
@@ -159,24 +158,52 @@ class PredictionMixin:
         >>> classifier.predict_log_proba(transformer.transform(words)).argmax(axis=1).tolist()
         [1, 1, 0, 0]
         """
-        return self._scores(X, functools.partial(log_softmax, axis=1))
+        return self._scores(X, functools.partial(_rowwise, torch.log_softmax))
 
     def _scores(self, X: ArrayLike, finish: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
-        check_is_fitted(self)
+        if not hasattr(self, "module_"):
+            check_is_fitted(self)
         with shared_threads(), clean_torch_state():
             pixels = self._check_pixels(X)
             device = resolve_device(self.device)
             # A copy, so that the fitted network stays where any machine can load it.
             module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
-            images = Images(pixels, self.image_shape_, self.pixel_scale_, device).on(module)
+            dtype = next(module.parameters()).dtype
+            images = Images(pixels, self.image_shape_, self.pixel_scale_, device, dtype)
             return predict(module, images, autocast_for(self.precision, device), finish)
 
     def _check_pixels(self, X: ArrayLike) -> np.ndarray:
         return check_pixels(self, X)
 
 
+def _rowwise(function: Callable[..., torch.Tensor], scores: np.ndarray) -> np.ndarray:
+    return function(torch.from_numpy(scores), dim=1).numpy()
+
+
 def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
     """Return X, and y where it is given, checked against what a fitted estimator was trained on."""
+    checked = X if isinstance(y, str) and _is_valid(estimator, X) else _validated(estimator, X, y)
+    pixels = checked if isinstance(checked, np.ndarray) else checked[0]
+    if min(estimator.image_shape_) > 1:  # curves have no common range
+        warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
+    return checked
+
+
+def _is_valid(estimator: Any, X: Any) -> bool:
+    """Return whether X is what all checks would return: for one image, they take as long as its network."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype.type in PIXEL_TYPES
+        and X.dtype.isnative
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+        and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
+    )
+
+
+def _validated(estimator: Any, X: ArrayLike, y: Any) -> Any:
     fitted_shape = estimator.image_shape_
     if getattr(X, "shape", None) == fitted_shape and fitted_shape[1] != estimator.n_features_in_:
         raise ValueError(
@@ -190,8 +217,4 @@ def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
             f"{fitted_shape}."
         )
     with naming("X", *([] if isinstance(y, str) else ["y"])):
-        checked = validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
-    pixels = checked if isinstance(checked, np.ndarray) else checked[0]
-    if min(fitted_shape) > 1:  # curves have no common range
-        warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
-    return checked
+        return validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
