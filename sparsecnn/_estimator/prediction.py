@@ -182,7 +182,10 @@ def _rowwise(function: Callable[..., torch.Tensor], scores: np.ndarray) -> np.nd
 
 def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
     """Return X, and y where it is given, checked against what a fitted estimator was trained on."""
-    checked = X if isinstance(y, str) and _is_valid(estimator, X) else _validated(estimator, X, y)
+    if isinstance(y, str) and _is_valid(estimator, X):
+        checked: Any = np.reshape(X, (-1, estimator.n_features_in_))
+    else:
+        checked = _validated(estimator, X, y)
     pixels = checked if isinstance(checked, np.ndarray) else checked[0]
     if min(estimator.image_shape_) > 1:  # curves have no common range
         warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
@@ -190,14 +193,13 @@ def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
 
 
 def _is_valid(estimator: Any, X: Any) -> bool:
-    """Return whether X is what all checks would return: for one image, they take as long as its network."""
+    """Return whether all checks would accept X as it is; for one image, they take as long as its network."""
     return (
         type(X) is np.ndarray
         and X.dtype.type in PIXEL_TYPES
         and X.dtype.isnative
-        and X.ndim == 2
         and len(X) > 0
-        and X.shape[1] == estimator.n_features_in_
+        and X.shape[1:] in ((estimator.n_features_in_,), estimator.image_shape_)
         and not hasattr(estimator, "feature_names_in_")
         and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
     )
