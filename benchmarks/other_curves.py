@@ -3,21 +3,31 @@
 Data: words from the vector outlines of the fonts that matplotlib ships, filled or traced, small and large,
 on or off centre, on clean or grainy paper. A tremor shifts the outline along its normal: a modulated sine,
 smooth noise or jerks. 4,000 images to train on, 2,000 to test on, which share neither font family nor word.
+
+With ``--fonts 20 --words 28``, the same of the fonts of the package, two thirds of which are handwriting: so
+many fonts and words to train on, drawn by the seed, and all others to test on.
 """
 
+import functools
+import tempfile
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from fontTools.ttLib import TTFont
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from PIL import Image, ImageChops, ImageDraw
 from sklearn.utils import Bunch
 from words import compare
 
+import sparsecnn.datasets
+
 SIDE = 64
 OVERSAMPLING = 4
 FOLDER = Path(matplotlib.get_data_path(), "fonts", "ttf")
+PACKAGE_FONTS = Path(sparsecnn.datasets.__file__).parent / "fonts"
+UNPACKED = tempfile.TemporaryDirectory()
 TRAIN_FONTS = """DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSans-BoldOblique DejaVuSansMono
     DejaVuSansMono-Bold DejaVuSansMono-Oblique STIXGeneral STIXGeneralBol cmr10 cmtt10""".split()
 TEST_FONTS = "DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic DejaVuSerif-BoldItalic cmss10 cmb10".split()
@@ -30,9 +40,21 @@ WORDS = """after angle bakery beacon birch blanket border breeze bronze button c
     violin walnut willow zinc""".split()
 
 
+@functools.cache
+def font_file(font):
+    """Return the file of a font of matplotlib, or of the package, unpacked, as matplotlib reads it."""
+    path = FOLDER / f"{font}.ttf"
+    if not path.exists():
+        path = Path(UNPACKED.name, f"{font}.ttf")
+        with TTFont(PACKAGE_FONTS / f"{font}.woff") as packed:
+            packed.flavor = None
+            packed.save(path)
+    return path
+
+
 def outlines(word, font):
     """Return the closed outlines of a word, and its size, in points."""
-    path = TextPath((0, 0), word, size=100, prop=FontProperties(fname=FOLDER / f"{font}.ttf"))
+    path = TextPath((0, 0), word, size=100, prop=FontProperties(fname=font_file(font)))
     polygons = [polygon * (1, -1) for polygon in path.to_polygons()]
     points = np.vstack(polygons)
     centre, size = (points.min(0) + points.max(0)) / 2, np.ptp(points, axis=0)
@@ -119,13 +141,26 @@ def make_other_curves(n_images, fonts, words, seed):
     return Bunch(data=np.reshape(images, (n_images, -1)), target=target)
 
 
-def make_split(seed, n_train=4000, n_test=2000):
-    """Return training and test images that share neither font family nor word."""
-    words = np.random.default_rng(seed).permutation(WORDS)
-    train_words, test_words = words[: len(words) // 2], words[len(words) // 2 :]
-    train = make_other_curves(n_train, TRAIN_FONTS, train_words, [seed, 0])
-    return train, make_other_curves(n_test, TEST_FONTS, test_words, [seed, 1])
+def make_split(seed, fonts=None, words=None, n_train=4000, n_test=2000):
+    """Return training and test images that share neither font family nor word.
+
+    With `fonts`, so many fonts of the package to train on and all its others to test on; else those above.
+    With `words`, so many to train on; else half of them.
+    """
+    train_fonts, test_fonts = TRAIN_FONTS, TEST_FONTS
+    if fonts is not None:
+        shuffled = np.random.default_rng(seed).permutation(sparsecnn.datasets.list_fonts())
+        train_fonts, test_fonts = shuffled[:fonts], shuffled[fonts:]
+    shuffled_words = np.random.default_rng(seed).permutation(WORDS)
+    n_words = words or len(WORDS) // 2
+    train = make_other_curves(n_train, train_fonts, shuffled_words[:n_words], [seed, 0])
+    return train, make_other_curves(n_test, test_fonts, shuffled_words[n_words:], [seed, 1])
 
 
 if __name__ == "__main__":
-    compare(make_split, __doc__)
+    compare(
+        make_split,
+        __doc__,
+        fonts="train on so many fonts of the package, and test on its others",
+        words="train on so many words",
+    )

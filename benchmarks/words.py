@@ -54,16 +54,21 @@ def print_table(train, test, seed, networks, **params):
         )
 
 
-def compare(make_split, description):
-    """Print the tables of several seeds, given on the command line."""
+def compare(make_split, description, **options):
+    """Print the tables of several seeds, given on the command line.
+
+    `options` are numbers that `make_split` takes besides the seed, each with what it is for.
+    """
     parser = argparse.ArgumentParser(description=description)
+    for name, purpose in options.items():
+        parser.add_argument(f"--{name}", type=int, help=purpose)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--precision", default="float32", choices=["float32", "bf16", "auto"])
     arguments = parser.parse_args()
     print(f"{'network':>15} {'seed':>5} {'accuracy':>9} {'FC zeros':>9} {'weights kept':>13} {'seconds':>8}")
     for seed in arguments.seeds:
-        train, test = make_split(seed)
+        train, test = make_split(seed, **{name: getattr(arguments, name) for name in options})
         print_table(train, test, seed, arguments.networks, precision=arguments.precision)
         forest = RandomForestClassifier(300, random_state=seed).fit(train.data, train.target)
         print(f"{'random forest':>15} {seed:>5} {forest.score(test.data, test.target):>9.2%}", flush=True)
