@@ -8,6 +8,7 @@ With ``--fonts 20 --words 28``, the same of the fonts of the package, two thirds
 many fonts and words to train on, drawn by the seed, and all others to test on.
 """
 
+import atexit
 import functools
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ OVERSAMPLING = 4
 FOLDER = Path(matplotlib.get_data_path(), "fonts", "ttf")
 PACKAGE_FONTS = Path(sparsecnn.datasets.__file__).parent / "fonts"
 UNPACKED = tempfile.TemporaryDirectory()
+atexit.register(UNPACKED.cleanup)
 TRAIN_FONTS = """DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSans-BoldOblique DejaVuSansMono
     DejaVuSansMono-Bold DejaVuSansMono-Oblique STIXGeneral STIXGeneralBol cmr10 cmtt10""".split()
 TEST_FONTS = "DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic DejaVuSerif-BoldItalic cmss10 cmb10".split()
