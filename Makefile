@@ -67,6 +67,9 @@ docs: .venv/installed
 benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/words.py
 	-$(BIN)/python benchmarks/other_curves.py
+	-$(BIN)/python benchmarks/other_curves.py --fonts 20 --words 28 --seeds 1 2 3 4 5
+	-$(BIN)/python benchmarks/time_to_accuracy.py
+	-$(BIN)/python benchmarks/fewer_epochs.py
 	-$(BIN)/python benchmarks/compression.py
 	-$(BIN)/python benchmarks/compression.py --slimming
 	-$(BIN)/python benchmarks/group_penalties.py

@@ -1,8 +1,8 @@
 """What keeps a network accurate at 99.64 % zeros: one thing at a time is changed from a plain recipe.
 
 Data: the folder that SPARSECNN_DATA names must hold ``mnist-train.npz``. LeNet-5 learns its first 5,000
-images and is measured on its last 5,000, with 0.36 % of all weights kept. The plain recipe is that of the
-classifier at 90 % zeros, and the second row that of the classifier at 99.64 %. The loop is written around
+images and is measured on its last 5,000, with 0.36 % of all weights kept. The plain recipe is that of Adam
+for 24 epochs at 90 % zeros, and the second row that of Adam at 99.64 %. The loop is written around
 ``RVSM``, so that settings that are not parameters of the classifier can vary too.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lenet_mnist import HELD_OUT, LeNet5, load
+from lenet_mnist import LeNet5, load
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torch.optim.swa_utils import AveragedModel
 
@@ -24,7 +24,7 @@ from sparsecnn._compute import autocast_for
 from sparsecnn._training import augment
 from sparsecnn.penalties import get_penalty
 
-N_IMAGES = 5000
+N_IMAGES = HELD_OUT = 5000
 KEPT = 0.0036
 POWERS_OF_TEN_REMOVED = -math.log10(KEPT)
 autocast = autocast_for("auto", torch.device("cpu"))
@@ -32,7 +32,7 @@ autocast = autocast_for("auto", torch.device("cpu"))
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; the defaults are those of the classifier at 90 % zeros."""
+    """How a network is trained; the defaults are those of Adam at 90 % zeros."""
 
     epochs: int = 24  # of splitting
     finetune_epochs: int = 8  # on the fixed support

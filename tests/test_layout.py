@@ -43,6 +43,7 @@ ROOMS = (
         "__main__",
     ),
 )
+BENCHMARKS = sorted(PACKAGE.parent.glob("benchmarks/*.py"))
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
@@ -82,3 +83,26 @@ def test_files_and_drawings_need_no_torch():
             nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
             assert "torch" not in names, path
+
+
+def defined(path):
+    """Return the names that a script defines or imports at its top level."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            stored = (name for target in node.targets for name in ast.walk(target))
+            found |= {name.id for name in stored if isinstance(name, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)
+def test_benchmarks_import_what_other_benchmarks_define(path):
+    others = {other.stem: other for other in BENCHMARKS}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module in others:
+            missing = {alias.name for alias in node.names} - defined(others[node.module])
+            assert not missing, f"{node.module} does not define {missing}"
