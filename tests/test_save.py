@@ -64,7 +64,7 @@ def saved_and_loaded(estimator, path, X=X, **options):
 
 FITS = {
     "dense": {"penalty": None},
-    "sparse": {"penalized": "all", "target_sparsity": 0.95},
+    "sparse": {"penalized": "all", "target_sparsity": 0.8},
     "groups": {"penalty": "group_l0", "penalized": "all", "target_macs": 0.4, "channels": (8, 16, 16)},
     "binary": {"penalty": penalties.Binary(), "penalized": "hidden", "activation": "binary"},
     "ternary": {"penalty": penalties.Ternary(), "lam": 1e-3, "penalized": "all"},

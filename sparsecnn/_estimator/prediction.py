@@ -198,8 +198,8 @@ def _is_valid(estimator: Any, X: Any) -> bool:
         type(X) is np.ndarray
         and X.dtype.type in PIXEL_TYPES
         and X.dtype.isnative
-        and len(X) > 0
         and X.shape[1:] in ((estimator.n_features_in_,), estimator.image_shape_)
+        and len(X) > 0
         and not hasattr(estimator, "feature_names_in_")
         and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
     )
