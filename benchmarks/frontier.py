@@ -3,7 +3,7 @@
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
 write it and once with the augmentation and the decreasing learning rate of sparsecnn. All train the same
-network on the same images, for at most the same number of epochs per point. The last contender is a separate
+network by Adam on the same images, for at most the same number of epochs per point. The last contender is a separate
 fit for every point.
 """
 
@@ -100,6 +100,7 @@ def sparse_classifier(seed):
     """Return the classifier with the network and epochs of the rivals."""
     return SparseCurveCNNClassifier(
         channels=CHANNELS,
+        solver="adam",
         learning_rate_init=LEARNING_RATE,
         batch_size=BATCH,
         max_iter=DENSE_EPOCHS,
