@@ -3,8 +3,8 @@
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
 write it and once with the augmentation and the decreasing learning rate of sparsecnn. All train the same
-network by Adam on the same images, for at most the same number of epochs per point. The last contender is a separate
-fit for every point.
+network by Adam on the same images, for at most the same number of epochs per point. The last contender is a
+separate fit for every point.
 """
 
 import argparse
