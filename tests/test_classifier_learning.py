@@ -59,14 +59,14 @@ def test_auto_gives_way_to_values(stripes):
     ("n_images", "params", "epochs"),
     [
         (40, {}, 24),
-        (500, {}, 24),
-        (1000, {}, 12),
-        (2000, {}, 8),
-        (1000, {"batch_size": 12}, 8),
+        (600, {}, 24),
+        (1200, {}, 15),
+        (2400, {}, 8),
+        (1200, {"batch_size": 12}, 8),
         (100, {"penalized": "all", "target_sparsity": 0.95, "channels": (4, 8, 16)}, 31),
     ],
 )
-def test_auto_max_iter_is_500_steps_within_bounds(n_images, params, epochs):
+def test_auto_max_iter_is_750_steps_within_bounds(n_images, params, epochs):
     X = np.random.default_rng(0).normal(size=(n_images, 16, 16))
     params = {"batch_size": 24, "sparsity_scope": "layer", "target_sparsity": 0.5, "lam": "auto", **params}
     auto = small(max_iter="auto", finetune_iter=0, **params)

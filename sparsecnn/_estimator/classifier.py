@@ -105,7 +105,7 @@ class SparseCurveCNNClassifier(
         Images in a batch, at most all of them. "auto" is ``n_images / 15`` rounded down to a power of 2, at
         least 8 and at most 64; for curves in one row it is 64.
     max_iter : int or "auto", default="auto"
-        Number of epochs of splitting. "auto" is that of 500 steps, from 8 for many images to 24 for few, each
+        Number of epochs of splitting. "auto" is that of 750 steps, from 8 for many images to 24 for few, each
         times ``max(1, -log10(fraction of all weights kept))``.
     finetune_iter : int or "auto", default="auto"
         Number of epochs of fine-tuning after splitting, with all zeros held at zero. "auto" is

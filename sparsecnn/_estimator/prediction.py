@@ -16,7 +16,7 @@ from torch import nn
 from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
 from sparsecnn._image_shape import flatten_images
 from sparsecnn._naming import naming
-from sparsecnn._pixels import warn_of_other_pixels
+from sparsecnn._pixels import IMAGES_LOOKED_AT, warn_of_other_pixels
 from sparsecnn._training import Images, best_class, predict
 
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
@@ -193,13 +193,13 @@ def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
 
 
 def _is_valid(estimator: Any, X: Any) -> bool:
-    """Return whether all checks would accept X as it is; for one image, they take as long as its network."""
+    """Return whether all checks would accept a few images as they are: it saves half of the time of one."""
     return (
         type(X) is np.ndarray
         and X.dtype.type in PIXEL_TYPES
         and X.dtype.isnative
         and X.shape[1:] in ((estimator.n_features_in_,), estimator.image_shape_)
-        and len(X) > 0
+        and 0 < len(X) <= IMAGES_LOOKED_AT
         and not hasattr(estimator, "feature_names_in_")
         and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
     )

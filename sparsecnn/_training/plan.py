@@ -20,7 +20,7 @@ SMALLEST_AUTO_BATCH = 8
 # Steps of an epoch that "auto" asks for, between the two sizes above.
 AUTO_STEPS = 15
 # Splitting has so many steps for each power of ten of weights removed, but from 8 to 24 epochs.
-AUTO_SPLIT_STEPS = 500
+AUTO_SPLIT_STEPS = 750
 FEWEST_AUTO_EPOCHS = 8
 MOST_AUTO_EPOCHS = 24
 
@@ -229,7 +229,7 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
 
 
 def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
-    """Return the epochs of splitting: those of 500 steps, from 8 to 24, for each power of ten removed.
+    """Return the epochs of splitting: those of 750 steps, from 8 to 24, for each power of ten removed.
 
     Powers are ``max(1, -log10(fraction of all weights kept))``.
     """
