@@ -165,7 +165,7 @@ def main() -> None:
         f"{len(train.target)} words to train on, {len(test.target)} to test on, other words in other fonts.",
         flush=True,
     )
-    dense = classifier(penalty=None, max_iter=6, finetune_iter=0).fit(
+    dense = classifier(penalty=None, max_iter=8, finetune_iter=0).fit(
         train.data, train.target
     )
     print(
