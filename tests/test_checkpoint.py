@@ -21,7 +21,7 @@ GROUPS = {"penalized": "all", "channels": (8, 16, 16)}
 PARAMS = {
     "augmented": {"augment": True},
     "lam": {"penalty": "tl1", "lam": 1e-3, "solver": "sgd", "penalized": "all"},
-    "layers": {"penalty": "l1", "sparsity_scope": "layer", "penalized": "all"},
+    "layers": {"penalty": "l1", "sparsity_scope": "layer", "penalized": "all", "target_sparsity": 0.5},
     "stopped early": {
         "early_stopping": True,
         "validation_fraction": 0.3,

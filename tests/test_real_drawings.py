@@ -44,7 +44,7 @@ def test_benchmark_judges_every_drawing_and_shows_the_evidence(benchmark, drawin
     assert shape == (8, 24)
     X = CurveImageTransformer(shape, unsteadiness=0.8).fit_transform(drawings.filenames)
     learner = SparseCurveCNNClassifier(
-        channels=(4, 4, 4), image_shape=shape, max_iter=2, finetune_iter=1, random_state=0
+        channels=(4, 4, 4), image_shape=shape, solver="adam", max_iter=2, finetune_iter=1, random_state=0
     )
     read = benchmark["predict_by_person"](learner, X, drawings, jobs=1)
     assert read.probability.shape == (18,)
