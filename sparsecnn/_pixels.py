@@ -26,8 +26,13 @@ def background(X: np.ndarray, rows: np.ndarray | None, scale: float) -> float:
     """Return the median pixel of the first images, of those in `rows` if given, divided by `scale`."""
     first = slice(BACKGROUND_IMAGES)
     pixels = np.ravel(X[first if rows is None else rows[first]])
-    middle = (len(pixels) - 1) // 2  # of an even number the lower one; np.median takes as long as a network
-    return float(np.partition(pixels, middle)[middle]) / scale
+    return float(lower_median(pixels)) / scale
+
+
+def lower_median(values: np.ndarray) -> np.generic:
+    """Return the median, of an even number the lower one; np.median takes as long as a small network."""
+    middle = (len(values) - 1) // 2
+    return np.partition(values, middle)[middle]
 
 
 def warn_of_other_pixels(

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
 from sparsecnn._network import NORMS, CurveCNN, layer_weights
+from sparsecnn._pixels import lower_median
 from sparsecnn._training.finite import names_not_finite
 from sparsecnn._training.images import Images
 from sparsecnn._training.muon import Muon
@@ -194,8 +195,7 @@ def _median(magnitude: Tensor) -> Tensor:
     """Return the median of the magnitudes that are not zero; numpy takes a tenth of torch's time."""
     values = magnitude.cpu().numpy()
     values = values[values != 0]
-    middle = (len(values) - 1) // 2
-    return torch.tensor(np.partition(values, middle)[middle])
+    return torch.tensor(lower_median(values))
 
 
 def _parameter_groups(
@@ -205,7 +205,7 @@ def _parameter_groups(
 
     Scales and shifts of batch normalisation that rank channels have a learning rate of their own, since
     those of dead channels go from about 1 to 0. With `orthogonal`, the filters of all convolutions but the
-    first have a group whose steps are orthogonal: a larger matrix costs more than it saves.
+    first have a group whose steps are orthogonal; for fully connected layers these cost more than they save.
     """
     layers = layer_weights(module)
     filters = {id(w): w for w in list(layers.values())[1:] if orthogonal and w.ndim > 2}

@@ -13,6 +13,7 @@ from torch.optim import Adam
 # Of the quintic iteration that takes singular values near to 1, as published with Muon.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 N_ITERATIONS = 5
+MOMENTUM = 0.95
 # Largest singular value of a step of a wide matrix, relative to the learning rate.
 STEP = 10.0
 # Decay of filters in a step, relative to the learning rate. Batch normalisation undoes their scale, so that
@@ -32,12 +33,8 @@ class Muon(Adam):
     .. [1] K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024.
     """
 
-    def __init__(self, params: Any, lr: float, momentum: float = 0.95):
+    def __init__(self, params: Any, lr: float):
         super().__init__(params, lr=lr, fused=True)
-        self.defaults |= {"orthogonal": False, "momentum": momentum}
-        for group in self.param_groups:
-            group.setdefault("orthogonal", False)
-            group.setdefault("momentum", momentum)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -46,32 +43,31 @@ class Muon(Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        gradients: dict[Tensor, Tensor] = {}
-        for group in self.param_groups:
-            if group["orthogonal"]:
-                gradients |= {w: w.grad for w in group["params"] if w.grad is not None}
-                self._step_orthogonally(group)
-        for w in gradients:  # Adam leaves weights without a gradient as they are
-            w.grad = None
+        filters = [
+            (w, w.grad, float(group["lr"]))
+            for group in self.param_groups
+            if group.get("orthogonal", False)
+            for w in group["params"]
+            if w.grad is not None
+        ]
+        for w, gradient, rate in filters:
+            self._step_orthogonally(w, gradient, rate)
+            w.grad = None  # so that Adam leaves it as it is
         super().step()
-        for w, gradient in gradients.items():
+        for w, gradient, _ in filters:
             w.grad = gradient
         return loss
 
-    def _step_orthogonally(self, group: dict[str, Any]) -> None:
-        rate, momentum = float(group["lr"]), group["momentum"]
-        for w in group["params"]:
-            if w.grad is None:
-                continue
-            state = self.state[w]
-            if "exp_avg" not in state:  # the names and types of Adam, which restores a saved state
-                state |= {"step": torch.zeros(()), "exp_avg": torch.zeros_like(w)}
-            state["step"] += 1
-            average = state["exp_avg"].lerp_(w.grad, 1 - momentum)
-            direction = orthogonalised(torch.lerp(w.grad, average, momentum).flatten(1))
-            n_filters, n_weights = direction.shape
-            size = STEP * math.sqrt(max(1, n_filters / n_weights))
-            w.mul_(1 - rate * DECAY).add_(direction.view_as(w), alpha=-rate * size)
+    def _step_orthogonally(self, w: Tensor, gradient: Tensor, rate: float) -> None:
+        state = self.state[w]
+        if "exp_avg" not in state:  # the names and types of Adam, which restores a saved state
+            state |= {"step": torch.zeros(()), "exp_avg": torch.zeros_like(w)}
+        state["step"] += 1
+        average = state["exp_avg"].lerp_(gradient, 1 - MOMENTUM)
+        direction = orthogonalised(torch.lerp(gradient, average, MOMENTUM).flatten(1))
+        n_filters, n_weights = direction.shape
+        size = STEP * math.sqrt(max(1, n_filters / n_weights))
+        w.mul_(1 - rate * DECAY).add_(direction.view_as(w), alpha=-rate * size)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
