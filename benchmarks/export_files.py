@@ -78,6 +78,7 @@ def main():
             classifier = SparseCurveCNNClassifier(
                 penalized="all",
                 target_sparsity=sparsity,
+                channels=(16, 64, 64),
                 max_iter=arguments.epochs,
                 finetune_iter=2,
                 random_state=0,

@@ -71,7 +71,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name, params in NETWORKS.items():
             classifier = SparseCurveCNNClassifier(
-                **params, max_iter=arguments.epochs, finetune_iter=2, random_state=0
+                **params, channels=(16, 64, 64), max_iter=arguments.epochs, finetune_iter=2, random_state=0
             ).fit(train.data, train.target)
             measure(name, classifier if name == "dense" else compress(classifier), train, test, folder)
 

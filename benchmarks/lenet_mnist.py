@@ -85,6 +85,8 @@ MODULES = {"LeNet-300-100": LeNet300, "LeNet-5": LeNet5}
 # Chosen on the held-out images.
 TUNED = {"solver": "adam", "max_iter": 36, "finetune_iter": 12, "augment": CurveAugmentation(strength=0.5)}
 ADAM = {"solver": "adam", "max_iter": 24, "finetune_iter": 20}
+# For fewer weights, longer, on images changed less.
+LONG = {"solver": "adam", "max_iter": 60, "finetune_iter": 60, "augment": CurveAugmentation(strength=0.3)}
 # Where channels are removed, splitting for longer pays, and fine-tuning takes little time.
 CHANNELS = {"penalty": "sparse_group_l0", **TUNED, "max_iter": 72, "finetune_iter": 72}
 # By name of the saved file: network, percentage of weights kept, images held out, method, parameters.
@@ -92,6 +94,7 @@ RUNS = {
     "lenet-300-100-1.5": ("LeNet-300-100", 1.5, 5000, "RVSM, ℓ0", TUNED),
     "lenet-5-1.0": ("LeNet-5", 1.0, 5000, "RVSM, ℓ0", TUNED),
     "lenet-5-0.36": ("LeNet-5", 0.36, 5000, "RVSM, ℓ0", TUNED),
+    "lenet-5-0.25": ("LeNet-5", 0.25, 5000, "RVSM, ℓ0", LONG),
     "lenet-5-0.36-defaults": ("LeNet-5", 0.36, 5000, "RVSM, ℓ0, default training", {}),
     "lenet-5-0.36-adam": ("LeNet-5", 0.36, 5000, "RVSM, ℓ0, Adam, 24 + 20 epochs", ADAM),
     "lenet-5-150k": ("LeNet-5", 0.64, 10000, "RVSM, groups and ℓ0", {"target_macs": 0.067, **CHANNELS}),

@@ -58,10 +58,11 @@ KERNELS = """() => {
 
 
 def fitted():
-    """Return a pipeline with the default network, 95 % of its weights zero."""
+    """Return a pipeline with a network of 16, 64 and 64 filters, 95 % of its weights zero."""
     X, y = make_shaky_spirals(600, return_X_y=True, random_state=0)
-    params = {"penalized": "all", "target_sparsity": 0.95, "max_iter": 3, "finetune_iter": 2}
-    classifier = SparseCurveCNNClassifier(**params, random_state=0).fit(X, np.where(y, "shaky", "steady"))
+    params = {"penalized": "all", "target_sparsity": 0.95, "channels": (16, 64, 64)}
+    classifier = SparseCurveCNNClassifier(**params, max_iter=3, finetune_iter=2, random_state=0)
+    classifier.fit(X, np.where(y, "shaky", "steady"))
     return make_pipeline(CurveImageTransformer(dtype="uint8"), classifier)
 
 

@@ -143,7 +143,7 @@ def make_network(image_shape, seed, precision="auto", **params):
         class_weight="balanced",
         precision=precision,
         random_state=seed,
-        **{"solver": "adam", "max_iter": 24} | params,
+        **{"solver": "adam", "max_iter": 24, "finetune_iter": 8} | params,
     )
 
 

@@ -27,6 +27,7 @@ from sparsecnn.preprocessing import CurveImageTransformer
 SIDE = 28
 IMAGES = (1_000, 3_000, 10_000, 30_000, 100_000)
 CLASSES = (2, 5, 10, 30, 100)
+DEFAULTS = {"channels": (16, 64, 64), "max_iter": 1, "finetune_iter": 0, "random_state": 0}
 
 
 def make_images(n_images, n_classes=2, side=SIDE):
@@ -35,7 +36,7 @@ def make_images(n_images, n_classes=2, side=SIDE):
 
 
 def make_classifier(**params):
-    return SparseCurveCNNClassifier(**{"max_iter": 1, "finetune_iter": 0, "random_state": 0} | params)
+    return SparseCurveCNNClassifier(**DEFAULTS | params)
 
 
 def measure_curve(name, cases, rounds):

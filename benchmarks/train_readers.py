@@ -179,6 +179,7 @@ def drawings_reader(seed):
         target_sparsity=0.8,
         solver="adam",
         max_iter=24,
+        finetune_iter=8,
         random_state=seed,
         precision="auto",
     )

@@ -89,7 +89,8 @@ def test_files_take_hardly_more_than_they_must(sparsity):
     others = sum(w.numel() for w in state.values() if w.ndim == 1)
     floor = sum(choices_in_bytes(n, k) for n, k in places) + 4 * (sum(k for _, k in places) + others)
     assert 1 - sum(k for _, k in places) / sum(n for n, _ in places) >= sparsity - 0.001
-    assert len(to_bytes(classifier)) <= 1.15 * floor
+    header = 700  # in bytes: names, parameters, shapes
+    assert len(to_bytes(classifier)) <= 1.03 * floor + header
 
 
 @given(

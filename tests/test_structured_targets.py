@@ -92,7 +92,7 @@ def test_counts_for_macs_use_the_budget_and_leave_none_out(target):
         *(chain.macs(counts[:i] + (n + 1,) + counts[i + 1 :]) for i, n in enumerate(counts)),
     ]
     assert target == 1.0 or max(more) > target * chain.macs()
-    assert counts_for_macs(structure, 1.0) == (16, 64, 64)
+    assert counts_for_macs(structure, 1.0) == (32, 32, 64)
 
 
 def test_channels_are_ranked_by_scales_filters_or_readers():

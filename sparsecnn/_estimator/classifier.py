@@ -80,8 +80,10 @@ class SparseCurveCNNClassifier(
     penalized : {"fc", "all", "hidden"}, default="fc"
         Weights to make sparse: those of the last fully connected layer that the network registers, of every
         convolution and fully connected layer, or of every such layer but the first and the last.
-    channels : tuple of three ints, default=(16, 64, 64)
-        Number of filters of each convolution.
+    channels : tuple of three ints, default=(32, 32, 64)
+        Number of filters of each convolution. If the first has room for all principal components of patches
+        of the training images with both signs, 18 filters of 3×3 pixels, it begins with them; everything else
+        begins at random.
     kernel_size : int, default=3
         Side of the filters, in pixels; odd, and less than twice the longer side of the image.
     batch_norm : bool, default=True
@@ -105,11 +107,11 @@ class SparseCurveCNNClassifier(
         Images in a batch, at most all of them. "auto" is ``n_images / 15`` rounded down to a power of 2, at
         least 8 and at most 64; for curves in one row it is 64.
     max_iter : int or "auto", default="auto"
-        Number of epochs of splitting. "auto" is that of 750 steps, from 8 for many images to 24 for few, each
+        Number of epochs of splitting. "auto" is that of 560 steps, from 6 for many images to 18 for few, each
         times ``max(1, -log10(fraction of all weights kept))``.
     finetune_iter : int or "auto", default="auto"
         Number of epochs of fine-tuning after splitting, with all zeros held at zero. "auto" is
-        ``max_iter / 3 * max(1, -log10(fraction of all weights kept))``, rounded down, at least 1.
+        ``max_iter * 2/3 * max(1, -log10(fraction of all weights kept))``, rounded down, at least 1.
     augment : bool, CurveAugmentation or "auto", default="auto"
         Whether to change training images at random, and how much. True is ``CurveAugmentation()``. "auto" is
         ``CurveAugmentation(strength=1 / max(1, -log10(fraction of all weights kept)))``. Curves in one row

@@ -65,7 +65,7 @@ class ClassifierParameters(BaseEstimator):
         target_macs: float | None = None,
         sparsity_scope: str = "auto",
         penalized: str = "fc",
-        channels: tuple[int, int, int] = (16, 64, 64),
+        channels: tuple[int, int, int] = (32, 32, 64),
         kernel_size: int = 3,
         batch_norm: bool = True,
         activation: str | BinaryActivation = "relu",

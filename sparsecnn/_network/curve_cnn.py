@@ -35,7 +35,7 @@ class CurveCNN(nn.Module):
         self,
         image_shape: tuple[int, int],
         n_classes: int,
-        channels: tuple[int, ...] = (16, 64, 64),
+        channels: tuple[int, ...] = (32, 32, 64),
         kernel_size: int = 3,
         batch_norm: bool = True,
         activation: Any = "relu",

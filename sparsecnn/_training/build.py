@@ -16,6 +16,7 @@ from sparsecnn._compute import autocast_for, drawing_first_weights
 from sparsecnn._network import NORMS, CurveCNN, layer_weights
 from sparsecnn._pixels import lower_median
 from sparsecnn._training.finite import names_not_finite
+from sparsecnn._training.first_filters import set_first_filters
 from sparsecnn._training.images import Images
 from sparsecnn._training.muon import Muon
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
@@ -65,6 +66,8 @@ def make_trainer(
     else:
         with drawing_first_weights():
             module = build_module(NetworkSpec.of(params), images.image_shape, n_classes)
+        if params.module is None:
+            set_first_filters(next(iter(layer_weights(module).values())), images)
     layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
     module = module.to(images.device, images.dtype, **layout)
     check_module(module, images, n_classes)

@@ -19,10 +19,10 @@ LARGEST_AUTO_BATCH = 64
 SMALLEST_AUTO_BATCH = 8
 # Steps of an epoch that "auto" asks for, between the two sizes above.
 AUTO_STEPS = 15
-# Splitting has so many steps for each power of ten of weights removed, but from 8 to 24 epochs.
-AUTO_SPLIT_STEPS = 750
-FEWEST_AUTO_EPOCHS = 8
-MOST_AUTO_EPOCHS = 24
+# Splitting has so many steps for each power of ten of weights removed, but from 6 to 18 epochs.
+AUTO_SPLIT_STEPS = 560
+FEWEST_AUTO_EPOCHS = 6
+MOST_AUTO_EPOCHS = 18
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
 
 
 def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
-    """Return the epochs of splitting: those of 750 steps, from 8 to 24, for each power of ten removed.
+    """Return the epochs of splitting: those of 560 steps, from 6 to 18, for each power of ten removed.
 
     Powers are ``max(1, -log10(fraction of all weights kept))``.
     """
@@ -238,8 +238,8 @@ def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
 
 
 def auto_finetune_iter(max_iter: int, powers: float) -> int:
-    """Return the epochs of fine-tuning: a third of those of splitting for each power of ten removed."""
-    return max(1, math.floor(max_iter * powers / 3 + 1e-6))
+    """Return the epochs of fine-tuning: two thirds of those of splitting for each power of ten removed."""
+    return max(1, math.floor(max_iter * powers * 2 / 3 + 1e-6))
 
 
 def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:

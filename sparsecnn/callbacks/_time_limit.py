@@ -13,8 +13,8 @@ from sparsecnn._checkpoint import parse_time
 from sparsecnn._training import EPOCH, SPLITTING
 from sparsecnn.callbacks._base import ClassifierCallback
 
-# Of the limit, for fine-tuning, should it need so much.
-FINETUNING_SHARE = 1 / 3
+# Of the limit, at most, for fine-tuning: what a fit of many images has by default.
+FINETUNING_SHARE = 2 / 5
 
 
 @dataclass
@@ -60,7 +60,7 @@ class TimeLimit(ClassifierCallback):
     After each epoch, with s the median seconds of an epoch so far, t the seconds since `fit` began and F the
     epochs of fine-tuning (``finetune_iter_``):
 
-    * splitting ends if ``t + s + min(F·s, limit/3) > limit``: the network is cut to the target sparsity,
+    * splitting ends if ``t + s + min(F·s, 2/5·limit) > limit``: the network is cut to the target sparsity,
       wherever the schedule was, and fine-tuned in the time that is left;
     * fine-tuning ends if ``t + s > limit``, also before its first epoch.
 
