@@ -19,7 +19,7 @@ LARGEST_AUTO_BATCH = 64
 SMALLEST_AUTO_BATCH = 8
 # Steps of an epoch that "auto" asks for, between the two sizes above.
 AUTO_STEPS = 15
-# Splitting has so many steps for each power of ten of weights removed, but from 6 to 18 epochs.
+# Splitting has so many steps, but from 6 to 18 epochs; more where few weights are kept.
 AUTO_SPLIT_STEPS = 560
 FEWEST_AUTO_EPOCHS = 6
 MOST_AUTO_EPOCHS = 18
@@ -201,7 +201,7 @@ def make_plan(
     if max_iter == "auto":
         max_iter = auto_max_iter(len(images), batch_size, powers)
     if finetune_iter == "auto":
-        finetune_iter = auto_finetune_iter(max_iter, powers)
+        finetune_iter = auto_finetune_iter(max_iter)
     return Plan(
         max_iter=max_iter,
         finetune_iter=finetune_iter,
@@ -229,17 +229,17 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
 
 
 def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
-    """Return the epochs of splitting: those of 560 steps, from 6 to 18, for each power of ten removed.
+    """Return the epochs of splitting: those of 560 steps, from 6 to 18, times ``powers ** 1.5``.
 
     Powers are ``max(1, -log10(fraction of all weights kept))``.
     """
     epochs = AUTO_SPLIT_STEPS / math.ceil(n_images / batch_size)
-    return round(min(MOST_AUTO_EPOCHS, max(FEWEST_AUTO_EPOCHS, epochs)) * powers)
+    return round(min(MOST_AUTO_EPOCHS, max(FEWEST_AUTO_EPOCHS, epochs)) * powers**1.5)
 
 
-def auto_finetune_iter(max_iter: int, powers: float) -> int:
-    """Return the epochs of fine-tuning: two thirds of those of splitting for each power of ten removed."""
-    return max(1, math.floor(max_iter * powers * 2 / 3 + 1e-6))
+def auto_finetune_iter(max_iter: int) -> int:
+    """Return the epochs of fine-tuning: two thirds of those of splitting."""
+    return max(1, 2 * max_iter // 3)
 
 
 def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:
