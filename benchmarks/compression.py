@@ -230,6 +230,7 @@ def slim(seed, penalty, precision):
         channels=CHANNELS,
         solver="adam",
         max_iter=24,
+        finetune_iter=8,
         precision=precision,
         random_state=seed,
     )

@@ -10,6 +10,7 @@ from conftest import make_stripes
 from torch import nn
 
 from sparsecnn import CurveAugmentation, SparseCurveCNNClassifier
+from sparsecnn._training.plan import auto_finetune_iter
 from sparsecnn.penalties import TransformedL1
 
 
@@ -42,8 +43,14 @@ def test_auto_augments_less_where_few_weights_are_left(params, powers):
     X, y = np.random.default_rng(0).normal(size=(40, 5, 6)), np.arange(40) % 10
     fitted = SparseCurveCNNClassifier(module=module, sparsity_scope="layer", max_iter=9, **params)
     fitted.fit(X, y)
-    assert fitted.finetune_iter_ == 6
     assert fitted.augment_.strength == pytest.approx(1 / powers)
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "powers", "epochs"), [(9, 1.0, 6), (10, 1.0, 6), (9, 2.0, 6), (9, 3.0, 9), (1, 1.0, 1)]
+)
+def test_auto_refines_longer_where_few_weights_are_left(max_iter, powers, epochs):
+    assert auto_finetune_iter(max_iter, powers) == epochs
 
 
 def test_auto_gives_way_to_values(stripes):
@@ -64,7 +71,7 @@ def test_auto_gives_way_to_values(stripes):
         (1200, {}, 11),
         (2400, {}, 6),
         (1200, {"batch_size": 12}, 6),
-        (100, {"penalized": "all", "target_sparsity": 0.95, "channels": (4, 8, 16)}, 27),
+        (100, {"penalized": "all", "target_sparsity": 0.95, "channels": (4, 8, 16)}, 26),
     ],
 )
 def test_auto_max_iter_is_560_steps_within_bounds(n_images, params, epochs):

@@ -108,10 +108,10 @@ class SparseCurveCNNClassifier(
         least 8 and at most 64; for curves in one row it is 64.
     max_iter : int or "auto", default="auto"
         Number of epochs of splitting. "auto" is that of 560 steps, from 6 for many images to 18 for few, each
-        times ``max(1, -log10(fraction of all weights kept)) ** 1.5``.
+        times ``max(1, -log10(fraction of all weights kept)) ** (4/3)``.
     finetune_iter : int or "auto", default="auto"
-        Number of epochs of fine-tuning after splitting, with all zeros held at zero. "auto" is two thirds of
-        `max_iter`, rounded down, at least 1.
+        Number of epochs of fine-tuning after splitting, with all zeros held at zero. "auto" is
+        ``max_iter * max(2, -log10(fraction of all weights kept)) / 3``, rounded down, at least 1.
     augment : bool, CurveAugmentation or "auto", default="auto"
         Whether to change training images at random, and how much. True is ``CurveAugmentation()``. "auto" is
         ``CurveAugmentation(strength=1 / max(1, -log10(fraction of all weights kept)))``. Curves in one row

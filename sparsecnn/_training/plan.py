@@ -201,7 +201,7 @@ def make_plan(
     if max_iter == "auto":
         max_iter = auto_max_iter(len(images), batch_size, powers)
     if finetune_iter == "auto":
-        finetune_iter = auto_finetune_iter(max_iter)
+        finetune_iter = auto_finetune_iter(max_iter, powers)
     return Plan(
         max_iter=max_iter,
         finetune_iter=finetune_iter,
@@ -229,17 +229,17 @@ def powers_of_ten_removed(params: Any, module: nn.Module, ramp: Ramp) -> float:
 
 
 def auto_max_iter(n_images: int, batch_size: int, powers: float) -> int:
-    """Return the epochs of splitting: those of 560 steps, from 6 to 18, times ``powers ** 1.5``.
+    """Return the epochs of splitting: those of 560 steps, from 6 to 18, times ``powers ** (4/3)``.
 
     Powers are ``max(1, -log10(fraction of all weights kept))``.
     """
     epochs = AUTO_SPLIT_STEPS / math.ceil(n_images / batch_size)
-    return round(min(MOST_AUTO_EPOCHS, max(FEWEST_AUTO_EPOCHS, epochs)) * powers**1.5)
+    return round(min(MOST_AUTO_EPOCHS, max(FEWEST_AUTO_EPOCHS, epochs)) * powers ** (4 / 3))
 
 
-def auto_finetune_iter(max_iter: int) -> int:
-    """Return the epochs of fine-tuning: two thirds of those of splitting."""
-    return max(1, 2 * max_iter // 3)
+def auto_finetune_iter(max_iter: int, powers: float) -> int:
+    """Return the epochs of fine-tuning: those of splitting times two thirds, or a third of more powers."""
+    return max(1, math.floor(max_iter * max(2, powers) / 3 + 1e-6))
 
 
 def auto_batch_size(n_images: int, image_shape: tuple[int, int]) -> int:
