@@ -159,7 +159,7 @@ def check_compression(run):
     assert float(run.printed[6].splitlines()[-1]) < 1e-5
     assert len(run.names["search"].cv_results_["params"]) == 7
     assert type(run.names["smallest"].module_).__name__ == "CompressedNetwork"
-    assert 0.5 <= run.names["sparser"].sparsity_ < 0.55
+    assert 0.499 < run.names["sparser"].sparsity_ < 0.55  # by layer, each rounded
     assert min(run.names[name].score(X, y) for name in ("narrow", "both", "sparser")) > 0.9
 
 
