@@ -303,7 +303,7 @@ def test_rule_sees_the_history_and_cannot_change_it():
     assert len(stopped.history_["loss"]) == stopped.n_iter_ == 5
 
 
-@pytest.mark.parametrize(("finetune_iter", "least", "most"), [(2, 0.0, 0.3), (10**6, 0.1, 0.6)])
+@pytest.mark.parametrize(("finetune_iter", "least", "most"), [(20, 0.0, 0.3), (10**6, 0.1, 0.6)])
 def test_time_limit_shares_its_time_between_splitting_and_fine_tuning(finetune_iter, least, most):
     recorder, limit = Recorder(), 2.0
     classifier = quick(max_iter=10**6, finetune_iter=finetune_iter).set_callbacks(TimeLimit(limit), recorder)
