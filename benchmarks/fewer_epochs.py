@@ -110,11 +110,11 @@ def start_from_patches(network, images):
     values, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
     filters = (directions.T / (values[:, None] + 0.01).sqrt()).view(-1, 1, 3, 3)
     weight = network.conv1.weight
-    n_filters = len(weight) // 2
     filters = torch.nn.functional.normalize(filters.flatten(1)).view_as(filters)
-    filters *= weight.detach().norm() / math.sqrt(len(weight))
+    filters = filters[: len(weight) // 2] * weight.detach().norm() / math.sqrt(len(weight))
+    both = torch.cat([filters, -filters])
     with torch.no_grad():
-        weight.copy_(torch.cat([filters[:n_filters], -filters[:n_filters]]))
+        weight[: len(both)] = both
 
 
 def make_optimizer(network, recipe):
