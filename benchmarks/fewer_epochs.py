@@ -104,14 +104,12 @@ class Network(CurveCNN):
 
 
 def start_from_patches(network, images):
-    """Set the first filters to the principal directions of patches, whitened, with both signs."""
+    """Set the first filters to principal components of patches, with both signs."""
     patches = unfold(images.float() / 255, 3).transpose(1, 2).reshape(-1, 9)
     patches = patches[patches.std(1) > 0.05]
-    values, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    filters = (directions.T / (values[:, None] + 0.01).sqrt()).view(-1, 1, 3, 3)
+    components = torch.linalg.eigh(patches.T @ patches).eigenvectors.T.view(-1, 1, 3, 3)
     weight = network.conv1.weight
-    filters = torch.nn.functional.normalize(filters.flatten(1)).view_as(filters)
-    filters = filters[: len(weight) // 2] * weight.detach().norm() / math.sqrt(len(weight))
+    filters = components[: len(weight) // 2] * weight.detach().norm() / math.sqrt(len(weight))
     both = torch.cat([filters, -filters])
     with torch.no_grad():
         weight[: len(both)] = both

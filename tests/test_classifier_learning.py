@@ -43,6 +43,7 @@ def test_auto_augments_less_where_few_weights_are_left(params, powers):
     X, y = np.random.default_rng(0).normal(size=(40, 5, 6)), np.arange(40) % 10
     fitted = SparseCurveCNNClassifier(module=module, sparsity_scope="layer", max_iter=9, **params)
     fitted.fit(X, y)
+    assert fitted.finetune_iter_ == 6
     assert fitted.augment_.strength == pytest.approx(1 / powers)
 
 

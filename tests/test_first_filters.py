@@ -11,7 +11,7 @@ from torch import nn
 
 from sparsecnn._compute import seeded_torch
 from sparsecnn._network import CurveCNN
-from sparsecnn._training import make_trainer
+from sparsecnn._training import first_filters, make_trainer
 from sparsecnn._training.first_filters import LEAST_CONTRAST, set_first_filters
 from sparsecnn._training.images import Images
 
@@ -76,6 +76,12 @@ def test_first_filters_count_an_image_as_often_as_its_weight_says():
     pixels, weight = strokes(6), np.array([1, 3, 0, 2, 1, 5])
     weighted = set_filters(pixels, weight=weight.astype(float))
     assert torch.allclose(weighted, set_filters(np.repeat(pixels, weight, axis=0)), atol=1e-6)
+
+
+def test_first_filters_look_at_few_large_images(monkeypatch):
+    pixels = strokes(9)
+    monkeypatch.setattr(first_filters, "MOST_PIXELS", 3 * pixels[0].size)
+    assert torch.equal(set_filters(pixels), set_filters(pixels[[0, 4, 8]]))
 
 
 def test_first_filters_do_not_touch_a_network_of_ones_own():
