@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import DataConversionWarning, UndefinedMetricWarning
 
 SECONDS = 5.0  # for one case
 MEGABYTES = 100  # beside ten times what a file decodes to
@@ -107,12 +107,14 @@ def _outcome(run: Callable[[], object]) -> tuple[object, BaseException | None]:
 
 
 def _escaped(caught: list[warnings.WarningMessage]) -> list[str]:
-    """Return a line for each warning of a library, but of damaged metadata, or labels in a column."""
+    """Return a line for each warning of a library, but of damaged metadata, labels in a column and undefined
+    scores, which only the library can tell the user about.
+    """
     return [
         f"{warning.category.__name__} escapes: {warning.message}"
         for warning in caught
         if any(place in warning.filename for place in LIBRARIES)
-        and warning.category not in (UserWarning, DataConversionWarning)
+        and warning.category not in (UserWarning, DataConversionWarning, UndefinedMetricWarning)
     ]
 
 
