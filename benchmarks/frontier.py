@@ -3,8 +3,8 @@
 Data: ``make_shaky_words`` with its defaults, fonts and words of the test part unseen in training. The rival
 is a skorch network, pruned by magnitude with ``torch.nn.utils.prune`` and fine-tuned, once as a user would
 write it and once with the augmentation and the decreasing learning rate of sparsecnn. All train the same
-network by Adam on the same images, for at most the same number of epochs per point. The last contender is a
-separate fit for every point.
+network on the same images, for at most the same number of epochs per point, by Adam; one path also by Muon,
+the default. The last contender is a separate fit for every point.
 """
 
 import argparse
@@ -110,9 +110,10 @@ def sparse_classifier(seed):
     )
 
 
-def score_path(train, test, sparsities, seed):
+def score_path(train, test, sparsities, seed, solver="adam"):
     """Return the accuracy of the networks of one path."""
-    path = sparsity_path(train.data, train.target, estimator=sparse_classifier(seed), sparsities=sparsities)
+    estimator = sparse_classifier(seed).set_params(solver=solver)
+    path = sparsity_path(train.data, train.target, estimator=estimator, sparsities=sparsities)
     return path.score(test.data, test.target).tolist()
 
 
@@ -142,6 +143,7 @@ def draw(scores, sparsities):
 
 CONTENDERS = {
     "RVSM path": score_path,
+    "RVSM path, Muon": partial(score_path, solver="muon"),
     "skorch + prune": partial(score_rivals, PlainNet),
     "skorch + prune, augmented": partial(score_rivals, EqualNet),
     "RVSM, separate fits": score_fits,

@@ -65,11 +65,13 @@ def compare(make_split, description, **options):
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--precision", default="float32", choices=["float32", "bf16", "auto"])
+    parser.add_argument("--max-iter", type=int, help="epochs of splitting, instead of those of the defaults")
     arguments = parser.parse_args()
+    params = {"precision": arguments.precision, "max_iter": arguments.max_iter or "auto"}
     print(f"{'network':>15} {'seed':>5} {'accuracy':>9} {'FC zeros':>9} {'weights kept':>13} {'seconds':>8}")
     for seed in arguments.seeds:
         train, test = make_split(seed, **{name: getattr(arguments, name) for name in options})
-        print_table(train, test, seed, arguments.networks, precision=arguments.precision)
+        print_table(train, test, seed, arguments.networks, **params)
         forest = RandomForestClassifier(300, random_state=seed).fit(train.data, train.target)
         print(f"{'random forest':>15} {seed:>5} {forest.score(test.data, test.target):>9.2%}", flush=True)
 

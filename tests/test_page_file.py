@@ -82,6 +82,7 @@ def test_searches_and_pipelines_of_one_step_are_unwrapped(classifier, stripes, t
         (lambda c: make_pipeline(MinMaxScaler(), CurveImageTransformer(), c), TypeError, "MinMaxScaler, Cu"),
         (lambda c: make_pipeline(MinMaxScaler(), c), TypeError, "got one of MinMaxScaler"),
         (lambda c: make_pipeline(CurveImageTransformer((16, 32)), c), ValueError, r"\(16, 32\)"),
+        (lambda c: make_pipeline(CurveImageTransformer((32, 32), ink="pen"), c), ValueError, "ink='pen'"),
         (
             lambda c: own(nn.Conv2d(1, 2, 3, stride=2), nn.Flatten(), nn.Linear(98, 2)),
             ValueError,

@@ -210,6 +210,17 @@ def test_pipeline_with_transformer_is_stored(path):
     np.testing.assert_allclose(alone.predict_proba(ink), pipeline.predict_proba(pages), atol=1e-5)
 
 
+def test_ink_found_in_fit_is_stored(path):
+    drawn = make_shaky_spirals(60, image_shape=(64, 64), random_state=0)
+    forms = 255 - np.stack([drawn.images, drawn.images, 0 * drawn.images], -1)  # blue on white
+    forms[:, ::16] = 0
+    pipeline = make_pipeline(CurveImageTransformer((16, 16), ink="auto"), quick()).fit(forms, drawn.target)
+    save(pipeline, path)
+    loaded = load(path)
+    assert loaded[0].ink_ == pipeline[0].ink_ == "pen"
+    np.testing.assert_array_equal(loaded.predict_proba(forms), pipeline.predict_proba(forms))
+
+
 def test_searches_are_stored_as_their_best_estimator(path, sparse):
     search = SparseCurveCNNClassifierCV(quick(batch_size=8), sparsities=[0, 0.5], cv=2).fit(X, Y)
     loaded = saved_and_loaded(search, path)

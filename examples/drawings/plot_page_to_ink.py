@@ -63,3 +63,20 @@ for ax in axes.flat:
 axes[0, 0].set_title("page")
 for ax, scale in zip(axes[0, 1:], scales, strict=True):
     ax.set_title(f"scale 1/{1 / scale:g}")
+
+# %%
+# On a form, the pen follows a printed guide. In gray, both are one ink, of which the print is the darker, and
+# the crop follows it. Where pen and print differ in colour, ``ink="pen"`` shows the pen alone, and continues
+# its line where the print covers it.
+blue, tint = np.array([0.25, 0.3, 0.8]), np.array([0.97, 0.96, 0.92])
+forms = []
+for page in pages:
+    pen = np.clip((235 * shadow - page) / (110 * shadow), 0, 1)[..., np.newaxis]
+    guide = np.zeros((300, 390, 1))
+    guide[140:144, 20:370] = guide[20:280, 195:199] = 1
+    light = (1 - pen * (1 - blue)) * (1 - 0.85 * guide) * shadow[:, np.newaxis]
+    forms.append((255 * tint * light).astype("uint8"))
+
+CurveImageDisplay.from_transformer(
+    CurveImageTransformer((64, 80), ink="pen"), forms
+)

@@ -25,6 +25,8 @@ except ImportError:  # scikit-learn 1.8
         def set_callbacks(self, *callbacks: Any) -> Self:
             """Raise an error: callbacks came with scikit-learn 1.9.
 
+            With that version, they follow `fit` and may end it.
+
             Parameters
             ----------
             *callbacks : callback instances
@@ -32,13 +34,24 @@ except ImportError:  # scikit-learn 1.8
 
             Returns
             -------
-            self : estimator
+            estimator
                 The estimator itself.
 
             Raises
             ------
             ImportError
                 Always.
+
+            See Also
+            --------
+            sparsecnn.callbacks : What callbacks can do.
+
+            Examples
+            --------
+            >>> from sparsecnn import SparseCurveCNNClassifier
+            >>> SparseCurveCNNClassifier().set_callbacks()  # doctest: +IGNORE_EXCEPTION_DETAIL
+            Traceback (most recent call last):
+            ImportError: set_callbacks needs scikit-learn 1.9 or newer
             """
             raise ImportError(
                 f"set_callbacks needs scikit-learn 1.9 or newer, but {sklearn.__version__} is installed."

@@ -59,7 +59,7 @@ def to_html(
     ValueError
         If its network has layers that a page does not compute, weights that are not finite, or more than
         1,000 classes, or if its images are curves of one row, have a bright background, more than 512 pixels
-        a side, or another shape than the transformer gives.
+        a side, or another shape than the transformer gives, or if the transformer shows ink of some colour.
     OSError
         If `path` cannot be written. The file that is there stays as it was.
 
@@ -156,6 +156,9 @@ def _check(transformer: CurveImageTransformer | None, classifier: Any) -> None:
             f"The classifier was fitted on images of shape {shape}, but the transformer's image_shape is "
             f"{tuple(transformer.image_shape)}."
         )
+    ink = getattr(transformer, "ink_", getattr(transformer, "ink", "all"))
+    if ink != "all":
+        raise ValueError(f"A page shows ink of all colours, but the transformer has ink={ink!r}.")
     if len(classifier.classes_) > MOST_CLASSES:
         raise ValueError(
             f"A page shows at most {MOST_CLASSES:,} classes, but the classifier has "

@@ -35,7 +35,7 @@ from sparsecnn.inference import (
 )
 from sparsecnn.preprocessing import CurveImageTransformer
 
-SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_")
+SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_")
 
 
 def rebuild(saved: Saved, module: Any = None) -> Any:

@@ -63,6 +63,22 @@ def draw_ink(
     return _draw(page, thumbnail, reduction, image_shape, polarity, crop, margin)
 
 
+def cut_desk(page: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns of a page without a desk; all of them if there is none."""
+    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
+    rows, columns = find_page(_reduce(page, reduction))
+    return _enlarge(rows, reduction), _enlarge(columns, reduction)
+
+
+def measure_light(page: np.ndarray) -> np.ndarray:
+    """Return the brightness of paper, from 0 to 1, at every pixel of a page whose ink is darker."""
+    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
+    thumbnail = _reduce(page, reduction)
+    side = -(-max(thumbnail.shape) // PAPER_BLOCKS)
+    paper = _estimate_paper(1 - _sorted_blocks(thumbnail, side)[..., ::-1])
+    return 1 - _enlarge_blocks(paper, page.shape, side * reduction)
+
+
 def _enlarge(part: slice, factor: int) -> slice:
     return slice(part.start * factor, part.stop * factor)
 

@@ -1,4 +1,4 @@
-"""Pages of raster files or arrays as brightness: black is 0, white is 1, or 255 in bytes."""
+"""Pages of raster files or arrays as brightness or colours: black is 0, white is 1, or 255 in bytes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sparsecnn.preprocessing._cost import check_cost
 
 NUMBERS_AT_ONCE = 1 << 20  # pixels that are not bytes are converted in bands of about this many
 WHITES = (1, 255, 65535)  # the numbers that stand for white in images
+GREY = ("1", "L", "LA")  # modes of images without colours
 SPREAD_OF_PAGE = 0.1  # of brightness; opaque pixels that differ by more are ink and paper, not ink alone
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,8 +32,8 @@ UPRIGHT = {
 }
 
 
-def read_page(source: Any, side: int) -> np.ndarray:
-    """Return the brightness of an image, upright.
+def read_page(source: Any, side: int, *, in_colour: bool = False) -> np.ndarray:
+    """Return the brightness or the colours of an image, upright.
 
     Parameters
     ----------
@@ -40,10 +41,12 @@ def read_page(source: Any, side: int) -> np.ndarray:
         The image.
     side : int
         A longer side of at least twice this length is reduced by the largest factor that leaves `side`.
+    in_colour : bool, default=False
+        Whether to return red, green and blue of an image that has them.
 
     Returns
     -------
-    page : ndarray of shape (height, width)
+    page : ndarray of shape (height, width) or (height, width, 3)
         From 0 (black) to 1 (white) as float32, or to 255 as uint8.
 
     Raises
@@ -54,18 +57,18 @@ def read_page(source: Any, side: int) -> np.ndarray:
         Whatever the decoder raises on a damaged file.
     """
     if isinstance(source, Image.Image):
-        return _page_from_image(source, side)
+        return _page_from_image(source, side, in_colour)
     if not is_file(source):
         if np.ndim(source) == 0:
             raise ValueError(f"expected a path or an image, got {source!r}")
-        return _page_from_array(np.asarray(source), side)
+        return _page_from_array(np.asarray(source), side, in_colour)
     with open_image(source) as image:
         if image.format in ("JPEG", "MPO"):
             # Such a file keeps brightness by itself, and can be decoded at 1/2, 1/4 or 1/8 of its size.
             scale = min(1, side / max(image.size))
             size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-            image.draft("L" if image.mode == "RGB" else image.mode, size)
-        return _page_from_image(image, side)
+            image.draft("L" if image.mode == "RGB" and not in_colour else image.mode, size)
+        return _page_from_image(image, side, in_colour)
 
 
 @contextmanager
@@ -112,36 +115,36 @@ def orientation(image: Image.Image) -> int:
     return int(number) if number in UPRIGHT else 1
 
 
-def _page_from_image(image: Image.Image, side: int) -> np.ndarray:
+def _page_from_image(image: Image.Image, side: int, in_colour: bool) -> np.ndarray:
     image.load()
     turned = orientation(image)
     image = image.transpose(UPRIGHT[turned]) if turned in UPRIGHT else image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _page_from_numbers(np.asarray(image), side)
+        return _page_from_numbers(np.asarray(image), side, in_colour)
     if image.has_transparency_data:
         image = _reduce(image.convert("RGBA"), side)
         if np.asarray(image.getchannel("A")).min() < 128:
-            return _page_from_numbers(np.asarray(image), side)
-    image = image.getchannel("L") if image.mode == "LAB" else image.convert("L")
-    return np.asarray(_reduce(image, side))
+            return _page_from_numbers(np.asarray(image), side, in_colour)
+    image = image.getchannel("L") if image.mode == "LAB" else image
+    return np.asarray(_reduce(image.convert("RGB" if in_colour and image.mode not in GREY else "L"), side))
 
 
 def _reduce(image: Image.Image, side: int) -> Image.Image:
     return image.reduce(max(image.size) // side) if max(image.size) >= 2 * side else image
 
 
-def _page_from_array(array: np.ndarray, side: int) -> np.ndarray:
+def _page_from_array(array: np.ndarray, side: int, in_colour: bool) -> np.ndarray:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
         raise ValueError(f"expected shape (height, width), (height, width, 3) or (..., 4), got {array.shape}")
     if array.dtype == np.uint8 and array.max() > 1:  # else a mask of 0 and 1
-        return _page_from_image(Image.fromarray(array), side)
-    return _page_from_numbers(array, side)
+        return _page_from_image(Image.fromarray(array), side, in_colour)
+    return _page_from_numbers(array, side, in_colour)
 
 
-def _page_from_numbers(array: np.ndarray, side: int) -> np.ndarray:
-    """Return the brightness of gray, RGB or RGBA pixels of any type, from 0 to 1."""
+def _page_from_numbers(array: np.ndarray, side: int, in_colour: bool) -> np.ndarray:
+    """Return the brightness or colours of gray, RGB or RGBA pixels of any type, from 0 to 1."""
     black, white = _find_range(array)
     factor = max(1, max(array.shape[:2]) // side) if array.shape[2:] != (4,) else 1  # alpha has no mean
     height = factor * max(1, NUMBERS_AT_ONCE // (factor * array[0].size))
@@ -155,7 +158,8 @@ def _page_from_numbers(array: np.ndarray, side: int) -> np.ndarray:
     if pixels.ndim == 2:
         return pixels
     gray = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return gray if pixels.shape[2] == 3 else _lay_on_paper(gray, pixels[..., 3])
+    shown = pixels[..., :3] if in_colour else gray
+    return shown if pixels.shape[2] == 3 else _lay_on_paper(shown, gray, pixels[..., 3])
 
 
 def _find_range(array: np.ndarray) -> tuple[float, float]:
@@ -186,15 +190,16 @@ def _average_blocks(array: np.ndarray, factor: int) -> np.ndarray:
     return sums
 
 
-def _lay_on_paper(gray: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return opaque pixels as they are and transparent ones as the paper that fits them."""
+def _lay_on_paper(pixels: np.ndarray, gray: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return opaque pixels, of this brightness, as they are and transparent ones as the paper that fits."""
     is_opaque = alpha > 0.5
     opaque = gray[is_opaque]
     if opaque.size > alpha.size / 2 and np.ptp(opaque) > SPREAD_OF_PAGE:
         # A page with parts cut out: continue it.
         nearest = ndimage.distance_transform_edt(~is_opaque, return_distances=False, return_indices=True)
-        paper = gray[tuple(nearest)]
+        paper = pixels[tuple(nearest)]
     else:
         # Strokes on nothing, so on whatever shows them best.
         paper = np.float32(np.sum(gray * alpha) < 0.5 * np.sum(alpha))
-    return gray * alpha + paper * (1 - alpha)
+    alpha = alpha.reshape(alpha.shape + (1,) * (pixels.ndim - 2))
+    return pixels * alpha + paper * (1 - alpha)

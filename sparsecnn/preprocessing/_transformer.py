@@ -14,27 +14,28 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sparsecnn._image_shape import (
     PixelRows,
     check_image_shape,
     flatten_images,
     infer_image_shape,
-    is_file,
     is_file_or_image,
     pixel_names,
 )
 from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
+from sparsecnn.preprocessing._colours import find_ink, read_ink
 from sparsecnn.preprocessing._ink import draw_ink
-from sparsecnn.preprocessing._pages import describe_error, read_page
+from sparsecnn.preprocessing._pages import describe_error
+from sparsecnn.preprocessing._sources import column_of_files, is_image, name_of, raise_unreadable
 from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
 
 __all__ = ["CurveImageTransformer"]
 
 SIDES_READ = 16  # times the result's longer side; larger images are first reduced, to no less than this
-SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_")
+SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_")
 
 
 class CurveImageTransformer(TransformerMixin, BaseEstimator):
@@ -42,8 +43,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     Each image is turned upright; a desk around the page and the brightness of the paper (dark or light,
     evenly lit or not) are removed; the ink is cropped and resized with antialiasing, at a constant aspect
-    ratio, to the centre of an image of `image_shape`. Every image is processed on its own: nothing is
-    learned from the data.
+    ratio, to the centre of an image of `image_shape`. Every image is processed on its own; nothing is
+    learned from the data but, with ``ink="auto"``, which ink to show.
 
     Parameters
     ----------
@@ -53,6 +54,11 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         "float32" gives ink from 0 to 1, "uint8" from 0 to 255 in a quarter of the memory.
     polarity : {"auto", "dark", "light"}, default="auto"
         Whether ink is darker or lighter than its paper; "auto" decides for each image.
+    ink : {"all", "auto", "pen", "black", "red", "green", "blue"}, default="all"
+        Which ink to show, on paper that is lighter. "pen" is ink of any colour, without the black print of a
+        form; where the print covers a line, the line is continued. A colour shows ink of that colour only,
+        and "black" also that of gray. "auto" is found in `fit`: "pen" if most pages have both coloured and
+        black ink over at least half of what is drawn, else "all".
     crop : bool, default=True
         Whether to zoom to the ink. False shows the whole page.
     margin : float, default=0.05
@@ -83,6 +89,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Number of pixels of the images seen in `fit`, if X was an array of numbers.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if X was a data frame with string names.
+    ink_ : {"all", "pen"}
+        The ink found in `fit`; defined only if `ink` is "auto".
 
     See Also
     --------
@@ -108,6 +116,10 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     is taken from percentiles of blocks of the page, opened by a window of about a third of the page. Ink lies
     on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper.
     Specks, and narrow shadows at the edges of scans, do not count when the image is cropped.
+
+    Colours are those of the light that ink lets through, as parts of the red, green and blue of the paper
+    around it. Ink is coloured if its saturation, ``(largest - smallest) / (1 - smallest)`` of the three, is
+    above 0.35, with a smooth transition from 0.25 to 0.45. Hues reach 60° to either side.
 
     Numbers are brightnesses. White is 1 for floats and masks up to 1, 255 or 65535 for numbers whose largest
     is near; other ranges are stretched from their smallest to their largest value.
@@ -135,6 +147,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         "image_shape": [tuple, list],
         "dtype": [StrOptions({"float32", "uint8"})],
         "polarity": [StrOptions({"auto", "dark", "light"})],
+        "ink": [StrOptions({"all", "auto", "pen", "black", "red", "green", "blue"})],
         "crop": ["boolean"],
         "margin": [Interval(Real, 0, 0.5, closed="left")],
         "unsteadiness": [Interval(Real, 0, 1, closed="both")],
@@ -149,6 +162,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         *,
         dtype: str = "float32",
         polarity: str = "auto",
+        ink: str = "all",
         crop: bool = True,
         margin: float = 0.05,
         unsteadiness: float = 0.0,
@@ -159,6 +173,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         self.image_shape = image_shape
         self.dtype = dtype
         self.polarity = polarity
+        self.ink = ink
         self.crop = crop
         self.margin = margin
         self.unsteadiness = unsteadiness
@@ -170,7 +185,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters and, if X is an array of numbers, store its shape.
 
-        Files are not read. A fit that fails leaves the transformer as it was.
+        Files are read only with ``ink="auto"``: at most 50 of them. A fit that fails leaves the transformer
+        as it was.
 
         Parameters
         ----------
@@ -187,8 +203,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, if X is a single image, or if numbers in X are not finite or do
-            not fit `input_shape`.
+            If a parameter is out of range, if X is a single image, if numbers in X are not finite or do not
+            fit `input_shape`, or if forms in gray and in colour are mixed.
 
         See Also
         --------
@@ -204,7 +220,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """
         check_image_shape(self.image_shape)
         fresh = clone(self)
-        fresh._check_images(X, reset=True)
+        images = fresh._check_images(X, reset=True)
+        if self.ink == "auto":
+            fresh.ink_ = find_ink(images)
         # All at once, and only now: an earlier fit may have seen numbers, this one files.
         kept = {name: value for name, value in vars(self).items() if name not in SEEN_IN_FIT}
         seen = {name: value for name, value in vars(fresh).items() if name in SEEN_IN_FIT}
@@ -230,7 +248,10 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an image cannot be read; the message lists all that cannot, with reasons.
+            If an image cannot be read, or has no colour where `ink` needs it; the message lists all such
+            images, with reasons.
+        NotFittedError
+            If `ink` is "auto" before `fit`.
 
         Warns
         -----
@@ -252,14 +273,15 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """
         images = self._check_images(X, reset=False)
         shape = check_image_shape(self.image_shape)
+        ink = self._ink_to_show()
         n_jobs = effective_n_jobs(self.n_jobs)
         slices = gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs)
         # Threads unless the caller chooses: Pillow and numpy release the interpreter lock, in part.
         reports = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._draw)(images[part], part.start, shape) for part in slices
+            delayed(self._draw)(images[part], part.start, shape, ink) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
-        _raise_unreadable(list(chain(*unreadable)), len(images))
+        raise_unreadable(list(chain(*unreadable)), len(images))
         names = list(chain(*blank))
         if names:
             warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
@@ -302,6 +324,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     def _check_images(self, X: Any, reset: bool) -> Sequence[Any] | np.ndarray:
         """Return X as a sequence of images; with `reset`, store the shape of images made of numbers."""
+        if self.ink != "all" and self.polarity == "light":
+            raise ValueError(f"ink={self.ink!r} needs paper that is lighter than ink, got polarity='light'.")
         if isinstance(X, (str, os.PathLike)):
             raise ValueError(
                 f"X must be a list of images, got the path {os.fspath(X)!r}; wrap a file: [X], or list the "
@@ -311,12 +335,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
             )
-        X = _column_of_files(X)
+        X = column_of_files(X)
         if isinstance(X, (list, tuple)) and not X:
             raise ValueError("X must hold at least one image, got an empty list.")
         n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
         with naming("X"):
-            single = n_dim == 4 or (n_dim == 1 and any(map(_is_image, X)))
+            single = n_dim == 4 or (n_dim == 1 and any(map(is_image, X)))
         if single:
             if not len(X):
                 raise ValueError(f"X must hold at least one image, got shape {X.shape}.")
@@ -330,8 +354,14 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             self.input_shape_ = input_shape
         return X.reshape(-1, *input_shape)
 
+    def _ink_to_show(self) -> str:
+        if self.ink != "auto":
+            return self.ink
+        check_is_fitted(self, "ink_")
+        return self.ink_
+
     def _draw(
-        self, images: Sequence[Any] | np.ndarray, first: int, image_shape: tuple[int, int]
+        self, images: Sequence[Any] | np.ndarray, first: int, image_shape: tuple[int, int], ink: str
     ) -> tuple[np.ndarray, list[str], list[str]]:
         """Draw images, the first of which has index `first` in X.
 
@@ -342,42 +372,21 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         blank: list[str] = []
         times = fineness(image_shape) if self.unsteadiness else 1
         fine_shape = times * image_shape[0], times * image_shape[1]
+        polarity = self.polarity if ink == "all" else "dark"
         for index, image in enumerate(images):
-            name = f"[{first + index}] {_name(image)}"
+            name = f"[{first + index}] {name_of(image)}"
             try:
-                page = read_page(image, SIDES_READ * max(image_shape))
+                page = read_ink(image, SIDES_READ * max(image_shape), ink)
             except Exception as error:  # decoders raise nearly anything on damaged files
                 unreadable.append(f"{name}: {describe_error(error)}")
                 continue
-            ink = draw_ink(page, fine_shape, polarity=self.polarity, crop=self.crop, margin=self.margin)
-            if ink is None:
+            strokes = draw_ink(page, fine_shape, polarity=polarity, crop=self.crop, margin=self.margin)
+            if strokes is None:
                 blank.append(name)
-            else:
-                if self.unsteadiness:
-                    ink = weigh_by_unsteadiness(ink, image_shape, self.unsteadiness, self.unsteadiness_scale)
-                drawn[index] = ink if self.dtype == "float32" else np.rint(255 * ink)
+                continue
+            if self.unsteadiness:
+                strokes = weigh_by_unsteadiness(
+                    strokes, image_shape, self.unsteadiness, self.unsteadiness_scale
+                )
+            drawn[index] = strokes if self.dtype == "float32" else np.rint(255 * strokes)
         return drawn, unreadable, blank
-
-
-def _is_image(source: Any) -> bool:
-    return is_file_or_image(source) or np.ndim(source) > 1
-
-
-def _column_of_files(X: Any) -> Any:
-    """Return the files in a table of one column as a list; anything else unchanged."""
-    if getattr(X, "ndim", 0) == 2 and X.shape[1] == 1:
-        column = np.asarray(X)[:, 0]
-        if column.dtype == object and any(map(is_file, column)):
-            return column.tolist()
-    return X
-
-
-def _name(source: Any) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
-
-
-def _raise_unreadable(lines: list[str], n_images: int) -> None:
-    if lines:
-        raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))

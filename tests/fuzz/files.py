@@ -29,7 +29,7 @@ SAVED = {
         *((mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
         *(("RGB", {"exif": 3}), ("P", {"transparency": 0}), ("L", {"save_all": True, "animated": True})),
     ],
-    "PPM": [("1", {}), ("L", {}), ("RGB", {}), ("I;16", {}), ("F", {})],
+    "PPM": [("1", {}), ("L", {}), ("RGB", {}), ("I", {}), ("F", {})],
     "TGA": [("L", {}), ("LA", {}), ("P", {}), ("RGB", {"compression": "tga_rle"}), ("RGBA", {})],
     "TIFF": [
         *((mode, {}) for mode in ("1", "LAB", "CMYK", "I", "F", "I;16", "LA", "PA", "RGBX")),
