@@ -80,6 +80,7 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/ablation.py
 	-$(BIN)/python benchmarks/drawing_scales.py
 	-$(BIN)/python benchmarks/real_drawings.py
+	-$(BIN)/python benchmarks/confounders.py
 	-$(BIN)/python benchmarks/speed.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/kills.py
