@@ -121,8 +121,8 @@ class WeightsDisplay:
         >>> X, y = make_shaky_spirals(100, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=4, random_state=0).fit(X, y)
         >>> display = WeightsDisplay.from_estimator(quick, layer="fc")
-        >>> display.weights.shape, round((display.weights == 0).mean(), 2)
-        ((2, 8, 4, 4), np.float64(0.9))
+        >>> display.weights.shape, round(float((display.weights == 0).mean()), 2)
+        ((2, 8, 4, 4), 0.9)
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use WeightsDisplay.from_module.")

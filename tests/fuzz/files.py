@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import PIL
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageDraw
 
@@ -33,8 +34,10 @@ SAVED = {
     "TGA": [("L", {}), ("LA", {}), ("P", {}), ("RGB", {"compression": "tga_rle"}), ("RGBA", {})],
     "TIFF": [
         *((mode, {}) for mode in ("1", "LAB", "CMYK", "I", "F", "I;16", "LA", "PA", "RGBX")),
-        *(("L", {"compression": name}) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd")),
-        *(("1", {"compression": "group4"}), ("RGB", {"compression": "jpeg"}), ("L", {"big_tiff": True})),
+        *(("L", {"compression": name}) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits")),
+        *(("RGB", {"compression": "jpeg"}), ("L", {"big_tiff": True})),
+        # Older ones leave parts of a damaged page to what is in memory.
+        *([("1", {"compression": "group4"})] if int(PIL.__version__.split(".")[0]) >= 13 else []),
         *(("L", {"exif": 8}), ("RGB", {"save_all": True, "animated": True})),
     ],
     "WEBP": [("RGB", {"lossless": True}), ("RGBA", {}), ("RGB", {"save_all": True, "animated": True})],
@@ -226,7 +229,7 @@ BOMBS = {
     "PNG, chunks": lambda: _png(9, 9, 8, 0, _chunk(b"abCd", b"") * 100_000),
     "TIFF, one tile": lambda: tiled_tiff(64, 16384),
     "TIFF, floats": lambda: _saved("F", LARGEST, "TIFF", compression="tiff_adobe_deflate"),
-    "TIFF, palette and alpha": lambda: _saved("PA", LARGEST, "TIFF", compression="zstd"),
+    "TIFF, palette and alpha": lambda: _saved("PA", LARGEST, "TIFF", compression="tiff_adobe_deflate"),
     "JPEG, scans": lambda: jpeg_of_scans(8900, 300),
     "JPEG, CMYK": lambda: _saved("CMYK", LARGEST, "JPEG"),
     "JPEG 2000, tiles": lambda: _saved("L", (2000, 2000), "JPEG2000", tile_size=(8, 8)),
