@@ -23,7 +23,7 @@ from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
 from sparsecnn._training.trainer import Trainer
-from sparsecnn.penalties import get_penalty, unit_magnitudes, unit_name, unit_of
+from sparsecnn.penalties import check_has_target, get_penalty, unit_magnitudes, unit_name, unit_of
 from sparsecnn.rvsm import RVSM
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -154,7 +154,9 @@ def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
 
 
 def check_target(name: str, target: float, split: Split, n_classes: int, scope: str) -> None:
-    """Raise ValueError if too few units (weights, or what the penalty zeroes together) would survive.
+    """Raise ValueError if the penalty has no λ for a target, or too few units would survive.
+
+    Units are weights, or what the penalty zeroes together.
 
     Parameters
     ----------
@@ -169,6 +171,9 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     """
     if split.structure is not None:
         return  # which leaves a channel in every layer
+    for _, _, penalty in split.penalized():
+        if target > 0:
+            check_has_target(penalty)
     n_units = split.count_units()
     units = unit_name(split.penalties[0])
     if scope == "global":
