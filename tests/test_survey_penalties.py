@@ -54,7 +54,7 @@ def objective(penalty, x, w, step):
 def grid(w):
     """Return rows on a grid of a dimension of at most three, to somewhat beyond the largest weight."""
     n = w.shape[1]
-    line = torch.linspace(0, 1.3, {1: 401, 2: 41, 3: 14}[n], dtype=w.dtype) * w.abs().max()
+    line = torch.linspace(0, 1.3, {1: 301, 2: 27, 3: 10}[n], dtype=w.dtype) * w.abs().max()
     return (torch.cartesian_prod(*[line] * n).reshape(-1, n) * w.sign()).unsqueeze(1)
 
 
@@ -70,7 +70,7 @@ def perturbed(x, w, n_points=1000):
 
 @pytest.mark.parametrize("penalty", [*ROWS, Hoyer(), NuclearNorm()], ids=str)
 def test_map_beats_brute_force(penalty):
-    for w, step in random_cases(30, largest=3):
+    for w, step in random_cases(24, largest=3):
         x = penalty.prox(w, step)
         points = torch.cat([x.unsqueeze(0), grid(w), perturbed(x, w, 100), torch.zeros(1, *w.shape)])
         objectives = objective(penalty, points, w, step)
@@ -99,6 +99,15 @@ def test_hoyer_map_is_as_good_as_a_dense_scan_over_norms(n):
         objectives = (scanned - w).square().sum(1) / 2 + step * ratios.clamp(min=1)
         x = Hoyer().prox(w, step)
         assert (x - w).square().sum() / 2 + step * Hoyer().value(x) <= objectives.min() + 1e-12
+
+
+@pytest.mark.parametrize("step", [1e-300, 1e-30, 1e-20, 1e-16, 1e-13, 1e-10])
+def test_hoyer_with_a_tiny_step_changes_little(step):
+    for seed in range(5):
+        w = normal(100, seed=seed)
+        torch.testing.assert_close(Hoyer().prox(w, step), w, atol=20 * step, rtol=1e-13)
+        equal = torch.ones(1 + seed)
+        torch.testing.assert_close(Hoyer().prox(equal, step), equal)
 
 
 def test_hoyer_leaves_one_of_equal_weights_alone():
@@ -273,7 +282,7 @@ def test_tensors_without_weights_or_of_one_pass(name, shape):
 
 @pytest.mark.parametrize("name", NEW)
 def test_classifier_trains_with_it(stripes, name):
-    lam = {"exclusive": 1.0, "combined_exclusive": 0.1, "l1_inf": 0.05, "lp": 0.01}.get(name, 0.05)
+    lam = {"exclusive": 1.0, "combined_exclusive": 0.1, "l1_inf": 0.065, "lp": 0.01}.get(name, 0.05)
     classifier = small(penalty=name, lam=lam, max_iter=4).fit(*stripes)
     weight = classifier.module_.fc.weight
     assert classifier.sparsity_ == float((weight == 0).double().mean())

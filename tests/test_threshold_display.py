@@ -7,11 +7,11 @@ import torch
 from sparsecnn.inspection import ThresholdDisplay
 from sparsecnn.penalties import L0, L1, PENALTIES, GroupPenalty, TransformedL1, get_penalty
 
-GROUPS = [name for name in PENALTIES if PENALTIES[name]().unit == "group"]
+GROUPS = [name for name in PENALTIES if name.startswith("group")]
 # In groups of one weight, none of exclusive sparsity becomes zero.
 WITHOUT_THRESHOLD = ("exclusive", "hoyer", "nuclear")
 WITH_THRESHOLD = [name for name in PENALTIES if name not in WITHOUT_THRESHOLD]
-SINGLE = [name for name in WITH_THRESHOLD if name not in GROUPS]
+SINGLE = [name for name in WITH_THRESHOLD if PENALTIES[name]().unit != "group"]
 
 
 def drawn(display, name):

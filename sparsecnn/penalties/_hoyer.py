@@ -12,6 +12,8 @@ from sparsecnn.penalties._group_axis import widest
 __all__ = ["Hoyer"]
 
 _NEWTON_STEPS = 60
+# Of slopes, so that no minimum at the end of an interval is missed.
+_ROUNDING = 1e-9
 
 
 class Hoyer(Penalty):
@@ -82,9 +84,10 @@ def _best_norm(w: Tensor, step: float) -> float | None:
     counts = torch.arange(1, len(w) + 1, dtype=w.dtype, device=w.device)
     pieces = _Pieces(w.cumsum(0), w.square().cumsum(0), counts, step)
     left = step / w
-    right = torch.minimum(torch.cat([left[1:], left.new_full((1,), math.inf)]), pieces.squares.sqrt())
+    # Beyond ‖w‖, G increases.
+    right = torch.minimum(torch.cat([left[1:], left.new_full((1,), math.inf)]), 1.001 * pieces.squares.sqrt())
     lowest = torch.minimum(torch.maximum(left, pieces.inflection()), right)
-    minima = (left < right) & (pieces.slope(lowest) < 0) & (pieces.slope(right) >= 0)
+    minima = (left < right) & (pieces.slope(lowest) < _ROUNDING) & (pieces.slope(right) > -_ROUNDING)
     minima[0] = False
     if not minima.any():
         return None
