@@ -59,7 +59,7 @@ class Dense:
 class RelaxedSplitting(Dense):
     """RVSM with ℓ0. The setting is β."""
 
-    settings = (0.1, 0.3, 1.0, 3.0)
+    settings = (0.03, 0.1, 0.3, 1.0)
 
     def __init__(self, base, weights, setting):
         super().__init__(RVSM(base, weights, "l0", beta=setting, target_sparsity=0.0), weights, setting)
@@ -96,7 +96,7 @@ class ProximalL0(Dense):
 class ProximalL1(Dense):
     """Proximal SGD with ℓ1, the weights cut to the target at the end. The setting is λ."""
 
-    settings = (3e-5, 1e-4, 3e-4, 1e-3)
+    settings = (1e-4, 3e-4, 1e-3, 3e-3)
 
     def step(self, target):
         super().step(target)
@@ -110,7 +110,7 @@ class ProximalL1(Dense):
 class ADMM(Dense):
     """u ← prox(w + v), v ← v + w - u after every step of w. The setting is the weight of ‖w - u + v‖²/2."""
 
-    settings = (0.01, 0.03, 0.1, 0.3)
+    settings = (0.001, 0.003, 0.01, 0.03)
     interval = 1
 
     def __init__(self, base, weights, setting):
@@ -139,6 +139,7 @@ class ADMM(Dense):
 class EpochADMM(ADMM):
     """The same with a step of u and v every 157 steps of w, an epoch."""
 
+    settings = (0.01, 0.03, 0.1, 0.3)
     interval = 157
 
 
