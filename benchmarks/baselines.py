@@ -16,6 +16,7 @@ repeated: a run may be interrupted.
 
 import argparse
 import csv
+import math
 import os
 import sys
 import time
@@ -186,7 +187,13 @@ def largest(weights, target):
 
 
 def train(method, setting, lr, sparsity, seed, X, y, report):
-    """Return a trained network, and what `report` says of it before fine-tuning."""
+    """Return a trained network, and what `report` says of it before fine-tuning.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverges.
+    """
     torch.manual_seed(seed)
     net = LeNet5().to(memory_format=torch.channels_last)
     weights = [p for p in net.parameters() if p.ndim > 1]
@@ -201,7 +208,10 @@ def train(method, setting, lr, sparsity, seed, X, y, report):
                 for group in optimizer.param_groups:
                     group["lr"] = lr * (1 - done / n_steps)
                 optimizer.zero_grad()
-                cross_entropy(net(X[batch]), y[batch]).backward()
+                loss = cross_entropy(net(X[batch]), y[batch])
+                if not loss.isfinite():
+                    raise FloatingPointError(f"{method} diverges at its setting {setting}.")
+                loss.backward()
                 with torch.no_grad():
                     step(done)
 
@@ -274,18 +284,19 @@ def run(rows, images, where, **key):
     if found := rows.find(images=where, **key):
         return found[0]
     start = time.perf_counter()
-    net, before = train(
-        key["method"],
-        key["setting"],
-        key["lr"],
-        key["sparsity"],
-        int(key["seed"]),
-        *images["train"],
-        report=lambda net: error_percent(net, *images[where]),
-    )
-    weights = [p for p in net.parameters() if p.ndim > 1]
-    kept = 100 * sum(int(w.count_nonzero()) for w in weights) / sum(w.numel() for w in weights)
-    error, seconds = error_percent(net, *images[where]), round(time.perf_counter() - start, 1)
+    try:
+        net, before = train(
+            *(key[name] for name in ("method", "setting", "lr", "sparsity")),
+            int(key["seed"]),
+            *images["train"],
+            report=lambda net: error_percent(net, *images[where]),
+        )
+        weights = [p for p in net.parameters() if p.ndim > 1]
+        kept = 100 * sum(int(w.count_nonzero()) for w in weights) / sum(w.numel() for w in weights)
+        error = error_percent(net, *images[where])
+    except FloatingPointError:
+        kept, before, error = math.nan, 100.0, 100.0
+    seconds = round(time.perf_counter() - start, 1)
     row = {"images": where, **key, "kept": kept, "before": before, "error": error, "seconds": seconds}
     rows.add(row)
     return row
@@ -301,17 +312,14 @@ def best_setting(rows, images, method, lr, sparsity):
     return min(tried, key=lambda row: row["error"])["setting"]
 
 
-def print_table(rows, sparsity):
-    """Print the means and standard deviations of errors over seeds."""
+def print_table(reported):
+    """Print the means and standard deviations over seeds of the rows of each method."""
     names = {"kept": "kept %", "before": "cut, error %", "error": "fine-tuned, error %", "seconds": "seconds"}
     print(f"\n{'method':>24} {'setting':>8} {'seeds':>5}", *(f"{name:>19}" for name in names.values()))
-    for method in METHODS:
-        wanted = 0.0 if method == "dense" else sparsity
-        found = rows.find(images="report", method=method, sparsity=wanted)
-        if found:
-            columns = [np.array([row[name] for row in found]) for name in names]
-            cells = (f"{f'{column.mean():.2f} ± {column.std():.2f}':>19}" for column in columns)
-            print(f"{method:>24} {found[0]['setting']:>8g} {len(found):>5}", *cells)
+    for method, rows in reported.items():
+        columns = [np.array([row[name] for row in rows]) for name in names]
+        cells = (f"{f'{column.mean():.2f} ± {column.std():.2f}':>19}" for column in columns)
+        print(f"{method:>24} {rows[0]['setting']:>8g} {len(rows):>5}", *cells)
 
 
 def main():
@@ -327,13 +335,13 @@ def main():
     torch.set_num_threads(1)
     images, rows = load_images(Path(data, "mnist-train.npz")), Rows(arguments.rows)
     lr = best_setting(rows, images, "dense", None, 0.0)
+    reported = {}
     for method in arguments.methods:
         sparsity = 0.0 if method == "dense" else arguments.sparsity
         setting = best_setting(rows, images, method, lr, sparsity)
-        for seed in arguments.seeds:
-            key = {"method": method, "sparsity": sparsity, "setting": setting, "lr": lr, "seed": seed}
-            run(rows, images, "report", **key)
-    print_table(rows, arguments.sparsity)
+        key = {"method": method, "sparsity": sparsity, "setting": setting, "lr": lr}
+        reported[method] = [run(rows, images, "report", **key, seed=seed) for seed in arguments.seeds]
+    print_table(reported)
 
 
 if __name__ == "__main__":
