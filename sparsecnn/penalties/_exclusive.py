@@ -93,6 +93,9 @@ class Exclusive(ClosedFormPenalty):
 class CombinedExclusive(Penalty):
     """Group lasso and exclusive lasso over the same groups: some groups die, and the others are sparse.
 
+    For neurons that share little of what they read, in a network that reads few. A larger `group_ratio` gives
+    fewer groups, and more weights in each.
+
     Parameters
     ----------
     group_ratio : float, default=0.5

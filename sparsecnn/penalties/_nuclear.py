@@ -70,6 +70,8 @@ class NuclearNorm(Penalty):
     def rank(self, w: Tensor) -> int:
         """Return the rank of the matrix of a layer.
 
+        The layer can be written as two, with so many channels or neurons in between.
+
         Parameters
         ----------
         w : Tensor
