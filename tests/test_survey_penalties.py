@@ -207,6 +207,14 @@ def test_targets_that_no_lam_reaches_are_refused_by_name(stripes):
         assert lam_for_sparsity(penalty, w, 1.0, 0.0) == 0
 
 
+def test_target_beyond_what_competition_leaves_is_refused_before_training(stripes):
+    classifier = wide(penalty="exclusive")  # of target_sparsity=0.9
+    message = r"fewer than 512 of the 1024 weights .*, which no lam zeroes: it can be at most 0\.5\."
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(*stripes)
+    assert not hasattr(classifier, "module_")
+
+
 def test_nuclear_norm_shrinks_singular_values_and_reports_the_rank():
     w = normal(6, 2, 3, 3)
     penalty = NuclearNorm()

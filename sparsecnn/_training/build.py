@@ -174,20 +174,21 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     for _, _, penalty in split.penalized():
         if target > 0:
             check_has_target(penalty)
-    n_units = split.count_units()
+    n_units, n_kept_ever = split.count_units(), split.count_kept()
     units = unit_name(split.penalties[0])
     if scope == "global":
-        needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
+        needed = {"all penalised layers": (sum(n_units.values()), n_classes, sum(n_kept_ever.values()))}
     else:
-        needed = {f"layer {layer!r}": (size, 1) for layer, size in n_units.items()}
+        needed = {f"layer {layer!r}": (size, 1, n_kept_ever[layer]) for layer, size in n_units.items()}
         last = list(n_units)[-1]
-        needed[f"layer {last!r}"] = (n_units[last], n_classes)
-    for where, (size, n_needed) in needed.items():
-        n_kept = min(n_needed, size)
+        needed[f"layer {last!r}"] = (n_units[last], n_classes, n_kept_ever[last])
+    for where, (size, n_needed, n_ever) in needed.items():
+        n_kept = min(max(n_needed, n_ever), size)
         if size - round(target * size) < n_kept:
+            reason = f"for {n_classes} classes" if n_ever <= n_needed else "which no lam zeroes"
             raise ValueError(
-                f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, for "
-                f"{n_classes} classes: it can be at most {1 - n_kept / size:.6g}."
+                f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, {reason}: "
+                f"it can be at most {1 - n_kept / size:.6g}."
             )
 
 
