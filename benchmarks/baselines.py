@@ -60,7 +60,7 @@ class Dense:
 class RelaxedSplitting(Dense):
     """RVSM with ℓ0. The setting is β."""
 
-    settings = (0.03, 0.1, 0.3, 1.0)
+    settings = (0.1, 0.3, 1.0, 3.0)
 
     def __init__(self, base, weights, setting):
         super().__init__(RVSM(base, weights, "l0", beta=setting, target_sparsity=0.0), weights, setting)
@@ -97,7 +97,7 @@ class ProximalL0(Dense):
 class ProximalL1(Dense):
     """Proximal SGD with ℓ1, the weights cut to the target at the end. The setting is λ."""
 
-    settings = (1e-4, 3e-4, 1e-3, 3e-3)
+    settings = (3e-5, 1e-4, 3e-4, 1e-3)
 
     def step(self, target):
         super().step(target)
