@@ -78,6 +78,7 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/frontier.py
 	-$(BIN)/python benchmarks/lenet_mnist.py
 	-$(BIN)/python benchmarks/ablation.py
+	-$(BIN)/python benchmarks/baselines.py
 	-$(BIN)/python benchmarks/drawing_scales.py
 	-$(BIN)/python benchmarks/real_drawings.py
 	-$(BIN)/python benchmarks/confounders.py

@@ -139,6 +139,16 @@ def check_binary(run):
     assert stored_bytes(run.names["small"]) < stored_bytes(run.names["binary"]) / 3
 
 
+def check_survey(run):
+    n_weights, difference = run.printed[1].split()
+    assert n_weights == "8"
+    assert float(difference) < 1e-3
+    assert (run.names["u"] != 0).equal(run.names["truth"] != 0)
+    weight = run.names["low_rank"].module_.conv3.weight
+    assert weight.all()
+    assert run.names["NuclearNorm"]().rank(weight) < len(weight) / 2
+
+
 def check_readers(run):
     assert run.names["images"].shape[0] == 1
     assert (run.folder / "page.html").stat().st_size > 0
@@ -182,6 +192,7 @@ CLAIMS = {
     "docs/user_guide/compression.md": check_compression,
     "docs/user_guide/how_it_works.md": check_how_it_works,
     "docs/user_guide/interrupted.md": check_interrupted,
+    "docs/user_guide/penalties_survey.md": check_survey,
     "docs/user_guide/readers.md": check_readers,
     "docs/user_guide/take_home.md": check_take_home,
     "docs/user_guide/target_and_path.md": check_targets,

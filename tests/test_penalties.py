@@ -10,9 +10,15 @@ from sparsecnn.penalties import (
     PENALTIES,
     SCAD,
     CappedL1,
+    CombinedExclusive,
+    Exclusive,
+    Hoyer,
+    L1Infinity,
     L1MinusL2,
     LHalf,
     LogSum,
+    Lp,
+    NuclearNorm,
     TransformedL1,
     get_penalty,
     lam_for_sparsity,
@@ -31,6 +37,7 @@ CASES = [
         CappedL1(theta=1.0),
     ),
     *(L1MinusL2(), L1MinusL2(alpha=0.3)),
+    *(Lp(), Lp(p=0.01), Lp(p=0.99)),
 ]
 SEPARABLE = [penalty for penalty in CASES if not isinstance(penalty, L1MinusL2)]
 # prox of [-2, 0.5, 1.5] with step 0.5, and the value of [-2, 0, 0.5].
@@ -44,6 +51,13 @@ EXPECTED = [
     (MCP(), [-2.0, 0.0, 1.5], 1.791667),
     (LogSum(epsilon=0.5), [-1.780776, 0.0, 1.207107], 2.302585),
     (CappedL1(theta=1.0), [-2.0, 0.0, 1.5], 1.5),
+    (Lp(p=2 / 3), [-1.721894, 0.0, 1.185004], 2.217362),
+    # The weights of a vector are groups by themselves, and its matrix is one column.
+    (Exclusive(), [-1.333333, 0.333333, 1.0], 2.125),
+    (CombinedExclusive(), [-1.4, 0.2, 1.0], 2.3125),
+    (L1Infinity(), [-1.5, 0.0, 1.0], 2.5),
+    (NuclearNorm(), [-1.607768, 0.401942, 1.205826], 2.061553),
+    (Hoyer(), [-2.043131, 0.343806, 1.476689], 1.212678),
 ]
 SCALAR_NAMES = [name for name in PENALTIES if "group" not in name]
 W = torch.tensor([-2.0, 0.5, 1.5], dtype=torch.float64)
@@ -98,6 +112,24 @@ def test_l1_minus_l2_keeps_the_largest_weight():
     assert L1MinusL2().prox(w, 2.0).tolist() == [[0.0, pytest.approx(-0.8)], [0.0, 0.0]]
     assert L1MinusL2(alpha=0.5).prox(w, 1.0).tolist() == [[0.0, pytest.approx(-0.3)], [0.0, 0.0]]
     assert not L1MinusL2(alpha=0.5).prox(w, 2.0).any()
+
+
+@pytest.mark.parametrize("step", [1e-6, 0.01, 0.3, 2.0])
+def test_lp_is_between_l0_and_l1_and_equals_l_half(step):
+    w = torch.linspace(-3, 3, 1001, dtype=torch.float64)
+    torch.testing.assert_close(Lp(p=0.5).prox(w, step), LHalf().prox(w, step), atol=1e-12, rtol=0)
+    torch.testing.assert_close(Lp(p=1 - 1e-9).prox(w, step), L1().prox(w, step), atol=1e-7, rtol=0)
+    torch.testing.assert_close(Lp(p=1e-9).prox(w, step), L0().prox(w, step), atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("p", [1e-12, 0.01, 0.3, 0.5, 2 / 3, 0.9, 0.999, 1 - 1e-9])
+def test_lp_survivors_are_stationary(p):
+    penalty = Lp(p)
+    w = penalty._jump_over_threshold() + torch.logspace(-9, 3, 200, dtype=torch.float64)
+    step = penalty.critical_step(float(w[0]) / (1 + 1e-12))
+    x = penalty.prox(w, step)
+    assert (x > 0).all()
+    torch.testing.assert_close(x + step * p * x ** (p - 1), w, rtol=1e-12, atol=0)
 
 
 def test_penalty_subclass_cannot_replace_a_name():
@@ -180,6 +212,8 @@ def test_transformed_l1_equals_the_published_formula():
         (LogSum(epsilon=0), "epsilon > 0, got epsilon=0"),
         (CappedL1(theta=-1), "theta > 0, got theta=-1"),
         (L1MinusL2(alpha=1.5), "0 <= alpha <= 1, got alpha=1.5"),
+        *((Lp(p=p), "finite 0 < p < 1, got p=") for p in (0, 1, 1.5, -0.5, float("nan"), True, "1")),
+        (CombinedExclusive(group_ratio=-0.1), "0 <= group_ratio <= 1, got group_ratio=-0.1"),
     ],
     ids=str,
 )

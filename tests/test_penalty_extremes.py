@@ -14,26 +14,33 @@ from sparsecnn.penalties import (
     PENALTIES,
     SCAD,
     CappedL1,
+    CombinedExclusive,
+    Exclusive,
     GroupPenalty,
+    L1Infinity,
     L1MinusL2,
     LHalf,
     LogSum,
+    Lp,
     SparseGroupPenalty,
     TransformedL1,
 )
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 SCALES = [1e-300, 1e-30, 1e-5, 0.002, 1.0, 1e5, 1e30, 1e300]
+WHOLE = ("hoyer", "nuclear")  # whose maps do not go by thresholds of single weights
 EXTREME = [
-    *(PENALTIES[name]() for name in PENALTIES if "group" not in name),
+    *(PENALTIES[name]() for name in PENALTIES if "group" not in name and name not in WHOLE),
     *(pytest.param(PENALTIES[name](), marks=pytest.mark.slow) for name in PENALTIES if "group" in name),
     *(TransformedL1(a=a) for a in SCALES),
     *(LogSum(epsilon=epsilon) for epsilon in SCALES),
     *(CappedL1(theta=theta) for theta in SCALES),
     *(SCAD(a=2 + 1e-9), SCAD(a=1e300), MCP(gamma=1 + 1e-9), MCP(gamma=1e300), L1MinusL2(alpha=0.3)),
+    *(Lp(p=p) for p in (1e-300, 1e-9, 0.1, 0.9, 1 - 1e-12)),
 ]
 # On vectors, groups are single weights.
-SEPARABLE = [PENALTIES[name]() for name in PENALTIES if not name.endswith("l1_minus_l2")]
+SEPARABLE_NAMES = [name for name in PENALTIES if not name.endswith("l1_minus_l2") and name not in WHOLE]
+SEPARABLE = [PENALTIES[name]() for name in SEPARABLE_NAMES]
 STEPS = st.one_of(
     st.floats(-320, 308).map(lambda exponent: 10.0**exponent),
     st.sampled_from([0.0, 5e-324, 1e-60, 1e-12, 0.5, 1e12, 3.5e38, 1e60, 1.7e308]),
@@ -72,7 +79,7 @@ def test_prox_is_finite_odd_and_shrinks_every_finite_number(penalty, dtype, step
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize(
     "penalty",
-    [L0(), L1(), LHalf(), *(TransformedL1(a=a) for a in [1e-30, 0.002, 1.0, 1e30])],
+    [L0(), L1(), LHalf(), Lp(), Lp(p=0.05), *(TransformedL1(a=a) for a in [1e-30, 0.002, 1.0, 1e30])],
     ids=str,
 )
 def test_zero_set_is_that_of_the_critical_step(penalty, dtype):
@@ -124,12 +131,16 @@ def at_scale(name, scale):
         "mcp": (MCP(), scale),
         "log_sum": (LogSum(epsilon=scale), 2 * scale**2),
         "capped_l1": (CappedL1(theta=scale), scale),
+        "lp": (Lp(), scale ** (4 / 3)),
+        "l1_inf": (L1Infinity(), scale),
+        "exclusive": (Exclusive(), 0.7),
+        "combined_exclusive": (CombinedExclusive(group_ratio=1 / (1 + scale)), scale),
     }[name]
 
 
 @pytest.mark.parametrize("scale", [1e-25, 1e-12, 1e-3, 1.0, 1e6, 1e25])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("name", [n for n in PENALTIES if not n.endswith("l1_minus_l2")])
+@pytest.mark.parametrize("name", SEPARABLE_NAMES)
 def test_prox_minimises_the_objective_against_a_grid_at_every_scale(name, dtype, scale):
     penalty, step = at_scale(name, scale)
     generator = torch.Generator().manual_seed(0)
@@ -164,7 +175,7 @@ def test_large_weights_survive(penalty, w):
 @pytest.mark.parametrize("penalty", [*(p() for p in PENALTIES.values()), L1MinusL2(alpha=0.3)], ids=str)
 def test_steps_beyond_single_precision_zero_all_that_can_be(penalty):
     prox = penalty.prox(torch.tensor([1e-3, 2.0, -1e4]), 1e300)
-    keeps_largest = str(penalty) in ("L1MinusL2()", "GroupPenalty(base='l1_minus_l2')")
+    keeps_largest = str(penalty) in ("L1MinusL2()", "GroupPenalty(base='l1_minus_l2')", "Hoyer()")
     assert prox.count_nonzero() == keeps_largest
 
 

@@ -8,7 +8,10 @@ from sparsecnn.inspection import ThresholdDisplay
 from sparsecnn.penalties import L0, L1, PENALTIES, GroupPenalty, TransformedL1, get_penalty
 
 GROUPS = [name for name in PENALTIES if name.startswith("group")]
-SINGLE = [name for name in PENALTIES if name not in GROUPS]
+# In groups of one weight, none of exclusive sparsity becomes zero.
+WITHOUT_THRESHOLD = ("exclusive", "hoyer", "nuclear")
+WITH_THRESHOLD = [name for name in PENALTIES if name not in WITHOUT_THRESHOLD]
+SINGLE = [name for name in WITH_THRESHOLD if PENALTIES[name]().unit != "group"]
 
 
 def drawn(display, name):
@@ -30,7 +33,16 @@ def test_map_is_that_of_the_penalty(name):
     assert (w[0], w[-1]) == (-0.1, 0.1)
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", WITHOUT_THRESHOLD)
+def test_penalty_without_a_threshold_is_drawn_by_its_lam(name):
+    display = ThresholdDisplay.from_penalty(name, lam=2e-4)
+    w, mapped = drawn(display, name)
+    np.testing.assert_array_equal(mapped, get_penalty(name).prox(torch.from_numpy(w), 2e-4))
+    with pytest.raises(ValueError, match=r"has no λ for a target sparsity, since|does not set 1 of 2 units"):
+        ThresholdDisplay.from_penalty(name, threshold=0.02)
+
+
+@pytest.mark.parametrize("name", WITH_THRESHOLD)
 def test_weights_and_norms_up_to_the_threshold_become_zero(name):
     w, mapped = drawn(ThresholdDisplay.from_penalty(name, threshold=0.02), name)
     zero = (w >= 0) & (w < 0.02 * (1 - 1e-9))
@@ -74,7 +86,7 @@ def test_several_penalties_share_axes_and_differ_without_colours():
 
 
 def test_no_two_of_all_penalties_look_the_same():
-    lines = ThresholdDisplay.from_penalty(list(PENALTIES)).lines_.values()
+    lines = ThresholdDisplay.from_penalty(list(PENALTIES), lam=2e-4).lines_.values()
     assert len({(line.get_color(), dashes(line)) for line in lines}) == len(PENALTIES)
 
 

@@ -50,12 +50,14 @@ class SparseCurveCNNClassifier(
     Parameters
     ----------
     penalty : str, penalty object or None, default="l0"
-        Penalty P on the weights: "l0", "l_half", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log_sum" or
-        "capped_l1". "group_l0" and the like are penalties of groups: with ``penalized="all"`` they remove
-        whole channels, by the scales of batch normalisation or else by the filters; with "fc", the pixels of
-        a channel in the fully connected layer. "sparse_group_l0" and the like are of weights and groups. An
-        object of `sparsecnn.penalties`, such as ``TransformedL1(a=0.002)``, has parameters that a grid
-        reaches as ``penalty__a``. None trains a dense network.
+        Penalty P on the weights: "l0", "l_half", "lp", "l1", "tl1", "l1_minus_l2", "scad", "mcp", "log_sum"
+        or "capped_l1"; "exclusive" or "combined_exclusive", whose weights compete; "hoyer" or "nuclear",
+        which need `lam`. "group_l0" and the like, and "l1_inf", are penalties of groups: with
+        ``penalized="all"`` they remove whole channels, by the scales of batch normalisation or else by the
+        filters; with "fc", the pixels of a channel in the fully connected layer. "sparse_group_l0" and the
+        like are of weights and groups. An object of `sparsecnn.penalties`, such as
+        ``TransformedL1(a=0.002)``, has parameters that a grid reaches as ``penalty__a``. None trains a dense
+        network.
     lam : float or "auto", default="auto"
         The weight λ of the penalty, at least 0. A larger λ gives more zeros: under ℓ0, weights of magnitude
         up to ``√(2·lam/beta)`` become zero. λ grows from 0 to this value over the first half of `max_iter`.

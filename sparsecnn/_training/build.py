@@ -23,7 +23,7 @@ from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
 from sparsecnn._training.trainer import Trainer
-from sparsecnn.penalties import get_penalty, unit_magnitudes, unit_name, unit_of
+from sparsecnn.penalties import check_has_target, get_penalty, unit_magnitudes, unit_name, unit_of
 from sparsecnn.rvsm import RVSM
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -154,7 +154,9 @@ def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
 
 
 def check_target(name: str, target: float, split: Split, n_classes: int, scope: str) -> None:
-    """Raise ValueError if too few units (weights, or what the penalty zeroes together) would survive.
+    """Raise ValueError if the penalty has no λ for a target, or too few units would survive.
+
+    Units are weights, or what the penalty zeroes together.
 
     Parameters
     ----------
@@ -169,20 +171,24 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     """
     if split.structure is not None:
         return  # which leaves a channel in every layer
-    n_units = split.count_units()
+    for _, _, penalty in split.penalized():
+        if target > 0:
+            check_has_target(penalty)
+    n_units, n_kept_ever = split.count_units(), split.count_kept()
     units = unit_name(split.penalties[0])
     if scope == "global":
-        needed = {"all penalised layers": (sum(n_units.values()), n_classes)}
+        needed = {"all penalised layers": (sum(n_units.values()), n_classes, sum(n_kept_ever.values()))}
     else:
-        needed = {f"layer {layer!r}": (size, 1) for layer, size in n_units.items()}
+        needed = {f"layer {layer!r}": (size, 1, n_kept_ever[layer]) for layer, size in n_units.items()}
         last = list(n_units)[-1]
-        needed[f"layer {last!r}"] = (n_units[last], n_classes)
-    for where, (size, n_needed) in needed.items():
-        n_kept = min(n_needed, size)
+        needed[f"layer {last!r}"] = (n_units[last], n_classes, n_kept_ever[last])
+    for where, (size, n_needed, n_ever) in needed.items():
+        n_kept = min(max(n_needed, n_ever), size)
         if size - round(target * size) < n_kept:
+            reason = f"for {n_classes} classes" if n_ever <= n_needed else "which no lam zeroes"
             raise ValueError(
-                f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, for "
-                f"{n_classes} classes: it can be at most {1 - n_kept / size:.6g}."
+                f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, {reason}: "
+                f"it can be at most {1 - n_kept / size:.6g}."
             )
 
 

@@ -39,6 +39,11 @@ class Split:
         """Return the number of units of every penalised tensor: what its penalty zeroes together."""
         return {name: len(unit_magnitudes(penalty, w)) for name, w, penalty in self.penalized()}
 
+    def count_kept(self) -> dict[str, int]:
+        """Return the number of units of every penalised tensor that no λ zeroes."""
+        triples = self.penalized()
+        return {name: int(unit_magnitudes(penalty, w).isinf().sum()) for name, w, penalty in triples}
+
 
 def make_split(params: Any, module: nn.Module, image_shape: tuple[int, int]) -> Split:
     """Return what the parameters of a classifier split in `module`.

@@ -14,6 +14,7 @@ from torch import Tensor
 from sparsecnn.inspection._pyplot import LINE_STYLES, OKABE_ITO, one_panel
 from sparsecnn.penalties import (
     GroupPenalty,
+    L1Infinity,
     SparseGroupPenalty,
     get_penalty,
     is_number,
@@ -236,7 +237,7 @@ def _check_penalties(penalty: Any) -> dict[str, Any]:
 
 
 def _with_own_groups(penalty: Any) -> Any:
-    if isinstance(penalty, (GroupPenalty, SparseGroupPenalty)):
+    if isinstance(penalty, (GroupPenalty, L1Infinity, SparseGroupPenalty)):
         return clone(penalty).set_params(axis=None, pixels=1)
     return penalty
 

@@ -28,8 +28,7 @@ class Penalty(BaseEstimator, abc.ABC):
         What the proximal map treats as one. Targets, quantiles and counts go by units.
 
         * "weight": each weight is mapped by itself, whatever the others are.
-        * "group": all weights of a group, such as a filter, are scaled by one factor, and become zero
-          together.
+        * "group": all weights of a group, such as a filter, become zero together.
         * "tensor": the map of a weight depends on all weights of its tensor. Weights still become zero one by
           one, so each counts as a unit, but the map must always be given whole tensors.
     depends_on_step : bool, default=False
@@ -37,6 +36,8 @@ class Penalty(BaseEstimator, abc.ABC):
     confines : bool, default=False
         Whether P is infinite outside of a set, such as that of binary weights. Training then takes gradients
         at the proximal map, and never leaves the set.
+    no_target : str or None, default=None
+        Why there is no λ for a target sparsity, which is then refused with this reason.
 
     See Also
     --------
@@ -62,6 +63,7 @@ class Penalty(BaseEstimator, abc.ABC):
     unit: ClassVar[Literal["weight", "group", "tensor"]] = "weight"
     depends_on_step: ClassVar[bool] = False
     confines: ClassVar[bool] = False
+    no_target: ClassVar[str | None] = None
 
     @abc.abstractmethod
     def value(self, w: Tensor) -> Tensor:
@@ -179,6 +181,8 @@ class Penalty(BaseEstimator, abc.ABC):
         if is_number(value) and (low <= value <= high if closed else low < value < high):
             return float(value)
         wanted = f"{low} <= {name} <= {high}" if closed else f"{name} > {low}"
+        if high < math.inf and not closed:
+            wanted = f"{low} < {name} < {high}"
         raise ValueError(f"{type(self).__name__} needs a finite {wanted}, got {name}={value!r}.")
 
 

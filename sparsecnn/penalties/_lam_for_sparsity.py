@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparsecnn.penalties._checks import check_weights, is_number
 from sparsecnn.penalties._step_to_zero import step_to_zero
-from sparsecnn.penalties._units import unit_magnitudes, unit_of
+from sparsecnn.penalties._units import check_has_target, unit_magnitudes, unit_of
 
 # Relative, of steps at which groups become zero.
 BISECTION_TOLERANCE = 1e-6
@@ -44,7 +44,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     ValueError
         If `sparsity` or `beta` is out of range, `penalty` has no ``prox``, `w` holds no tensors or others, no
         finite λ makes `penalty` zero the units, or `penalty` has groups for units and no
-        ``critical_step(magnitude)``.
+        ``critical_step(magnitude)``, or a reason in ``no_target``.
 
     See Also
     --------
@@ -80,6 +80,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
     n_zeros = round(sparsity * len(magnitudes))
     if n_zeros == 0:
         return 0.0
+    check_has_target(penalty)
     largest_zero = np.partition(magnitudes, n_zeros - 1)[n_zeros - 1]  # ten times as fast as in torch
     if largest_zero == 0:
         return 0.0

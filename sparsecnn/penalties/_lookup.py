@@ -7,6 +7,7 @@ from typing import Any
 
 from sparsecnn.penalties._base import Penalty
 from sparsecnn.penalties._concave import MCP, SCAD, CappedL1, LogSum
+from sparsecnn.penalties._lp import Lp
 from sparsecnn.penalties._norms import L0, L1, L1MinusL2, LHalf, TransformedL1
 from sparsecnn.penalties._units import unit_of
 
@@ -19,6 +20,7 @@ SCALAR_PENALTIES: Mapping[str, type[Penalty]] = MappingProxyType(
         "l1_minus_l2": L1MinusL2,
         "l_half": LHalf,
         "log_sum": LogSum,
+        "lp": Lp,
         "mcp": MCP,
         "scad": SCAD,
         "tl1": TransformedL1,

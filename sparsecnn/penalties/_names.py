@@ -1,4 +1,4 @@
-"""From names to penalties, of single weights and of groups."""
+"""From names to penalties, of single weights, of groups and of whole tensors."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -6,8 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sparsecnn.penalties._base import Penalty
+from sparsecnn.penalties._exclusive import CombinedExclusive, Exclusive
 from sparsecnn.penalties._groups import GroupPenalty
+from sparsecnn.penalties._hoyer import Hoyer
+from sparsecnn.penalties._infinity import L1Infinity
 from sparsecnn.penalties._lookup import SCALAR_PENALTIES, find_penalty
+from sparsecnn.penalties._nuclear import NuclearNorm
 from sparsecnn.penalties._sparse_groups import ELEMENT_NAMES, SparseGroupPenalty
 
 __all__ = ["PENALTIES", "get_penalty"]
@@ -18,6 +22,11 @@ PENALTIES: Mapping[str, Callable[[], Penalty]] = MappingProxyType(
         **SCALAR_PENALTIES,
         **{f"group_{name}": partial(GroupPenalty, name) for name in SCALAR_PENALTIES},
         **{f"sparse_group_{name}": partial(SparseGroupPenalty, name) for name in ELEMENT_NAMES},
+        "combined_exclusive": CombinedExclusive,
+        "exclusive": Exclusive,
+        "hoyer": Hoyer,
+        "l1_inf": L1Infinity,
+        "nuclear": NuclearNorm,
     }
 )
 

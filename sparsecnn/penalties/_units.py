@@ -17,6 +17,15 @@ def unit_name(penalty: Any) -> str:
     return "groups" if unit_of(penalty) == "group" else "weights"
 
 
+def check_has_target(penalty: Any) -> None:
+    """Raise ValueError if no λ of a penalty gives a target sparsity."""
+    reason = getattr(penalty, "no_target", None)
+    if reason is not None:
+        raise ValueError(
+            f"{penalty!r} has no λ for a target sparsity, since {reason}: give lam a number instead."
+        )
+
+
 def unit_magnitudes(penalty: Any, w: Tensor) -> Tensor:
     """Return the magnitude of each unit of a tensor: of each weight, or of each group of weights.
 
