@@ -29,6 +29,7 @@ from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._ink import draw_ink
 from sparsecnn.preprocessing._pages import describe_error, read_page
+from sparsecnn.preprocessing._unreadable import name_source, raise_unreadable
 from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
 
 __all__ = ["CurveImageTransformer"]
@@ -259,7 +260,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             delayed(self._draw)(images[part], part.start, shape) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
-        _raise_unreadable(list(chain(*unreadable)), len(images))
+        raise_unreadable(list(chain(*unreadable)), len(images), "images")
         names = list(chain(*blank))
         if names:
             warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
@@ -343,7 +344,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         times = fineness(image_shape) if self.unsteadiness else 1
         fine_shape = times * image_shape[0], times * image_shape[1]
         for index, image in enumerate(images):
-            name = f"[{first + index}] {_name(image)}"
+            name = f"[{first + index}] {name_source(image)}"
             try:
                 page = read_page(image, SIDES_READ * max(image_shape))
             except Exception as error:  # decoders raise nearly anything on damaged files
@@ -370,14 +371,3 @@ def _column_of_files(X: Any) -> Any:
         if column.dtype == object and any(map(is_file, column)):
             return column.tolist()
     return X
-
-
-def _name(source: Any) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
-
-
-def _raise_unreadable(lines: list[str], n_images: int) -> None:
-    if lines:
-        raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))
