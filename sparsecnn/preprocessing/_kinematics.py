@@ -15,7 +15,6 @@ from sparsecnn.preprocessing._recording import MAX_STEP, Recording
 RATE = 200  # samples per second to which strokes are interpolated
 DEGREE = 3  # of the polynomials that smooth them
 SLOWEST = 1.0  # mm/s; slower is at rest
-LEAST_STEP = 1e-4  # seconds between samples, in the median
 TREMOR = (3.0, 12.0)  # Hz
 STATISTICS: dict[str, Callable] = {"mean": np.mean, "median": np.median, "std": np.std}
 FEATURE_NAMES = (
@@ -71,18 +70,12 @@ def measure_motion(recording: Recording, units_per_mm: float, smoothing: float) 
     Raises
     ------
     ValueError
-        If there is no time or pressure, sampling is too slow or too fast, or no stroke lasts and moves.
+        If there is no time or pressure, or no stroke lasts and moves.
     """
     time, pressure = recording.time, recording.pressure
     if time is None or pressure is None:
         missing = "time" if time is None else "pressure"
         raise ValueError(f"expected a column {missing!r}, which features need, got none")
-    step = float(np.median(np.diff(time)))
-    if not LEAST_STEP <= step <= MAX_STEP:
-        raise ValueError(
-            f"expected a median of {LEAST_STEP:g} to {MAX_STEP:g} s between samples, got {step:g}; is "
-            "time_unit right?"
-        )
     points = recording.points / units_per_mm
     strokes = recording.strokes()
     motions = [_move(time[stroke], points[stroke], smoothing) for stroke in strokes]

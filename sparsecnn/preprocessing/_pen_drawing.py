@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from sparsecnn.preprocessing._recording import Recording
+from sparsecnn.preprocessing._recording import LEAST_MOVE, Recording
 
 FINE = 4  # times the resolution of the image, in which lines are drawn
 STEP = 0.5  # pixels of that resolution between the points of a line
@@ -78,7 +78,7 @@ def _place(
     sides = np.array(image_shape[::-1], dtype=float)
     room = sides * (1 - 2 * margin) - line_width
     extent = high - low
-    scale = min(room[axis] / extent[axis] for axis in (0, 1) if extent[axis])
+    scale = (room / np.maximum(extent, LEAST_MOVE)).min()
     flip = np.array([1, -1 if y_axis == "up" else 1])
     return sides / 2 + (points - low - extent / 2) * scale * flip
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_SAMPLES = 500_000  # of one recording; an hour of the fastest tablets
+LEAST_MOVE = 1e-6  # units of x and y
+LEAST_STEP = 1e-4  # seconds between samples, in the median
 MAX_STEP = 0.1  # seconds; a longer time between two samples is not drawn through
 LARGEST = {"x": 1e9, "y": 1e9, "time": 1e15, "pen": 1, "pressure": 1e9}
 SIGNALS = tuple(LARGEST)
@@ -59,8 +61,8 @@ def make_recording(signals: dict[str, np.ndarray], time_unit: str) -> Recording:
     Raises
     ------
     ValueError
-        If a signal is missing, not finite or out of range, if time does not advance, or if the pen draws
-        nothing.
+        If a signal is missing, not finite or out of range, if time does not advance as that of a tablet, or if
+        the pen draws nothing.
     """
     for name in ("x", "y"):
         if name not in signals:
@@ -72,7 +74,7 @@ def make_recording(signals: dict[str, np.ndarray], time_unit: str) -> Recording:
         _check_range(name, signal)
     time, pressure = signals.get("time"), signals.get("pressure")
     if time is not None:
-        _check_advances(time, time_unit)
+        _check_time(time, time_unit)
         time = (time - time[0]) * SECONDS[time_unit]
     points = np.stack([signals["x"], signals["y"]], axis=1)
     recording = Recording(points, _find_down(signals), time, pressure)
@@ -93,13 +95,20 @@ def _check_range(name: str, signal: np.ndarray) -> None:
         raise ValueError(f"expected {name} of {expected}, got {signal[index]:g} at sample {index}")
 
 
-def _check_advances(time: np.ndarray, unit: str) -> None:
+def _check_time(time: np.ndarray, unit: str) -> None:
+    """Raise ValueError unless time advances, and about as fast as that of a tablet."""
     steps = np.diff(time)
     if not (steps > 0).all():
         index = int(np.argmin(steps > 0))
         raise ValueError(
             f"expected time to advance with every sample, got {steps[index]:g} {unit} from sample {index} to "
             f"{index + 1}; leave out samples that are not later than all before them"
+        )
+    median = float(np.median(steps)) * SECONDS[unit]
+    if not LEAST_STEP <= median <= MAX_STEP:
+        raise ValueError(
+            f"expected a median of {LEAST_STEP:g} to {MAX_STEP:g} s between samples, got {median:g}; is "
+            "time_unit right?"
         )
 
 
@@ -114,6 +123,6 @@ def _find_down(signals: dict[str, np.ndarray]) -> np.ndarray:
 def _check_draws(recording: Recording) -> None:
     if not recording.down.any():
         raise ValueError("expected samples on paper, got all of them in the air")
-    moved = (np.diff(recording.points, axis=0) != 0).any(axis=1)
+    moved = (np.abs(np.diff(recording.points, axis=0)) > LEAST_MOVE).any(axis=1)
     if not (moved & recording.drawn).any():
-        raise ValueError("expected the pen to move on paper, but no two samples of a stroke differ in x or y")
+        raise ValueError("expected the pen to move on paper, but x and y stay the same in every stroke")

@@ -57,7 +57,8 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
         in their order, and any other name for a column to disregard. None takes the names in files and
         tables, and for what has none those in the notes.
     units_per_mm : float, default=200.0
-        Units of x and y in a millimetre; 200 is 5,080 lines an inch. Unused for images.
+        Units of x and y in a millimetre, from 0.001 to a million; 200 is 5,080 lines an inch. Unused for
+        images.
     time_unit : {"ms", "s", "us"}, default="ms"
         Unit of time: milliseconds, seconds or microseconds.
     smoothing : float, default=0.08
@@ -85,8 +86,8 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
     Names may be in capitals; "timestamp" is "time", and "pen_status" and "button_status" are "pen". Pen is 1
     on paper and 0 in the air. Without it, the pen is on paper where pressure is above 0, and everywhere if
     there is none. Images need x and y, and pressure unless `ink` is "constant"; features need x, y, time and
-    pressure. Time must advance with every sample; samples need not be even. A recording has at most 500,000
-    samples, and a file 64 MB. Some of the pen's moves must be on paper.
+    pressure. Time must advance with every sample, by 0.1 to 100 ms in the median; it need not be even.
+    A recording has at most 500,000 samples, and a file 64 MB. Some of the pen's moves must be on paper.
 
     A stroke is a line drawn without a break: the pen stays on paper, and no two of its samples are more than
     0.1 s apart. Images join no strokes, and a stroke of one sample is a dot.
@@ -149,13 +150,13 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
         "output": [StrOptions({"image", "features"})],
         "image_shape": [tuple, list],
         "ink": [StrOptions({"pressure", "constant"})],
-        "max_pressure": [Interval(Real, 0, None, closed="neither"), None],
+        "max_pressure": [Interval(Real, 1e-9, None, closed="left"), None],
         "in_air": [Interval(Real, 0, 1, closed="both")],
         "line_width": [Interval(Real, 0, None, closed="neither")],
         "margin": [Interval(Real, 0, 0.5, closed="left")],
         "y_axis": [StrOptions({"up", "down"})],
         "columns": [tuple, list, None],
-        "units_per_mm": [Interval(Real, 0, None, closed="neither")],
+        "units_per_mm": [Interval(Real, 1e-3, 1e6, closed="both")],
         "time_unit": [StrOptions(set(SECONDS))],
         "smoothing": [Interval(Real, 0.025, 1, closed="both")],
     }
@@ -191,7 +192,9 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and that X is a list of recordings, which are not read.
+        """Check the parameters, and that X is a list of recordings.
+
+        The recordings are not read, and nothing is learned from them.
 
         Parameters
         ----------
@@ -227,6 +230,9 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the image or the features of each recording.
+
+        Each is read, drawn or measured on its own, so that new ones are treated as those that a classifier
+        was trained on.
 
         Parameters
         ----------
@@ -276,6 +282,8 @@ class TabletTransformer(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns: of the features, or "pixel_0_0", "pixel_0_1", ... of images.
+
+        They are the columns of the data frame under ``set_output(transform="pandas")``.
 
         Parameters
         ----------
@@ -357,7 +365,8 @@ def _list_recordings(X: Any) -> list[Any]:
     """Return X as a list of recordings, or raise ValueError."""
     if isinstance(X, (str, os.PathLike)):
         raise ValueError(f"X must be a list of recordings, got the path {os.fspath(X)!r}; wrap a file: [X].")
-    column = getattr(X, "ndim", 0) == 2 and X.shape[1] == 1 and np.asarray(X).dtype == object
+    table = isinstance(X, np.ndarray) or hasattr(X, "columns")
+    column = table and X.ndim == 2 and X.shape[1] == 1 and np.asarray(X).dtype == object
     if isinstance(X, Iterator) or (is_table(X) and not column):
         raise ValueError(
             f"X must be a list of recordings, got a {type(X).__name__}; wrap it: [X], or list(X)."

@@ -64,24 +64,24 @@ def read_signals(source: Any, columns: tuple[str, ...] | None) -> dict[str, np.n
     """
     if isinstance(source, (str, os.PathLike)):
         return _read_file(Path(source), columns)
-    names = _names_of(source)
-    if names is None:
-        return _by_name(_as_numbers(source), columns)
-    table = [_as_numbers(source[name], n_dim=1) for name in names]
-    numbers = np.stack(table, axis=1) if table else np.empty((0, 0))
-    return _by_name(numbers, columns or [str(name) for name in names])
+    if hasattr(source, "columns"):
+        names = [str(name) for name in source.columns]
+        table = [source.iloc[:, i] for i in range(len(names))]
+    elif _field_names(source):
+        names = list(_field_names(source))
+        table = [source[name] for name in names]
+    else:
+        return _by_name(_as_numbers(source).T, columns)
+    return _by_name(table, columns or names)
 
 
 def is_table(source: Any) -> bool:
     """Return whether a source is a data frame or a structured array."""
-    return _names_of(source) is not None
+    return hasattr(source, "columns") or bool(_field_names(source))
 
 
-def _names_of(source: Any) -> list[Any] | None:
-    if hasattr(source, "columns"):
-        return list(source.columns)
-    names = getattr(getattr(source, "dtype", None), "names", None)
-    return list(names) if names else None
+def _field_names(source: Any) -> tuple[str, ...]:
+    return getattr(getattr(source, "dtype", None), "names", None) or ()
 
 
 def _plain(name: str) -> str:
@@ -96,7 +96,8 @@ def _as_numbers(values: Any, n_dim: int = 2) -> np.ndarray:
         raise ValueError("expected a number for every sample, but some are masked")
     array = np.asarray(values)
     if array.ndim != n_dim:
-        raise ValueError(f"expected a path or an array of shape (n_samples, 4 or 5), got shape {array.shape}")
+        shape = "(n_samples,)" if n_dim == 1 else "(n_samples, 4 or 5)"
+        raise ValueError(f"expected a path or an array of shape {shape}, got shape {array.shape}")
     if array.dtype.kind not in "biufO":
         raise ValueError(f"expected numbers, got {array.dtype}")
     try:
@@ -105,9 +106,9 @@ def _as_numbers(values: Any, n_dim: int = 2) -> np.ndarray:
         raise ValueError(f"expected numbers, got: {error}") from None
 
 
-def _by_name(numbers: np.ndarray, names: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Return the columns that are signals."""
-    n_columns = numbers.shape[1]
+def _by_name(table: Sequence[Any] | np.ndarray, names: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """Return the columns that are signals, as numbers; `table` has the samples of each column."""
+    n_columns = len(table)
     if names is None:
         if n_columns not in COLUMNS:
             known = "; ".join(", ".join(known) for known in COLUMNS.values())
@@ -119,7 +120,7 @@ def _by_name(numbers: np.ndarray, names: Sequence[str] | None) -> dict[str, np.n
     for name in SIGNALS:
         if found.count(name) > 1:
             raise ValueError(f"expected one column {name!r}, got {found.count(name)} in: {', '.join(names)}")
-    return {name: numbers[:, i] for i, name in enumerate(found) if name in SIGNALS}
+    return {name: _as_numbers(table[i], n_dim=1) for i, name in enumerate(found) if name in SIGNALS}
 
 
 def _read_file(path: Path, columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
@@ -155,7 +156,7 @@ def _read_svc(lines: list[str], columns: tuple[str, ...] | None) -> dict[str, np
         raise ValueError(f"expected the number of samples in line 1, got {_short(first)}")
     if int(first[:12]) != len(lines) - 1:
         raise ValueError(f"expected as many samples as line 1 says, {first[:12]}, got {len(lines) - 1}")
-    return _by_name(_parse(lines[1:], None, 2), columns or SVC_COLUMNS)
+    return _by_name(_parse(lines[1:], None, 2).T, columns or SVC_COLUMNS)
 
 
 def _read_csv(lines: list[str], columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
@@ -168,7 +169,7 @@ def _read_csv(lines: list[str], columns: tuple[str, ...] | None) -> dict[str, np
             f"expected names of columns in line 1 ({', '.join(SIGNALS)}), got {_short(lines[0])}; files "
             "without them need columns="
         )
-    return _by_name(_parse(lines[named:], delimiter, 1 + named), columns or names)
+    return _by_name(_parse(lines[named:], delimiter, 1 + named).T, columns or names)
 
 
 def _parse(lines: list[str], delimiter: str | None, first: int) -> np.ndarray:
