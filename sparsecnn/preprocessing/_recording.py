@@ -61,8 +61,8 @@ def make_recording(signals: dict[str, np.ndarray], time_unit: str) -> Recording:
     Raises
     ------
     ValueError
-        If a signal is missing, not finite or out of range, if time does not advance as that of a tablet, or if
-        the pen draws nothing.
+        If a signal is missing, not finite or out of range, if time does not advance as that of a tablet, or
+        if the pen draws nothing.
     """
     for name in ("x", "y"):
         if name not in signals:
