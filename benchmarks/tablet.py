@@ -139,9 +139,10 @@ def main():
         begun = time.perf_counter()
         found[name] = [predict(model, views[view], y, seed) for seed in arguments.seeds]
         print_row(name, y, found[name], time.perf_counter() - begun)
-    _, forest, _, pressure = found.values()
-    both = [(one + other) / 2 for one, other in zip(forest, pressure, strict=True)]
-    print_row("mean of the forest and the sparse CNN on pressure", y, both, 0)
+    _, forest, constant, pressure = found.values()
+    for ink, network in {"constant ink": constant, "ink of pressure": pressure}.items():
+        both = [(one + other) / 2 for one, other in zip(forest, network, strict=True)]
+        print_row(f"mean of the forest and the sparse CNN in {ink}", y, both, 0)
 
 
 if __name__ == "__main__":
