@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sparsecnn._network import BinaryActivation
     from sparsecnn._training import CurveAugmentation
     from sparsecnn.model_selection import SparseCurveCNNClassifierCV
-    from sparsecnn.preprocessing import CurveImageTransformer
+    from sparsecnn.preprocessing import CurveImageTransformer, TabletTransformer
     from sparsecnn.rvsm import RVSM
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "CurveImageTransformer",
     "SparseCurveCNNClassifier",
     "SparseCurveCNNClassifierCV",
+    "TabletTransformer",
     "datasets",
     "penalties",
     "preprocessing",
@@ -37,6 +38,7 @@ _HOMES = {
     "CurveImageTransformer": "preprocessing",
     "SparseCurveCNNClassifier": "_estimator",
     "SparseCurveCNNClassifierCV": "model_selection",
+    "TabletTransformer": "preprocessing",
 }
 
 

@@ -1,7 +1,7 @@
 """The short form of the campaign of `make fuzz`."""
 
 import pytest
-from fuzz import arguments, arrays, faults, files, maps, stored
+from fuzz import arguments, arrays, faults, files, maps, stored, tablets
 from fuzz.tally import Tally
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the tally looks at each
@@ -9,6 +9,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the tally looks at each
 SHORT = {
     "mutated": (files.run_mutated, 250),
     "cut": (files.run_cut, 100),
+    "tablets": (tablets.run, 150),
     "arrays": (arrays.run, 100),
     "estimators": (arguments.run_estimators, 100),
     "rest": (arguments.run_rest, 150),

@@ -1,7 +1,8 @@
-"""Images of curves, from files or memory, as bright ink on black: cropped, centred, of one size."""
+"""Images of curves as bright ink on black, and what pen tablets record as images or features."""
 
 from sparsecnn.preprocessing._pages import read_page as read_page
 from sparsecnn.preprocessing._suggest_image_shape import suggest_image_shape
+from sparsecnn.preprocessing._tablet import TabletTransformer
 from sparsecnn.preprocessing._transformer import CurveImageTransformer
 
-__all__ = ["CurveImageTransformer", "suggest_image_shape"]
+__all__ = ["CurveImageTransformer", "TabletTransformer", "suggest_image_shape"]

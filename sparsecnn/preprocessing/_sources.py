@@ -1,4 +1,4 @@
-"""What a list of images may hold, and what its images are called in messages."""
+"""What a list of images or recordings may hold, and what each is called in messages."""
 
 import os
 from typing import Any
@@ -22,11 +22,13 @@ def column_of_files(X: Any) -> Any:
 
 
 def name_of(source: Any) -> str:
+    """Return the path of a file, or what else is known of a source."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return getattr(source, "filename", None) or getattr(source, "name", None) or type(source).__name__
 
 
-def raise_unreadable(lines: list[str], n_images: int) -> None:
+def raise_unreadable(lines: list[str], n_sources: int, kind: str) -> None:
+    """Raise ValueError if there are lines, each of which tells why a source cannot be read."""
     if lines:
-        raise ValueError(f"{len(lines)} of {n_images} images cannot be read:\n  " + "\n  ".join(lines))
+        raise ValueError(f"{len(lines)} of {n_sources} {kind} cannot be read:\n  " + "\n  ".join(lines))

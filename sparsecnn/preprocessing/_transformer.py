@@ -281,7 +281,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             delayed(self._draw)(images[part], part.start, shape, ink) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
-        raise_unreadable(list(chain(*unreadable)), len(images))
+        raise_unreadable(list(chain(*unreadable)), len(images), "images")
         names = list(chain(*blank))
         if names:
             warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")

@@ -22,6 +22,7 @@ SUBJECTS = {
     "image files, mutated": ("files", "run_mutated", 10_000),
     "image files, cut off": ("files", "run_cut", 10_000),
     "image files, bombs": ("files", "run_bombs", ALL),
+    "recordings of pens": ("tablets", "run", 5_000),
     "arrays": ("arrays", "run", 5_000),
     "arguments of estimators": ("arguments", "run_estimators", 3_000),
     "arguments of the rest": ("arguments", "run_rest", 3_000),
