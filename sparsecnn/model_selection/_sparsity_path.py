@@ -27,9 +27,9 @@ from sparsecnn._training import check_target, make_trainer, resolve_scope
 from sparsecnn.model_selection._walk import path_identity, reach_points
 from sparsecnn.penalties import get_penalty, unit_of
 
-# The default path ends where this fraction of the weights is kept, or a few weights for each class.
+# The default path ends where this fraction of the weights is kept, or a few weights for each class or target.
 SMALLEST_KEPT = 0.005
-WEIGHTS_PER_CLASS = 4
+WEIGHTS_PER_OUTPUT = 4
 # "auto" parameters are those of this target at every point.
 AUTO_TARGET = 0.9
 
@@ -311,15 +311,14 @@ def target_sparsities(
     sparsities : int or array-like of floats
         As those of `sparsity_path`.
     """
-    n_classes = len(data.classes)
     with seeded_torch(0, data.images.device):
-        trainer = make_trainer(classifier, data.images, n_classes, check_random_state(0))
+        trainer = make_trainer(classifier, data.images, data.targets.objective, check_random_state(0))
     n_units = trainer.split.count_units()
     if isinstance(sparsities, Integral):
         if sparsities < 2:
             raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
         n_all = sum(n_units.values())
-        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_all))
+        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_OUTPUT * trainer.objective.n_outputs / n_all))
         kept = np.r_[1.0, np.geomspace(0.5, smallest, int(sparsities) - 1)]
         distinct = np.unique((kept * n_all).round())[::-1]
         points = (1 - distinct / n_all).tolist()
@@ -327,8 +326,7 @@ def target_sparsities(
         points = _check_points(sparsities, "sparsities")
         if points[-1] >= 1:
             raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    scope = resolve_scope(classifier)
-    check_target("sparsities: a target of", points[-1], trainer.split, n_classes, scope)
+    check_target("sparsities: a target of", points[-1], trainer, resolve_scope(classifier))
     return points
 
 

@@ -112,7 +112,7 @@ def walk_path(
     warn_of_large_batch(start.batch_size, len(images))
     rng = run.random_state(start.random_state)
     with seeded_torch(rng.randint(2**31 - 1), images.device):
-        trainer = make_trainer(start, images, len(data.classes), rng)
+        trainer = make_trainer(start, images, data.targets.objective, rng)
         ramp = make_ramp(start, trainer.start, trainer.split.structure)
         plan = make_plan(start, images, trainer.module, ramp)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
