@@ -366,7 +366,7 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
         (60,)
         """
         scores = self._scores(X)
-        targets = RealTargets(self.target_mean_, self.target_scale_).original(scores)
+        targets = RealTargets.of(self).original(scores)
         return targets[:, 0] if self.n_outputs_ == 1 else targets
 
     def __sklearn_tags__(self) -> Any:

@@ -30,6 +30,10 @@ class Targets(ABC):
 
     # Options of scikit-learn's check of y.
     y_options: ClassVar[dict[str, Any]] = {}
+    # What tells checkpoints of such targets from those of others.
+    identity: ClassVar[dict[str, str]] = {}
+    # Fitted attributes, besides the network and λ, that training goes on from.
+    kept: ClassVar[tuple[str, ...]] = ()
     # Holds images back for early stopping.
     split: ClassVar[Callable[..., tuple[np.ndarray, np.ndarray]]]
 
@@ -42,6 +46,11 @@ class Targets(ABC):
     @abstractmethod
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the targets of a fitted estimator."""
 
     @staticmethod
     @abstractmethod
@@ -102,6 +111,11 @@ class ClassTargets(Targets):
         """Fitted attributes of the estimator."""
         return {"classes_": self.classes}
 
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the targets of a fitted estimator."""
+        return cls(estimator.classes_)
+
     @staticmethod
     def checked(y: Any) -> np.ndarray:
         """Return labels, or raise ValueError."""
@@ -151,6 +165,8 @@ class RealTargets(Targets):
     mean: np.ndarray
     scale: np.ndarray
     y_options: ClassVar[dict[str, Any]] = {"multi_output": True, "y_numeric": True}
+    identity: ClassVar[dict[str, str]] = {"objective": "squared error"}
+    kept: ClassVar[tuple[str, ...]] = ("target_mean_", "target_scale_")
     split = staticmethod(random_split)
 
     @property
@@ -162,6 +178,11 @@ class RealTargets(Targets):
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator."""
         return {"n_outputs_": len(self.mean), "target_mean_": self.mean, "target_scale_": self.scale}
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the targets of a fitted estimator."""
+        return cls(estimator.target_mean_, estimator.target_scale_)
 
     @staticmethod
     def checked(y: Any) -> np.ndarray:
@@ -197,7 +218,7 @@ class RealTargets(Targets):
                 f"y has {n_targets} targets, but the network from which training is to go on has "
                 f"{estimator.n_outputs_}."
             )
-        return cls(estimator.target_mean_, estimator.target_scale_), y, sample_weight
+        return cls.of(estimator), y, sample_weight
 
     def settled(self, images: Images, validation: Images | None) -> RealTargets:
         """Return the mean and standard deviation of the targets to train on; where all are equal, 1."""

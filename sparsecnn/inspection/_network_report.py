@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state, resolve_device
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.inspection._network_counts import (
     LayerCounts,
@@ -152,7 +152,7 @@ class NetworkReport:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
-        classifier = fitted_classifier(estimator)
+        classifier = fitted_network(estimator)
         report = cls.from_module(classifier.module_, classifier.image_shape_)
         return report.measure_latency() if latency else report
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn.inspection._pyplot import LINE_STYLES, OKABE_ITO, make_panels
 
 
@@ -122,7 +122,7 @@ class TrainingCurveDisplay:
         >>> display.axes_.shape, display.finetune_start
         ((2,), 4)
         """
-        classifier = fitted_classifier(estimator)
+        classifier = fitted_network(estimator)
         if not hasattr(classifier, "history_"):
             raise ValueError(f"{classifier!r} has no history_, which files of networks leave out.")
         display = cls(classifier.history_, _finetune_start(classifier.history_))

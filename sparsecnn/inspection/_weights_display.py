@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn.inspection._layer_images import layer_images
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import draw_signed, in_a_square, side_by_side
@@ -126,7 +126,7 @@ class WeightsDisplay:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use WeightsDisplay.from_module.")
-        fitted = fitted_classifier(estimator)
+        fitted = fitted_network(estimator)
         return cls.from_module(
             fitted.module_, fitted.image_shape_, layer=layer, classes=fitted.classes_, ax=ax, **kwargs
         )
