@@ -195,7 +195,9 @@ class RealTargets(Targets):
             raise ValueError(f"y must be of shape (n,) or (n, n_outputs), got {y.shape}.")
         targets = y.astype(np.float64).reshape(len(y), -1)
         if not np.isfinite(targets).all():
-            raise ValueError("y must hold finite numbers in double precision, but one is too large for it.")
+            raise ValueError(
+                "y must hold finite numbers, but one is missing, or too large for double precision."
+            )
         return targets
 
     @classmethod

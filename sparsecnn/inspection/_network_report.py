@@ -122,7 +122,7 @@ class NetworkReport:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
             Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
         latency : bool, default=False
             Whether to measure the latency too, as `measure_latency` does.
@@ -137,7 +137,7 @@ class NetworkReport:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such classifier.
+            If `estimator` is no such estimator.
 
         See Also
         --------
@@ -152,8 +152,8 @@ class NetworkReport:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
-        classifier = fitted_network(estimator)
-        report = cls.from_module(classifier.module_, classifier.image_shape_)
+        fitted = fitted_network(estimator)
+        report = cls.from_module(fitted.module_, fitted.image_shape_)
         return report.measure_latency() if latency else report
 
     @classmethod
