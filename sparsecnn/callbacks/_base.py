@@ -7,7 +7,7 @@ from typing import Any
 from sparsecnn._estimator import SparseCurveCNN
 
 
-class ClassifierCallback:
+class FitCallback:
     """A callback of the fit of one classifier or regressor, which may be part of a pipeline or a search."""
 
     def setup(self, estimator: Any, context: Any) -> None:
