@@ -17,6 +17,7 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV, SparseCurveCNNRegressor
 from sparsecnn._training import random_split
+from sparsecnn.binarization import binarize
 from sparsecnn.callbacks import StopWhen
 from sparsecnn.model_selection import sparsity_path, sparsity_scorer
 from sparsecnn.penalties import Binary
@@ -313,6 +314,13 @@ def test_dead_or_spoilt_network_warns(bars):
     with pytest.warns(DeadLayerWarning, match="'fc' are zero"):
         dead = regressor(lam=10.0).fit(*bars)
     assert np.ptp(dead.predict(bars[0])) < 1e-6
+
+
+def test_binarize_takes_a_regressor(bars):
+    channels = regressor(penalty="group_l0", penalized="all", target_macs=0.6)
+    binary = binarize(channels, *bars)
+    assert binary.score(*bars) > 0.8
+    assert binary.module_.conv2.weight[0].abs().unique().numel() == 1
 
 
 def test_copies_and_pickles_predict_the_same(bars, two_target_regressor):
