@@ -8,7 +8,7 @@ seen.
 """
 
 # %%
-# 1,200 generated spirals by 300 persons (seed 0) to train on, and 400 by 100 others (seed 1) to test on. Half
+# 1,000 generated spirals by 250 persons (seed 0) to train on, and 400 by 100 others (seed 1) to test on. Half
 # of the persons have no tremor, severity 0; that of the others goes up to 1. The transformer brightens ink
 # where the line is unsteady.
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from sparsecnn import CurveImageTransformer, SparseCurveCNNRegressor
 from sparsecnn.datasets import make_shaky_drawings
 
 train = make_shaky_drawings(
-    1200, drawings="spiral", persons=range(300), random_state=0
+    1000, drawings="spiral", persons=range(250), random_state=0
 )
 test = make_shaky_drawings(
     400, drawings="spiral", persons=range(300, 400), random_state=1
@@ -38,7 +38,7 @@ X, X_test = ink.fit_transform(train.images), ink.transform(test.images)
 scores = []
 for seed in range(3):
     network = SparseCurveCNNRegressor(
-        channels=(8, 16, 16), random_state=seed
+        channels=(16, 32, 32), random_state=seed
     ).fit(X, train.severity)
     scores.append(network.score(X_test, test.severity))
     print(
