@@ -235,8 +235,8 @@ def slim(seed, penalty, precision):
         random_state=seed,
     )
     data = check_training_data(params, train_words.data, train_words.target)
-    trainer = make_trainer(params, data.images, 2, np.random.RandomState(seed))
-    ramp = checked_ramp(params, trainer, 2)
+    trainer = make_trainer(params, data.images, data.targets.objective, np.random.RandomState(seed))
+    ramp = checked_ramp(params, trainer)
     plan = make_plan(params, data.images, trainer.module, ramp)
     for _ in range(plan.max_iter):
         trainer.train_epoch(data.images, plan)

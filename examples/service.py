@@ -30,6 +30,10 @@ Image.MAX_IMAGE_PIXELS = (
 )
 
 classifier = inference.load(os.environ["SPARSECNN_MODEL"])
+if not isinstance(classifier, inference.NumpyClassifier):
+    raise TypeError(
+        f"SPARSECNN_MODEL must be of a classifier, got {classifier!r}."
+    )
 queue, worker = asyncio.Semaphore(WAITING), ThreadPoolExecutor(max_workers=1)
 
 

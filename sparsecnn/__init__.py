@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparsecnn import datasets, penalties, preprocessing
-    from sparsecnn._estimator import SparseCurveCNNClassifier
+    from sparsecnn._estimator import SparseCurveCNNClassifier, SparseCurveCNNRegressor
     from sparsecnn._network import BinaryActivation
     from sparsecnn._training import CurveAugmentation
     from sparsecnn.model_selection import SparseCurveCNNClassifierCV
@@ -19,6 +19,7 @@ __all__ = [
     "CurveImageTransformer",
     "SparseCurveCNNClassifier",
     "SparseCurveCNNClassifierCV",
+    "SparseCurveCNNRegressor",
     "TabletTransformer",
     "datasets",
     "penalties",
@@ -38,6 +39,7 @@ _HOMES = {
     "CurveImageTransformer": "preprocessing",
     "SparseCurveCNNClassifier": "_estimator",
     "SparseCurveCNNClassifierCV": "model_selection",
+    "SparseCurveCNNRegressor": "_estimator",
     "TabletTransformer": "preprocessing",
 }
 

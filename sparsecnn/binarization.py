@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNN
 from sparsecnn._network import layer_weights, make_chain, narrow_network
 from sparsecnn.penalties import Binary
 
@@ -20,7 +20,7 @@ TERNARY_IN_A_BYTE = 5  # 3⁵ = 243 combinations
 
 
 def binarize(
-    classifier: SparseCurveCNNClassifier,
+    classifier: SparseCurveCNN,
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -29,7 +29,7 @@ def binarize(
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     **params: Any,
-) -> SparseCurveCNNClassifier:
+) -> SparseCurveCNN:
     """Train a network of few channels and binary weights, in three stages.
 
     I. The classifier is fitted: its penalty of groups makes channels zero.
@@ -38,14 +38,14 @@ def binarize(
 
     Parameters
     ----------
-    classifier : SparseCurveCNNClassifier
+    classifier : SparseCurveCNNClassifier or SparseCurveCNNRegressor
         For stages I and II, such as one with ``penalty="group_l0"``, ``penalized="all"`` and a
         `target_macs`. If it is fitted, its network is taken as it is; if not, a clone is fitted. It is not
         modified.
     X : array-like of shape (n, pixels) or (n, height, width)
         Training images, as for `SparseCurveCNNClassifier.fit`.
-    y : array-like of shape (n,)
-        Labels.
+    y : array-like of shape (n,) or (n, n_outputs)
+        Labels, or targets of a regressor.
     penalty : penalty object, default=None
         For stage III. None is ``Binary()``; ``Ternary()`` takes `lam` or `target_sparsity` among `params`.
     penalized : {"hidden", "all", "fc"}, default="hidden"
@@ -59,7 +59,7 @@ def binarize(
 
     Returns
     -------
-    SparseCurveCNNClassifier
+    SparseCurveCNNClassifier or SparseCurveCNNRegressor
         Fitted. Its parameter `module` is the network at the start of stage III, so a clone of it repeats that
         stage.
 
@@ -86,7 +86,7 @@ def binarize(
 
     Examples
     --------
-    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn import SparseCurveCNN
     >>> from sparsecnn.binarization import binarize, stored_bytes
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
@@ -116,15 +116,15 @@ def binarize(
     return binary.fit(X, y, sample_weight=sample_weight, groups=groups)
 
 
-def stored_bytes(network: SparseCurveCNNClassifier | nn.Module) -> int:
+def stored_bytes(network: SparseCurveCNN | nn.Module) -> int:
     """Return the bytes that the parameters and statistics of a network take to store.
 
     Compare networks by it: it counts what a compact file of each must hold, without names and headers.
 
     Parameters
     ----------
-    network : SparseCurveCNNClassifier or torch.nn.Module
-        A fitted classifier, or a network.
+    network : SparseCurveCNNClassifier, SparseCurveCNNRegressor or torch.nn.Module
+        A fitted estimator, or a network.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from regressors import make_bars, regressor
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)  # the networks are small: more threads only get in each other's way
@@ -48,6 +49,25 @@ def make_stripes(n_images, *, side=16, random_state):
         0, 0.3, (n_images, side, side)
     )
     return np.clip(128 + 80 * images, 0, 255).astype(np.uint8), np.where(down, "down", "across")
+
+
+@pytest.fixture(scope="session")
+def bars():
+    """Images of one bar each, and its thickness."""
+    return make_bars(120, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def thickness_regressor(bars):
+    """A regressor of the thickness of bars."""
+    return regressor().fit(*bars)
+
+
+@pytest.fixture(scope="session")
+def two_target_regressor(bars):
+    """A regressor of two targets, far from 0."""
+    X, y = bars
+    return regressor(penalized="all").fit(X, np.c_[y, 1000 - 10 * y])
 
 
 @pytest.fixture

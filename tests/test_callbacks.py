@@ -230,7 +230,7 @@ def test_paths_refuse_callbacks_that_they_do_not_call():
     with pytest.raises(ValueError, match="set them on the search"):
         SparseCurveCNNClassifierCV(estimator).fit(X, Y)
     for callback in (TimeLimit(9), after(1), HistoryLog("log.csv")):
-        with pytest.raises(TypeError, match="follows the fit of a SparseCurveCNNClassifier: set it on that"):
+        with pytest.raises(TypeError, match="follows the fit of a SparseCurveCNNClassifier or Regressor"):
             SparseCurveCNNClassifierCV(quick(**SHORT)).set_callbacks(callback).fit(X, Y)
 
 

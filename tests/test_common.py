@@ -7,7 +7,12 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+from sparsecnn import (
+    CurveImageTransformer,
+    SparseCurveCNNClassifier,
+    SparseCurveCNNClassifierCV,
+    SparseCurveCNNRegressor,
+)
 
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
@@ -15,6 +20,7 @@ ESTIMATORS = [
     SparseCurveCNNClassifierCV(
         SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0), sparsities=[0.25, 0.5], cv=2
     ),
+    SparseCurveCNNRegressor(),
     CurveImageTransformer(),
 ]
 VARIANTS = [
@@ -38,6 +44,8 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
 
 
 @pytest.mark.parametrize("check", LEFT_OUT, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("estimator", [SparseCurveCNNClassifier(), CurveImageTransformer()], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), CurveImageTransformer()], ids=str
+)
 def test_estimator_passes_check_left_out(estimator, check):
     check(type(estimator).__name__, estimator)

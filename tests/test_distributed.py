@@ -10,7 +10,7 @@ import torch
 from conftest import make_stripes
 from torch import distributed
 
-from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNRegressor
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,7 +27,7 @@ import os, pickle, signal, sys, warnings
 from datetime import timedelta
 import torch
 from torch import distributed
-from test_distributed import SHARDS, full_batches, make_stripes, quick
+from test_distributed import SHARDS, brightness, full_batches, make_stripes, quick, regressor
 warnings.simplefilter("error")
 folder, rank, n_ranks = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 distributed.init_process_group(
@@ -59,14 +59,26 @@ quick(module=Dying, max_iter=100).fit(X, y)
 """
 
 
+START = {"channels": (2, 2, 2), "max_iter": 4, "finetune_iter": 1, "batch_size": 16, "random_state": 0}
+NO_CHANCE = {"batch_norm": False, "augment": False, "solver": "sgd", "max_iter": 6}
+
+
 def quick(**params):
-    start = {"channels": (2, 2, 2), "max_iter": 4, "finetune_iter": 1, "batch_size": 16, "random_state": 0}
-    return SparseCurveCNNClassifier(**start | params)
+    return SparseCurveCNNClassifier(**START | params)
+
+
+def regressor(**params):
+    return SparseCurveCNNRegressor(**START | params)
+
+
+def brightness(X):
+    """Return a target for each image."""
+    return X.mean(axis=(1, 2))
 
 
 def full_batches(batch_size):
     """Return a classifier for which one process is as good as two: all images in every batch, no chance."""
-    return quick(batch_norm=False, augment=False, batch_size=batch_size, solver="sgd", max_iter=6)
+    return quick(batch_size=batch_size, **NO_CHANCE)
 
 
 def start(code, folder, n_ranks=2):
@@ -116,6 +128,23 @@ def test_two_processes_fit_what_one_does(tmp_path):
     for name, value in alone.module_.state_dict().items():
         torch.testing.assert_close(first.module_.state_dict()[name], value, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(first.loss_curve_, alone.loss_curve_, rtol=1e-4)
+
+
+def test_two_processes_fit_the_targets_that_one_does(tmp_path):
+    code = f"""
+t = brightness(X)
+whole = regressor(batch_size=len(X), **{NO_CHANCE}).fit(X, t)
+classifier = whole, regressor(early_stopping=True).fit(X, t)
+"""
+    (first, stopped), (second, also_stopped) = fit_together(code, tmp_path)
+    X, _ = make_stripes(120, random_state=0)
+    alone = regressor(batch_size=120, **NO_CHANCE).fit(X, brightness(X))
+    np.testing.assert_allclose(first.target_mean_, alone.target_mean_)
+    np.testing.assert_allclose(first.target_scale_, alone.target_scale_)
+    np.testing.assert_allclose(first.loss_curve_, alone.loss_curve_, rtol=1e-4)
+    np.testing.assert_array_equal(first.predict(X), second.predict(X))
+    assert stopped.validation_scores_ == also_stopped.validation_scores_
+    np.testing.assert_array_equal(stopped.target_mean_, also_stopped.target_mean_)
 
 
 def test_processes_agree_on_a_path_and_on_the_choice_along_it(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from documents import ROOT, list_pages, run_page, write_drawings
 from PIL import Image
 
-from sparsecnn import SparseCurveCNNClassifier, pretraining
+from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNRegressor, pretraining
 from sparsecnn.binarization import stored_bytes
 from sparsecnn.inspection import NetworkReport
 
@@ -28,16 +28,21 @@ SHORT = {
 }
 
 
-@pytest.fixture
-def short_training(monkeypatch):
-    """Let classifiers train for two epochs and fine-tune for one, and draw few drawings to pretrain on."""
-    whole = SparseCurveCNNClassifier.__init__
+def _shortened(whole):
+    """Return a constructor of an estimator that trains for two epochs and fine-tunes for one."""
 
     @functools.wraps(whole)
     def short(self, *args, max_iter=24, finetune_iter="auto", **params):
         whole(self, *args, max_iter=min(max_iter, 2), finetune_iter=1, **params)
 
-    monkeypatch.setattr(SparseCurveCNNClassifier, "__init__", short)
+    return short
+
+
+@pytest.fixture
+def short_training(monkeypatch):
+    """Let networks train for two epochs and fine-tune for one, and draw few drawings to pretrain on."""
+    for kind in (SparseCurveCNNClassifier, SparseCurveCNNRegressor):
+        monkeypatch.setattr(kind, "__init__", _shortened(kind.__init__))
     monkeypatch.setitem(pretraining.pretrain_on_drawings.__kwdefaults__, "n_samples", 40)
 
 

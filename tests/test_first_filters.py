@@ -11,7 +11,7 @@ from torch import nn
 
 from sparsecnn._compute import seeded_torch
 from sparsecnn._network import CurveCNN
-from sparsecnn._training import first_filters, make_trainer
+from sparsecnn._training import CrossEntropy, first_filters, make_trainer
 from sparsecnn._training.first_filters import LEAST_CONTRAST, set_first_filters
 from sparsecnn._training.images import Images
 
@@ -90,5 +90,5 @@ def test_first_filters_do_not_touch_a_network_of_ones_own():
     before = copy.deepcopy(own.state_dict())
     images = make_images(X.reshape(-1, 16, 16).astype(np.float32))
     with seeded_torch(0, torch.device("cpu")):
-        trainer = make_trainer(quick(module=own), images, 2, np.random.RandomState(0))
+        trainer = make_trainer(quick(module=own), images, CrossEntropy(2), np.random.RandomState(0))
     assert all(torch.equal(w, before[name]) for name, w in trainer.module.state_dict().items())

@@ -462,7 +462,7 @@ def test_other_estimators_are_refused_by_name(sparse, path):
             make_pipeline(transformer, FunctionTransformer(), sparse),
             "CurveImageTransformer, FunctionTransformer, Sparse",
         ),
-        (make_pipeline(sparse), "pipelines of CurveImageTransformer and a classifier, got Sparse"),
+        (make_pipeline(sparse), "CurveImageTransformer and a classifier or regressor, got Sparse"),
         ([sparse, dummy], "members of an ensemble must be .*DummyClassifier"),
     ]:
         with pytest.raises(TypeError, match=message):

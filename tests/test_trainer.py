@@ -18,8 +18,8 @@ def start(params, seed=0):
     """Return a trainer, its images and its plan, as `fit` makes them."""
     data = check_training_data(params, *make_stripes(120, random_state=0))
     rng = np.random.RandomState(seed)
-    trainer = make_trainer(params, data.images, 2, rng)
-    ramp = checked_ramp(params, trainer, 2)
+    trainer = make_trainer(params, data.images, data.targets.objective, rng)
+    ramp = checked_ramp(params, trainer)
     return trainer, data.images, make_plan(params, data.images, trainer.module, ramp)
 
 

@@ -90,14 +90,16 @@ def load_model(path: str) -> tuple[CurveImageTransformer, NumpyClassifier]:
     Raises
     ------
     ValueError
-        If it is damaged, or of a classifier without a transformer.
+        If it is damaged, of a classifier without a transformer, or of a regressor.
     OSError
         If it cannot be read.
     """
-    from sparsecnn.inference import load
+    from sparsecnn.inference import NumpyClassifier, load
     from sparsecnn.preprocessing import CurveImageTransformer
 
     classifier = load(path)
+    if not isinstance(classifier, NumpyClassifier):
+        raise ValueError(f"{path}: it holds a regressor, which names no class: use sparsecnn.inference.load.")
     if classifier.transformer_ is None:
         raise ValueError(
             f"{path}: it holds a classifier alone, and how to make its images from files is unknown. Save a "

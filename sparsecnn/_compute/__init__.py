@@ -13,6 +13,7 @@ from sparsecnn._compute.distributed import (
     parallel,
     process_rank,
     totals,
+    weighted_mean,
 )
 from sparsecnn._compute.memory import keep_freed_memory
 from sparsecnn._compute.random import drawing_first_weights, own_generator, seeded_torch
@@ -40,4 +41,5 @@ __all__ = [
     "shared_threads",
     "take_share",
     "totals",
+    "weighted_mean",
 ]

@@ -54,6 +54,13 @@ def gathered_in_first(value: Any) -> list[Any]:
     return values
 
 
+def weighted_mean(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Return the mean over the first axis and all processes; without weights, all count alike."""
+    weight = np.ones(len(values)) if weight is None else weight
+    parts = gathered((weight @ values, weight.sum()))
+    return sum(part for part, _ in parts) / sum(total for _, total in parts)
+
+
 def in_each(act: Callable[[], T]) -> list[T]:
     """Return what `act` returns in every process, by rank; an error in any of them is raised in all."""
     if n_processes() == 1:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 
-from sparsecnn._compute import process_rank, seeded_torch
-from sparsecnn._estimator.callbacks import CallbackSupportMixin, followed_fit
-from sparsecnn._estimator.fitted import (
-    describe_dead_layers,
-    keep_fitted,
-    warn_of_dead_layers,
-    warn_of_lost_accuracy,
-)
+from sparsecnn._estimator.base import SparseCurveCNN
 from sparsecnn._estimator.parameters import ClassifierParameters
-from sparsecnn._estimator.partial import PartialFitMixin
 from sparsecnn._estimator.prediction import PredictionMixin
-from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, open_fit, progress
-from sparsecnn._estimator.sparsity import SparsityMixin
-from sparsecnn._estimator.state import PortableState
-from sparsecnn._estimator.training_data import check_same_network, check_training_data
-from sparsecnn._estimator.validation import warn_of_large_batch
-from sparsecnn._training import FitTraining, checked_ramp, make_plan
-from sparsecnn._warn import warn_user
-from sparsecnn.exceptions import TrainingInterruptedWarning
+from sparsecnn._estimator.targets import ClassTargets
 
 
-class SparseCurveCNNClassifier(
-    CallbackSupportMixin,
-    PartialFitMixin,
-    PredictionMixin,
-    SparsityMixin,
-    PortableState,
-    ClassifierMixin,
-    ClassifierParameters,
-):
+class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, SparseCurveCNN, ClassifierParameters):
     """Classify curve images with a convolutional network trained to be sparse.
 
     There are two ways to set how sparse the network becomes:
@@ -231,6 +208,8 @@ class SparseCurveCNNClassifier(
     ((3,), True)
     """
 
+    _targets = ClassTargets
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -296,54 +275,64 @@ class SparseCurveCNNClassifier(
         >>> quick.fit(X, y).n_iter_, round(quick.sparsity_, 1)
         (3, 0.9)
         """
-        keep_interrupted = not called_repeatedly()
-        continues = self.warm_start and hasattr(self, "module_")
-        with (
-            followed_fit(self, X, y, sample_weight) as tasks,
-            all_or_nothing(self) as draft,
-            open_fit(self, X, y, sample_weight, groups, continues) as run,
-        ):
-            check_same_network(self, continues)
-            rng = run.random_state(self.random_state)
-            data = check_training_data(
-                draft,
-                X,
-                y,
-                sample_weight,
-                groups,
-                continues=continues,
-                validation_rng=rng if self.early_stopping else None,
-            )
-            warn_of_large_batch(self.batch_size, len(data.images))
-            with seeded_torch(rng.randint(2**31 - 1) + process_rank(), data.images.device):
-                trainer = self._make_trainer(data, rng, continues)
-                ramp = checked_ramp(self, trainer, len(data.classes))
-                plan = make_plan(self, data.images, trainer.module, ramp)
-                training = FitTraining(trainer, data.images, plan, data.validation)
-                with (
-                    run.saving(trainer) as saver,
-                    progress(self.verbose, plan.n_epochs, trainer.n_epochs) as hooks,
-                ):
-                    if tasks:
-                        tasks.show(draft, data, trainer, plan)
-                    interrupted = training.train(hooks, tasks, saver, keep_interrupted)
-            vars(draft).pop("_trainer", None)
-            keep_fitted(draft, data, trainer, trainer.module, plan)
-            if tasks:
-                tasks.end(vars(draft))
-        dead = describe_dead_layers(trainer, trainer.module)
-        warn_of_dead_layers(dead)
-        if interrupted:
-            warn_user(
-                f"Training was interrupted after {self.n_iter_} of {plan.n_epochs} epochs; the network kept "
-                f"has {self.sparsity_:.1%} zeros.",
-                TrainingInterruptedWarning,
-            )
-        elif not dead:
-            warn_of_lost_accuracy(trainer, len(self.classes_))
-        return self
+        return self._fit(X, y, sample_weight, groups)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        n_total: int | None = None,
+    ) -> Self:
+        """Train once on every image of X, for data that arrives in chunks.
+
+        An epoch, of which λ takes half of `max_iter` to grow, is `n_total` images: each call advances by
+        ``len(X) / n_total`` epochs. The learning rate is constant and there is no fine-tuning. Parameters may
+        change between two calls; if the penalty or the solver does, training continues from the sparse
+        network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels) or (n, height, width)
+            Images, ink bright on black.
+        y : array-like of shape (n,)
+            Labels of any type.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come. Needed at the first call only, where None means those of y.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image in the loss, not scaled. λ means what it means to `fit` if they are 1 on
+            average.
+        n_total : int, default=None
+            Number of images in one pass over all data. None takes each call as a whole pass.
+
+        Returns
+        -------
+        SparseCurveCNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is unusable, the classes differ from those of the first call, or
+            training diverges. The estimator is then as before.
+
+        See Also
+        --------
+        fit : Trains on all images at once, and fine-tunes.
+
+        Examples
+        --------
+        >>> from sparsecnn import SparseCurveCNNClassifier
+        >>> from sparsecnn.datasets import make_shaky_spirals
+        >>> classifier = SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0)
+        >>> for chunk in range(4):
+        ...     X, y = make_shaky_spirals(20, image_shape=(32, 32), return_X_y=True, random_state=chunk)
+        ...     classifier = classifier.partial_fit(X, y, classes=[0, 1], n_total=80)
+        >>> classifier.n_iter_  # each call counts, whatever its share of an epoch
+        4
+        """
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight='balanced' needs all images at once: give partial_fit a dict.")
+        return self._partial_fit(X, y, sample_weight, n_total, classes)

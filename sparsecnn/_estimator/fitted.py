@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
@@ -19,7 +18,7 @@ NOT_LEARNT, LEARNT = 0.7, 0.25
 
 
 def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn.Module, plan: Plan) -> None:
-    """Set every fitted attribute of a classifier at once."""
+    """Set every fitted attribute of an estimator at once."""
     module.zero_grad()  # copies and files need no gradients
     history = {name: list(values) for name, values in trainer.history.items()}
     lams = trainer.optimizer.lam
@@ -28,8 +27,7 @@ def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn
     layer_lam = {name: lam for name, penalty, lam in pairs if penalty is not None}
     validated = data.validation is not None
     vars(estimator).update(
-        data.features,
-        classes_=data.classes,
+        data.features | data.targets.attributes,
         image_shape_=data.images.image_shape,
         pixel_scale_=data.images.pixel_scale,
         module_=module.eval().cpu(),
@@ -77,9 +75,9 @@ def warn_of_dead_layers(lines: list[str]) -> None:
         warn_user(lines[0] + more, DeadLayerWarning)
 
 
-def warn_of_lost_accuracy(trainer: Trainer, n_classes: int) -> None:
+def warn_of_lost_accuracy(trainer: Trainer) -> None:
     """Warn if the sparse network fits the training images much worse than the weights before the cut did."""
-    chance = np.log(n_classes)
+    chance = trainer.objective.chance_loss
     dense, sparse = min(trainer.history["loss"]), trainer.history["sparse_loss"][-1]
     if sparse > NOT_LEARNT * chance and dense < LEARNT * chance:
         warn_user(

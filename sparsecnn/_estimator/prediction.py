@@ -22,15 +22,35 @@ from sparsecnn._training import Images, best_class, predict
 PIXEL_TYPES = [np.float32, np.float64, np.uint8]
 
 
-class PredictionMixin:
-    """The predicting methods of an estimator with a fitted ``module_``."""
+class NetworkOutputs:
+    """What the fitted ``module_`` of an estimator computes."""
 
-    classes_: np.ndarray
     module_: nn.Module
     image_shape_: tuple[int, int]
     pixel_scale_: float
     device: str | torch.device
     precision: str
+
+    def _scores(self, X: ArrayLike, finish: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+        if not hasattr(self, "module_"):
+            check_is_fitted(self)
+        with shared_threads(), clean_torch_state():
+            pixels = self._check_pixels(X)
+            device = resolve_device(self.device)
+            # A copy, so that the fitted network stays where any machine can load it.
+            module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
+            dtype = next(module.parameters()).dtype
+            images = Images(pixels, self.image_shape_, self.pixel_scale_, device, dtype)
+            return predict(module, images, autocast_for(self.precision, device), finish)
+
+    def _check_pixels(self, X: ArrayLike) -> np.ndarray:
+        return check_pixels(self, X)
+
+
+class PredictionMixin(NetworkOutputs):
+    """The predicting methods of a classifier with a fitted ``module_``."""
+
+    classes_: np.ndarray
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores of X: of the second class over the first, or of each of several classes.
@@ -160,32 +180,20 @@ class PredictionMixin:
         """
         return self._scores(X, functools.partial(_rowwise, torch.log_softmax))
 
-    def _scores(self, X: ArrayLike, finish: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
-        if not hasattr(self, "module_"):
-            check_is_fitted(self)
-        with shared_threads(), clean_torch_state():
-            pixels = self._check_pixels(X)
-            device = resolve_device(self.device)
-            # A copy, so that the fitted network stays where any machine can load it.
-            module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
-            dtype = next(module.parameters()).dtype
-            images = Images(pixels, self.image_shape_, self.pixel_scale_, device, dtype)
-            return predict(module, images, autocast_for(self.precision, device), finish)
-
-    def _check_pixels(self, X: ArrayLike) -> np.ndarray:
-        return check_pixels(self, X)
-
 
 def _rowwise(function: Callable[..., torch.Tensor], scores: np.ndarray) -> np.ndarray:
     return function(torch.from_numpy(scores), dim=1).numpy()
 
 
-def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation") -> Any:
-    """Return X, and y where it is given, checked against what a fitted estimator was trained on."""
+def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation", **y_options: Any) -> Any:
+    """Return X, and y where it is given, checked against what a fitted estimator was trained on.
+
+    Options of the check of y are those of scikit-learn's `validate_data`.
+    """
     if isinstance(y, str) and _is_valid(estimator, X):
         checked: Any = np.reshape(X, (-1, estimator.n_features_in_))
     else:
-        checked = _validated(estimator, X, y)
+        checked = _validated(estimator, X, y, y_options)
     pixels = checked if isinstance(checked, np.ndarray) else checked[0]
     if min(estimator.image_shape_) > 1:  # curves have no common range
         warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
@@ -205,7 +213,7 @@ def _is_valid(estimator: Any, X: Any) -> bool:
     )
 
 
-def _validated(estimator: Any, X: ArrayLike, y: Any) -> Any:
+def _validated(estimator: Any, X: ArrayLike, y: Any, y_options: dict[str, Any]) -> Any:
     fitted_shape = estimator.image_shape_
     if getattr(X, "shape", None) == fitted_shape and fitted_shape[1] != estimator.n_features_in_:
         raise ValueError(
@@ -219,4 +227,4 @@ def _validated(estimator: Any, X: ArrayLike, y: Any) -> Any:
             f"{fitted_shape}."
         )
     with naming("X", *([] if isinstance(y, str) else ["y"])):
-        return validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES)
+        return validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES, **y_options)

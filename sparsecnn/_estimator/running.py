@@ -46,7 +46,7 @@ def open_fit(
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier
+    estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
     X, y, sample_weight, groups
         As `fit` takes them.
     continues : bool
@@ -54,9 +54,13 @@ def open_fit(
     """
 
     def identify_fit() -> Identity:
-        start = [estimator.module_, estimator.lam_] if continues else None
+        targets = estimator._targets
+        start = (
+            [getattr(estimator, name) for name in ("module_", "lam_", *targets.kept)] if continues else None
+        )
         data = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups, "the fitted network": start}
-        return identify("fit", estimator, data, device=resolve_device(estimator.device))
+        device = resolve_device(estimator.device)
+        return identify("fit", estimator, data, device=device, **targets.identity)
 
     return open_run(estimator.checkpoint, estimator.checkpoint_every, estimator.resume, identify_fit)
 

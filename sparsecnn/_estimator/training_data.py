@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sparsecnn._compute import all_classes, gathered, n_processes, resolve_device
+from sparsecnn._compute import gathered, resolve_device
 from sparsecnn._estimator.prediction import PIXEL_TYPES, check_pixels
+from sparsecnn._estimator.targets import Targets
 from sparsecnn._estimator.validation import (
     check_group_labels,
     check_sample_weight,
-    class_codes,
-    image_weight,
     negligible,
     shape_images,
     warn_of_bright_background,
@@ -25,7 +23,7 @@ from sparsecnn._estimator.validation import (
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn._naming import naming
 from sparsecnn._pixels import background, pixel_range
-from sparsecnn._training import Images, NetworkSpec, train_validation_split
+from sparsecnn._training import Images, NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,8 @@ class TrainingData:
         To train on; their weights are 1 on average over an epoch, but in `partial_fit`.
     validation : Images or None
         Held back for early stopping.
-    classes : ndarray of shape (n_classes,)
+    targets : Targets
+        What the network is to predict.
     features : dict of str to object
         ``n_features_in_``, and ``feature_names_in_`` where X has column names.
     largest_pixel : float
@@ -49,7 +48,7 @@ class TrainingData:
 
     images: Images
     validation: Images | None
-    classes: np.ndarray
+    targets: Targets
     features: dict[str, Any]
     largest_pixel: float
     background: float
@@ -71,7 +70,7 @@ def check_training_data(
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier
+    estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
         Its ``n_features_in_`` and ``feature_names_in_`` are set.
     X, y, sample_weight, groups
         As `fit` takes them.
@@ -84,39 +83,36 @@ def check_training_data(
     mean_weight_one : bool, default=True
         Whether to scale weights to 1 on average.
     """
+    kind = estimator._targets
     if continues:
         _check_image_shape_kept(estimator)
-        pixels, labels = check_pixels(estimator, X, y)
+        pixels, y = check_pixels(estimator, X, y, **kind.y_options)
         shape = estimator.image_shape_
     else:
         X, shape = shape_images(X, estimator.image_shape, estimator.module is not None)
         with naming("X", "y"):
-            pixels, labels = validate_data(estimator, X, y, dtype=PIXEL_TYPES)
-    with naming("y"), np.errstate(invalid="ignore"):  # of labels that are no integers
-        check_classification_targets(labels)
+            pixels, y = validate_data(estimator, X, y, dtype=PIXEL_TYPES, **kind.y_options)
+    known = kind.checked(y)
     weight = check_sample_weight(sample_weight, pixels)
     names = check_group_labels(groups, len(pixels))
     rows = np.arange(len(pixels)) if weight is None else np.flatnonzero(~negligible(weight))
-    labels = labels[rows]
-    classes = _check_classes(estimator, labels, classes, continues)
-    if estimator.class_weight == "balanced" and n_processes() > 1:
-        raise ValueError("class_weight='balanced' needs all images in one process: give a dict.")
-    codes = class_codes(labels, classes)
-    weight = image_weight(None if weight is None else weight[rows], estimator.class_weight, labels)
+    weight = None if weight is None else weight[rows]
+    targets, values, weight = kind.read(estimator, known[rows], weight, continues, classes)
     device = resolve_device(estimator.device)
     dtype = compute_dtype(pixels, shape, estimator.precision, device)
     all_rows = None if len(rows) == len(pixels) else rows
-    images = Images(pixels, shape, 1.0, device, dtype, codes, weight, all_rows)
+    images = Images(pixels, shape, 1.0, device, dtype, values, weight, all_rows)
     if weight is not None and negligible(weight).any():
         kept = np.flatnonzero(~negligible(weight))
-        images, rows, codes = images.subset(kept), rows[kept], codes[kept]
+        images, rows, values = images.subset(kept), rows[kept], values[kept]
     images = images.with_mean_weight_one() if mean_weight_one else images
     validation = None
     if validation_rng is not None:
         kept_names = None if names is None else names[rows]
-        train, test = train_validation_split(codes, kept_names, estimator.validation_fraction, validation_rng)
+        train, test = kind.split(values, kept_names, estimator.validation_fraction, validation_rng)
         images, validation = images.subset(train), images.subset(test)
-    return _scale(estimator, images, validation, classes, continues)
+    targets = targets if continues else targets.settled(images, validation)
+    return _scale(estimator, images, validation, targets, continues)
 
 
 def check_same_network(estimator: Any, continues: bool) -> None:
@@ -132,9 +128,9 @@ def check_same_network(estimator: Any, continues: bool) -> None:
 
 
 def _scale(
-    estimator: Any, images: Images, validation: Images | None, classes: np.ndarray, continues: bool
+    estimator: Any, images: Images, validation: Images | None, targets: Targets, continues: bool
 ) -> TrainingData:
-    """Divide pixels by 255, or else by the largest magnitude in the images to train on."""
+    """Divide pixels by 255, or else by the largest magnitude in the images to train on; scale targets."""
     if continues:
         scale, largest, brightness = (
             estimator.pixel_scale_,
@@ -148,27 +144,18 @@ def _scale(
         if min(images.image_shape) > 1:
             warn_of_bright_background(brightness)
     features = ("n_features_in_", "feature_names_in_")
+
+    def scaled(images: Images) -> Images:
+        return replace(images, pixel_scale=scale, y=targets.scaled(images.y))
+
     return TrainingData(
-        images=replace(images, pixel_scale=scale),
-        validation=None if validation is None else replace(validation, pixel_scale=scale),
-        classes=classes,
+        images=scaled(images),
+        validation=None if validation is None else scaled(validation),
+        targets=targets,
         features={name: getattr(estimator, name) for name in features if hasattr(estimator, name)},
         largest_pixel=largest,
         background=brightness,
     )
-
-
-def _check_classes(
-    estimator: Any, labels: np.ndarray, classes: ArrayLike | None, continues: bool
-) -> np.ndarray:
-    """Return the sorted classes: those of the fitted network, as given, or of the labels."""
-    if not continues:
-        return all_classes(labels if classes is None else np.asarray(classes))
-    if classes is not None and not np.array_equal(np.unique(np.asarray(classes)), estimator.classes_):
-        raise ValueError(
-            f"classes={classes!r} are not those of the first call, {estimator.classes_.tolist()}."
-        )
-    return estimator.classes_
 
 
 def _check_image_shape_kept(estimator: Any) -> None:

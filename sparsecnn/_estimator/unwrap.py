@@ -1,14 +1,13 @@
-"""The classifier inside of pipelines and searches."""
+"""Fitted estimators inside of pipelines and searches."""
 
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-WRONG = (
-    "estimator must be a fitted SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one, "
-    "got {got}."
-)
+WRONG = "estimator must be a fitted {kinds}, a search for one, or a Pipeline that ends in one, got {got}."
+CLASSIFIER = "SparseCurveCNNClassifier"
+ANY = f"{CLASSIFIER} or SparseCurveCNNRegressor"
 
 
 def best_estimator(estimator: Any) -> Any:
@@ -27,13 +26,29 @@ def flat_steps(estimator: Any) -> list[Any]:
     return [] if estimator is None or estimator == "passthrough" else [estimator]
 
 
+def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
+    """Return the classifier or regressor at the end of pipelines and searches.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    TypeError
+        If there is neither; the message names `kinds`.
+    """
+    if not hasattr(estimator, "fit") or isinstance(estimator, type):
+        raise TypeError(WRONG.format(kinds=kinds, got=repr(estimator)))
+    check_is_fitted(estimator)
+    *_, last = flat_steps(estimator) or [estimator]
+    check_is_fitted(last)
+    if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
+        raise TypeError(WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}"))
+    return last
+
+
 def fitted_classifier(estimator: Any) -> Any:
     """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
-    if not hasattr(estimator, "fit") or isinstance(estimator, type):
-        raise TypeError(WRONG.format(got=repr(estimator)))
-    check_is_fitted(estimator)
-    *_, classifier = flat_steps(estimator) or [estimator]
-    check_is_fitted(classifier)
-    if not hasattr(classifier, "module_") or not hasattr(classifier, "image_shape_"):
-        raise TypeError(WRONG.format(got=f"a fitted {type(classifier).__name__}"))
-    return classifier
+    last = fitted_network(estimator, CLASSIFIER)
+    if not hasattr(last, "classes_"):
+        raise TypeError(WRONG.format(kinds=CLASSIFIER, got=f"a fitted {type(last).__name__}"))
+    return last

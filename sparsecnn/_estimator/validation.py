@@ -43,7 +43,7 @@ def shape_images(
     shape = infer_image_shape(n_features, known)
     if own_module or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
         if known is None and shape[0] == 1:
-            _warn_of_image_in_one_row(X)
+            _warn_of_image_in_one_row(X, n_features)
         return X, shape
     if known is None:
         return X, (1, n_features)
@@ -53,9 +53,8 @@ def shape_images(
     )
 
 
-def _warn_of_image_in_one_row(X: Any) -> None:
+def _warn_of_image_in_one_row(X: Any, n_features: int) -> None:
     """Warn if flat rows of pixels look like images, dark with bright ink, of a shape that is no square."""
-    n_features = X.shape[1]
     shapes = [
         (height, n_features // height)
         for height in range(SMALLEST_SIDE, n_features // SMALLEST_SIDE + 1)

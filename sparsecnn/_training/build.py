@@ -1,4 +1,4 @@
-"""From the parameters of the classifier to what trains its network."""
+"""From the parameters of an estimator to what trains its network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sparsecnn._training.finite import names_not_finite
 from sparsecnn._training.first_filters import set_first_filters
 from sparsecnn._training.images import Images
 from sparsecnn._training.muon import Muon
+from sparsecnn._training.objective import Objective
 from sparsecnn._training.plan import Ramp, RampStart, SparsityRamp, make_ramp
 from sparsecnn._training.spec import NetworkSpec, TrainerSpec
 from sparsecnn._training.split import Split, make_split
@@ -39,7 +40,7 @@ SCALE_RATE = 10.0
 def make_trainer(
     params: Any,
     images: Images,
-    n_classes: int,
+    objective: Objective,
     rng: np.random.RandomState,
     fitted: nn.Module | None = None,
     lam_start: float = 0.0,
@@ -50,7 +51,7 @@ def make_trainer(
     ----------
     params : SparseCurveCNNClassifier
     images : Images
-    n_classes : int
+    objective : Objective
     rng : RandomState
     fitted : torch.nn.Module, default=None
     lam_start : float, default=0.0
@@ -65,12 +66,12 @@ def make_trainer(
         module = copy.deepcopy(fitted)
     else:
         with drawing_first_weights():
-            module = build_module(NetworkSpec.of(params), images.image_shape, n_classes)
+            module = build_module(NetworkSpec.of(params), images.image_shape, objective.n_outputs)
         if params.module is None:
             set_first_filters(next(iter(layer_weights(module).values())), images)
     layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
     module = module.to(images.device, images.dtype, **layout)
-    check_module(module, images, n_classes)
+    check_module(module, images, objective)
     split = make_split(params, module, images.image_shape)
     groups = _parameter_groups(module, params.weight_decay, split, orthogonal=params.solver == "muon")
     base = SOLVERS[params.solver](groups, lr=params.learning_rate_init)
@@ -85,6 +86,7 @@ def make_trainer(
     optimizer.restriction = split.structure
     return Trainer(
         spec=TrainerSpec.of(params),
+        objective=objective,
         module=module,
         optimizer=optimizer,
         split=split,
@@ -95,15 +97,15 @@ def make_trainer(
     )
 
 
-def checked_ramp(params: Any, trainer: Trainer, n_classes: int) -> Ramp:
+def checked_ramp(params: Any, trainer: Trainer) -> Ramp:
     """Return the schedule of λ or of the target sparsity, or raise ValueError if too little would survive."""
     ramp = make_ramp(params, trainer.start, trainer.split.structure)
     if params.penalty is not None and isinstance(ramp, SparsityRamp):
-        check_target("target_sparsity", ramp.end, trainer.split, n_classes, resolve_scope(params))
+        check_target("target_sparsity", ramp.end, trainer, resolve_scope(params))
     return ramp
 
 
-def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int) -> nn.Module:
+def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_outputs: int) -> nn.Module:
     """Return a new network: the curve CNN, or the user's own."""
     if spec.module is None:
         largest = max(3, 2 * max(image_shape) - 1)  # reaches from each pixel to every other
@@ -113,7 +115,7 @@ def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_classes: int
                 f"got {spec.kernel_size}."
             )
         layers = (spec.channels, spec.kernel_size, spec.batch_norm, spec.activation)
-        return CurveCNN(image_shape, n_classes, *layers)
+        return CurveCNN(image_shape, n_outputs, *layers)
     module = spec.module if isinstance(spec.module, nn.Module) else _call(spec.module)
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")
@@ -136,8 +138,8 @@ def _call(module: Callable[[], Any]) -> Any:
 
 
 @torch.no_grad()
-def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
-    """Raise ValueError unless `module` maps two of `images` to scores of `n_classes` classes."""
+def check_module(module: nn.Module, images: Images, objective: Objective) -> None:
+    """Raise ValueError unless `module` maps two of `images` to a score for each output."""
     x = images.pixels(np.array([0, 0]))
     try:
         scores = module.eval()(x)
@@ -145,15 +147,15 @@ def check_module(module: nn.Module, images: Images, n_classes: int) -> None:
         raise ValueError(f"module cannot take images of shape {tuple(x.shape)}: {error}") from error
     if not isinstance(scores, Tensor):
         raise ValueError(f"module must return a tensor of scores, got a {type(scores).__name__}.")
-    shape = tuple(scores.shape)
-    if shape != (2, n_classes):
+    shape, wanted = tuple(scores.shape), (2, objective.n_outputs)
+    if shape != wanted:
         raise ValueError(
-            f"module must map 2 images to scores of shape {(2, n_classes)}, one for each class, but its "
-            f"output has shape {shape}."
+            f"module must map 2 images to scores of shape {wanted}, one for each {objective.output_name}, "
+            f"but its output has shape {shape}."
         )
 
 
-def check_target(name: str, target: float, split: Split, n_classes: int, scope: str) -> None:
+def check_target(name: str, target: float, trainer: Trainer, scope: str) -> None:
     """Raise ValueError if the penalty has no λ for a target, or too few units would survive.
 
     Units are weights, or what the penalty zeroes together.
@@ -163,12 +165,12 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     name : str
         Of the parameter that gives the target.
     target : float
-    split : Split
-    n_classes : int
-        Units that must survive: of all layers, or with the scope "layer", of the last layer; one of the
-        others. A layer of fewer units must keep one.
+    trainer : Trainer
+        As many units as it has outputs must survive: of all layers, or with the scope "layer", of the last
+        layer; one of the others. A layer of fewer units must keep one.
     scope : {"global", "layer"}
     """
+    split, n_outputs = trainer.split, trainer.objective.n_outputs
     if split.structure is not None:
         return  # which leaves a channel in every layer
     for _, _, penalty in split.penalized():
@@ -177,15 +179,15 @@ def check_target(name: str, target: float, split: Split, n_classes: int, scope: 
     n_units, n_kept_ever = split.count_units(), split.count_kept()
     units = unit_name(split.penalties[0])
     if scope == "global":
-        needed = {"all penalised layers": (sum(n_units.values()), n_classes, sum(n_kept_ever.values()))}
+        needed = {"all penalised layers": (sum(n_units.values()), n_outputs, sum(n_kept_ever.values()))}
     else:
         needed = {f"layer {layer!r}": (size, 1, n_kept_ever[layer]) for layer, size in n_units.items()}
         last = list(n_units)[-1]
-        needed[f"layer {last!r}"] = (n_units[last], n_classes, n_kept_ever[last])
+        needed[f"layer {last!r}"] = (n_units[last], n_outputs, n_kept_ever[last])
     for where, (size, n_needed, n_ever) in needed.items():
         n_kept = min(max(n_needed, n_ever), size)
         if size - round(target * size) < n_kept:
-            reason = f"for {n_classes} classes" if n_ever <= n_needed else "which no lam zeroes"
+            reason = f"for {trainer.objective.outputs}" if n_ever <= n_needed else "which no lam zeroes"
             raise ValueError(
                 f"{name} {target!r} leaves fewer than {n_kept} of the {size} {units} of {where}, {reason}: "
                 f"it can be at most {1 - n_kept / size:.6g}."

@@ -20,7 +20,7 @@ class EpochEnd:
     weights : dict of str to Tensor
         State of the sparse network.
     score : float
-        Validation accuracy of the sparse network; NaN without validation images.
+        Validation score of the sparse network; NaN without validation images.
     settled : bool
         Whether λ has reached its final value.
     lam : float or tuple of floats

@@ -21,7 +21,7 @@ LARGEST_PREDICT_BATCH = 1024
 
 @dataclass
 class Images:
-    """Images with their classes, kept as they came until a batch is made.
+    """Images with what is known of them, kept as they came until a batch is made.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Images:
     device : torch.device
     dtype : torch.dtype, default=torch.float32
         In which the network computes.
-    y : ndarray of int64 of shape (n,), default=None
-        Index of the class of each image.
+    y : ndarray of int64 of shape (n,) or of float64 of shape (n, n_targets), default=None
+        Index of the class of each image, or its targets.
     weight : ndarray of shape (n,), default=None
         Weight of each image in the loss; None for equal weights.
     rows : ndarray of int of shape (n,), default=None
@@ -82,9 +82,10 @@ class Images:
         return batch.to(self.dtype).view(-1, 1, *self.image_shape)
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return pixels, classes and weights (or None) of the images at `indices`."""
+        """Return pixels, classes or targets, and weights (or None) of the images at `indices`."""
         assert self.y is not None
-        y = torch.from_numpy(self.y[indices]).to(self.device)
+        y = torch.from_numpy(self.y[indices])
+        y = y.to(self.device, self.dtype if y.is_floating_point() else y.dtype)
         weight = (
             None
             if self.weight is None
@@ -117,7 +118,7 @@ def predict(
     autocast : callable
         Returns the context in which the network computes.
     finish : callable, default=numpy.asarray
-        From the scores of some images, an ndarray of shape (n, n_classes), to a row for each of them.
+        From the scores of some images, an ndarray of shape (n, n_outputs), to a row for each of them.
     """
     module.eval()
     keep_freed_memory()

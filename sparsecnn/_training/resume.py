@@ -7,6 +7,7 @@ from typing import Any
 from sparsecnn._network import pack_module, pack_tensors, unpack_module, unpack_tensors
 from sparsecnn._training.build import make_trainer
 from sparsecnn._training.images import Images
+from sparsecnn._training.objective import Objective
 from sparsecnn._training.plan import RampStart
 from sparsecnn._training.spec import TrainerSpec
 from sparsecnn._training.trainer import Trainer
@@ -34,7 +35,7 @@ def pack_trainer(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def unpack_trainer(packed: dict[str, Any], params: Any, images: Images, n_classes: int) -> Trainer:
+def unpack_trainer(packed: dict[str, Any], params: Any, images: Images, objective: Objective) -> Trainer:
     """Return the trainer that `pack_trainer` gave the data of, on the device of some images.
 
     Parameters
@@ -43,9 +44,9 @@ def unpack_trainer(packed: dict[str, Any], params: Any, images: Images, n_classe
     params : SparseCurveCNNClassifier
         If its parameters ask for another optimizer, that is new, with the network of the old one.
     images : Images
-    n_classes : int
+    objective : Objective
     """
-    trainer = make_trainer(params, images, n_classes, packed["rng"], unpack_module(packed["module"]))
+    trainer = make_trainer(params, images, objective, packed["rng"], unpack_module(packed["module"]))
     trainer.epoch, trainer.history = packed["epoch"], packed["history"]
     spec = TrainerSpec(**packed["spec"])
     if spec != trainer.spec:

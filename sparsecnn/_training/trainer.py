@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from sparsecnn._checkpoint import Saver
@@ -31,7 +30,8 @@ from sparsecnn._training.augment import augment
 from sparsecnn._training.best import Best
 from sparsecnn._training.epoch_end import EpochEnd
 from sparsecnn._training.finite import check_finite
-from sparsecnn._training.images import Images, best_class, naming_batch_size, predict, shuffled_batches
+from sparsecnn._training.images import Images, naming_batch_size, shuffled_batches
+from sparsecnn._training.objective import Objective
 from sparsecnn._training.part import PartOfEpoch
 from sparsecnn._training.plan import Plan, RampStart
 from sparsecnn._training.spec import TrainerSpec
@@ -45,7 +45,7 @@ SPARSE_LOSS_INTERVAL = 32
 # Enough for the mean and variance of a filter.
 NORM_IMAGES = 4096
 
-Batch = tuple[Tensor, Tensor, Tensor | None]  # pixels, classes and weights
+Batch = tuple[Tensor, Tensor, Tensor | None]  # pixels, classes or targets, and weights
 
 
 @dataclass
@@ -56,6 +56,8 @@ class Trainer:
     ----------
     spec : TrainerSpec
         What the trainer was built from.
+    objective : Objective
+        What it trains the network for.
     module : nn.Module
         Holds the weights w during training, and the sparse u after `finish`.
     optimizer : RVSM
@@ -76,6 +78,7 @@ class Trainer:
     """
 
     spec: TrainerSpec
+    objective: Objective
     module: nn.Module
     optimizer: RVSM
     split: Split
@@ -308,7 +311,7 @@ class Trainer:
         with self.autocast():
             scores = network(x)
         set_image_weight(network, None)
-        losses = cross_entropy(scores.to(x.dtype), y, reduction="none")
+        losses = self.objective.losses(scores.to(x.dtype), y)
         return losses.mean() if weight is None else (losses * weight).mean()
 
     @torch.no_grad()
@@ -355,7 +358,4 @@ class Trainer:
         if validation is None:
             return math.nan
         self.update_norms(images, plan)
-        correct = predict(self.module, validation, self.autocast, finish=best_class) == validation.y
-        weight = np.ones(len(correct)) if validation.weight is None else validation.weight
-        right, all_weight = totals(weight @ correct, weight.sum(), device=images.device)
-        return right / all_weight
+        return self.objective.score(self.module, validation, self.autocast)

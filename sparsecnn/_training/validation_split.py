@@ -48,6 +48,44 @@ def train_validation_split(
     return train, validation
 
 
+def random_split(
+    y: np.ndarray, groups: np.ndarray | None, fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the images to train on and of those to validate on, whatever `y` is.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n, n_targets)
+    groups : ndarray of shape (n,), or None
+        No group is on both sides.
+    fraction : float
+        Wanted share of the validation images.
+    rng : RandomState
+
+    Returns
+    -------
+    train, validation : ndarrays of int
+
+    Raises
+    ------
+    ValueError
+        If there are too few images or groups for two images to validate on and one to train on.
+    """
+    names = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    counts = np.bincount(names)
+    drawn = rng.permutation(len(counts))
+    n_validation = np.cumsum(counts[drawn])[:-1]  # of the first groups, one more at a time
+    distance = np.where(n_validation < 2, np.inf, abs(n_validation / len(y) - fraction))
+    if not np.isfinite(distance).any():
+        what = "" if groups is None else f" of {len(counts)} groups"
+        raise ValueError(
+            f"early_stopping needs at least 2 images to validate on and others to train on, got {len(y)} "
+            f"images{what}."
+        )
+    is_validation = np.isin(names, drawn[: int(np.argmin(distance)) + 1])
+    return np.flatnonzero(~is_validation), np.flatnonzero(is_validation)
+
+
 def _split_images(
     y: np.ndarray, fraction: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:

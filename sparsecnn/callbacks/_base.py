@@ -1,14 +1,14 @@
-"""What the callbacks of a classifier have in common."""
+"""What the callbacks of an estimator have in common."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNN
 
 
-class ClassifierCallback:
-    """A callback of the fit of one classifier, which may be part of a pipeline or a search."""
+class FitCallback:
+    """A callback of the fit of one classifier or regressor, which may be part of a pipeline or a search."""
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Prepare for a fit.
@@ -17,8 +17,8 @@ class ClassifierCallback:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier
-            The classifier to be fitted.
+        estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
+            The estimator to be fitted.
         context : CallbackContext
             Of the fit.
 
@@ -38,12 +38,12 @@ class ClassifierCallback:
         >>> TimeLimit("10min").setup(LogisticRegression(), None)
         Traceback (most recent call last):
         ...
-        TypeError: TimeLimit follows the fit of a SparseCurveCNNClassifier: set it on that, not on Logis...
+        TypeError: TimeLimit follows the fit of a SparseCurveCNNClassifier or Regressor: set it on one,...
         """
-        if not isinstance(estimator, SparseCurveCNNClassifier):
+        if not isinstance(estimator, SparseCurveCNN):
             raise TypeError(
-                f"{type(self).__name__} follows the fit of a SparseCurveCNNClassifier: set it on that, not "
-                f"on {type(estimator).__name__}."
+                f"{type(self).__name__} follows the fit of a SparseCurveCNNClassifier or Regressor: set "
+                f"it on one, not on {type(estimator).__name__}."
             )
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
@@ -53,8 +53,8 @@ class ClassifierCallback:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier
-            The classifier in training.
+        estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
+            The estimator in training.
         context : CallbackContext
             Of the task that begins.
 
@@ -75,8 +75,8 @@ class ClassifierCallback:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier
-            The classifier in training; its ``history_`` is that of the epochs so far.
+        estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
+            The estimator in training; its ``history_`` is that of the epochs so far.
         context : CallbackContext
             Of the task that ends.
 
@@ -94,8 +94,8 @@ class ClassifierCallback:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier
-            The classifier.
+        estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor
+            The estimator.
         context : CallbackContext
             Of the fit.
 

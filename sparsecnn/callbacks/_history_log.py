@@ -13,7 +13,7 @@ from sparsecnn._checkpoint import identify
 from sparsecnn._compute import process_rank
 from sparsecnn._files import check_target, write_whole
 from sparsecnn._warn import warn_user
-from sparsecnn.callbacks._base import ClassifierCallback
+from sparsecnn.callbacks._base import FitCallback
 
 History = dict[str, list[float]]
 
@@ -47,7 +47,7 @@ FORMATS: dict[str, tuple[Callable[[History], list[str]], bytes]] = {
 }
 
 
-class HistoryLog(ClassifierCallback):
+class HistoryLog(FitCallback):
     """Write ``history_`` to a file while it grows: one line an epoch.
 
     After every epoch the file has the whole history so far, and the system has its lines: a killed process

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sparsecnn._training import EPOCH, FINETUNING, SPLITTING
-from sparsecnn.callbacks._base import ClassifierCallback
+from sparsecnn.callbacks._base import FitCallback
 
 
-class StopWhen(ClassifierCallback):
+class StopWhen(FitCallback):
     """End a phase of training as soon as a rule says so.
 
     When splitting ends early, the network is cut to its target sparsity, and fine-tuning follows as planned;

@@ -11,7 +11,7 @@ from typing import Any
 
 from sparsecnn._checkpoint import parse_time
 from sparsecnn._training import EPOCH, SPLITTING
-from sparsecnn.callbacks._base import ClassifierCallback
+from sparsecnn.callbacks._base import FitCallback
 
 # Of the limit, at most, for fine-tuning: what a fit of many images has by default.
 FINETUNING_SHARE = 2 / 5
@@ -54,7 +54,7 @@ class Clock:
         return time.monotonic() - self.start + length + reserved <= self.seconds
 
 
-class TimeLimit(ClassifierCallback):
+class TimeLimit(FitCallback):
     """Train within a time, at the wanted sparsity.
 
     After each epoch, with s the median seconds of an epoch so far, t the seconds since `fit` began and F the

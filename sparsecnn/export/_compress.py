@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator import SparseCurveCNN
 from sparsecnn._network import Chain, CompressedNetwork, make_chain, sequence, undotted
 from sparsecnn.export._fold import plain_layers, plain_link
 from sparsecnn.export._removal import Part, needed_parts
@@ -32,13 +32,13 @@ def compress(estimator: Any) -> Any:
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNClassifierCV, Pipeline or fitted search
-        A fitted classifier, a pipeline that ends in one, or a search such as `GridSearchCV`, of which the
-        best estimator is taken. It is not modified.
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, Pipeline or fitted search
+        A fitted classifier or regressor, a pipeline that ends in one, or a search such as `GridSearchCV`, of
+        which the best estimator is taken. It is not modified.
 
     Returns
     -------
-    SparseCurveCNNClassifier or Pipeline
+    SparseCurveCNNClassifier, SparseCurveCNNRegressor or Pipeline
         A copy with another `module_`: plain layers one after another, with batch normalisation folded into
         them. Its ``sparsity_``, ``layer_sparsity_`` and ``n_nonzero_`` are those of the new network, and its
         ``penalty`` is None. Clones of it are dense and as wide as the new network: `channels` are the
@@ -84,7 +84,7 @@ def compress(estimator: Any) -> Any:
         compressed = copy.copy(estimator)
         compressed.steps = [*copy.deepcopy(earlier), (name, compress(last))]
         return compressed
-    if isinstance(estimator, SparseCurveCNNClassifier):
+    if isinstance(estimator, SparseCurveCNN):
         check_is_fitted(estimator)
         with clean_torch_state():
             return _with_module(estimator, remove_dead(estimator.module_, estimator.image_shape_))
@@ -93,8 +93,8 @@ def compress(estimator: Any) -> Any:
         check_is_fitted(estimator, "best_estimator_", msg=message)
         return compress(estimator.best_estimator_)
     raise TypeError(
-        "compress takes a SparseCurveCNNClassifier, a pipeline that ends in one, or a search for one, got "
-        f"{estimator!r}."
+        "compress takes a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a pipeline that ends in one, "
+        f"or a search for one, got {estimator!r}."
     )
 
 
@@ -144,19 +144,19 @@ def _check_same_scores(chain: Chain, compressed: nn.Module, image_shape: tuple[i
         raise ValueError(f"The network cannot be compressed: its scores would change by {difference:.2g}.")
 
 
-def _with_module(classifier: SparseCurveCNNClassifier, module: CompressedNetwork) -> SparseCurveCNNClassifier:
-    """Return a copy of a classifier whose network is `module`."""
-    compressed: Any = copy.copy(classifier)
+def _with_module(estimator: SparseCurveCNN, module: CompressedNetwork) -> SparseCurveCNN:
+    """Return a copy of an estimator whose network is `module`."""
+    compressed: Any = copy.copy(estimator)
     vars(compressed).pop("_trainer", None)  # of the other network
     shape: dict[str, Any] = {"module": module}
-    if classifier.module is None:
-        shape = {"channels": tuple(make_chain(module, classifier.image_shape_).widths)}
+    if estimator.module is None:
+        shape = {"channels": tuple(make_chain(module, estimator.image_shape_).widths)}
     vars(compressed).update(
         shape,
         penalty=None,
         target_macs=None,
         module_=module,
-        layer_lam_={undotted(name): lam for name, lam in classifier.layer_lam_.items()},
-        _network_spec=dataclasses.replace(classifier._network_spec, **shape),
+        layer_lam_={undotted(name): lam for name, lam in estimator.layer_lam_.items()},
+        _network_spec=dataclasses.replace(estimator._network_spec, **shape),
     )
     return copy.deepcopy(compressed)

@@ -13,7 +13,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sparsecnn._estimator import SparseCurveCNNClassifier, best_estimator
+from sparsecnn._estimator import (
+    SparseCurveCNN,
+    SparseCurveCNNClassifier,
+    SparseCurveCNNRegressor,
+    best_estimator,
+)
 from sparsecnn._image_shape import pixel_names
 from sparsecnn._network import (
     BinaryActivation,
@@ -31,8 +36,9 @@ from sparsecnn.inference import CURVE_CNN, FITTED, INTEGERS, MOST_NAMES, ArrayWr
 from sparsecnn.preprocessing import CurveImageTransformer
 
 KINDS = (
-    "a SparseCurveCNNClassifier, a search for one, a Pipeline of CurveImageTransformer and one, or several "
-    "in a list, a VotingClassifier(voting='soft') or a BaggingClassifier"
+    "a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a search for one, a Pipeline of "
+    "CurveImageTransformer and one, or several classifiers in a list, a VotingClassifier(voting='soft') or a "
+    "BaggingClassifier"
 )
 BACKGROUND_DIGITS = 4  # enough for a warning
 NOT_SAVED = ("module", "checkpoint", "checkpoint_every", "resume")
@@ -62,7 +68,9 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
     steps = [step for _, step in estimator.steps]
     if len(steps) != 2 or type(steps[0]) is not CurveImageTransformer:
         found = ", ".join(type(step).__name__ for step in steps)
-        raise TypeError(f"A file holds pipelines of CurveImageTransformer and a classifier, got {found}.")
+        raise TypeError(
+            f"A file holds pipelines of CurveImageTransformer and a classifier or regressor, got {found}."
+        )
     transformer = steps[0]
     seen = {name: value for name, value in vars(transformer).items() if name.endswith("_")}
     entry = {
@@ -76,8 +84,8 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
 
 
 def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
-    if type(estimator) is SparseCurveCNNClassifier:
-        return _encode_classifier(estimator, writer)
+    if type(estimator) in (SparseCurveCNNClassifier, SparseCurveCNNRegressor):
+        return _encode_single(estimator, writer)
     if isinstance(estimator, (list, tuple)):
         return _encode_list(estimator, writer)
     if not isinstance(estimator, type) and hasattr(estimator, "fit"):
@@ -144,31 +152,39 @@ def _encode_members(
         raise ValueError(f"All members of an ensemble must take images of one size, got {sorted(shapes)}.")
     return {
         "names": names,
-        "members": [_encode_classifier(member, writer) for member in members],
+        "members": [_encode_single(member, writer) for member in members],
         **_encode_classes(classes),
     }
 
 
-def _encode_classifier(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) -> dict[str, Any]:
-    check_is_fitted(classifier)
+def _encode_single(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
+    check_is_fitted(estimator)
     entry = {
-        **_encode_classes(classifier.classes_),
-        "image_shape": [int(n) for n in classifier.image_shape_],
+        **_encode_targets(estimator),
+        "image_shape": [int(n) for n in estimator.image_shape_],
         "pixels": [
-            float(classifier.pixel_scale_),
-            float(classifier._largest_pixel),
-            round(float(classifier._background), BACKGROUND_DIGITS),
+            float(estimator.pixel_scale_),
+            float(estimator._largest_pixel),
+            round(float(estimator._background), BACKGROUND_DIGITS),
         ],
-        "params": encode_params(classifier, NOT_SAVED),
-        "fitted": [_number(getattr(classifier, name)) for name in FITTED],
-        "further": _encode_further(classifier),
-        "network": encode_network(classifier, writer),
+        "params": encode_params(estimator, NOT_SAVED),
+        "fitted": [_number(getattr(estimator, name)) for name in FITTED],
+        "further": _encode_further(estimator),
+        "network": encode_network(estimator, writer),
     }
-    if hasattr(classifier, "feature_names_in_"):
-        names = list(classifier.feature_names_in_)
-        by_place = len(names) <= MOST_NAMES and names == pixel_names(classifier.image_shape_)
+    if hasattr(estimator, "feature_names_in_"):
+        names = list(estimator.feature_names_in_)
+        by_place = len(names) <= MOST_NAMES and names == pixel_names(estimator.image_shape_)
         entry["features"] = True if by_place else names
     return {name: value for name, value in entry.items() if value != {}}
+
+
+def _encode_targets(estimator: Any) -> dict[str, Any]:
+    """Return the classes of a classifier, or the mean and scale of each target of a regressor."""
+    if isinstance(estimator, SparseCurveCNNClassifier):
+        return _encode_classes(estimator.classes_)
+    pairs = zip(estimator.target_mean_.tolist(), estimator.target_scale_.tolist(), strict=True)
+    return {"targets": [list(pair) for pair in pairs]}
 
 
 def _encode_classes(classes: np.ndarray) -> dict[str, Any]:
@@ -187,29 +203,29 @@ def _number(value: Any) -> int | float:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _encode_further(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
+def _encode_further(estimator: SparseCurveCNN) -> dict[str, Any]:
     """Return fitted attributes that are no numbers or often None; training curves are left out."""
     names = ("augment_", "best_validation_score_")
-    further = {name: encode_value(getattr(classifier, name), name) for name in names}
-    further["layer_lam_"] = _encode_layer_lam(classifier)
+    further = {name: encode_value(getattr(estimator, name), name) for name in names}
+    further["layer_lam_"] = _encode_layer_lam(estimator)
     return {name: value for name, value in further.items() if value is not None}
 
 
-def _encode_layer_lam(classifier: SparseCurveCNNClassifier) -> Any:
+def _encode_layer_lam(estimator: SparseCurveCNN) -> Any:
     """Return λ of each layer; True if all layers have the same, None if those that are penalised have."""
-    lams = {name: float(lam) for name, lam in classifier.layer_lam_.items()}
-    if lams == same_layer_lam(classifier, classifier.penalty is not None and classifier.penalized):
+    lams = {name: float(lam) for name, lam in estimator.layer_lam_.items()}
+    if lams == same_layer_lam(estimator, estimator.penalty is not None and estimator.penalized):
         return None
-    return True if lams == same_layer_lam(classifier, "all") else lams
+    return True if lams == same_layer_lam(estimator, "all") else lams
 
 
-def same_layer_lam(classifier: SparseCurveCNNClassifier, penalized: str | bool) -> dict[str, float]:
+def same_layer_lam(estimator: SparseCurveCNN, penalized: str | bool) -> dict[str, float]:
     """Return one λ for the penalised layers, or for none with False."""
-    names = select_weights(classifier.module_, penalized) if isinstance(penalized, str) else ()
-    return dict.fromkeys(names, float(classifier.lam_))
+    names = select_weights(estimator.module_, penalized) if isinstance(penalized, str) else ()
+    return dict.fromkeys(names, float(estimator.lam_))
 
 
-def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) -> dict[str, Any]:
+def encode_network(estimator: SparseCurveCNN, writer: ArrayWriter) -> dict[str, Any]:
     """Return what JSON says of a network, whose arrays go to `writer`.
 
     Raises
@@ -217,8 +233,8 @@ def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) ->
     ValueError
         If it holds something that cannot be stored.
     """
-    module = classifier.module_
-    entry = _encode_layers(classifier)
+    module = estimator.module_
+    entry = _encode_layers(estimator)
     norms = batch_norms(module)
     counters = {f"{name}.num_batches_tracked" for name in norms}
     state = {name: value for name, value in module.state_dict().items() if name not in counters}
@@ -237,19 +253,19 @@ def encode_network(classifier: SparseCurveCNNClassifier, writer: ArrayWriter) ->
     seen = [[int(n.num_batches_tracked), float(getattr(n, "weight_seen", 0.0))] for n in norms.values()]
     entry |= {"state": described} if "own" in entry else {}
     entry |= {"codes": codes} if codes else {}
-    entry |= {"parameter": True} if classifier.module is not None and "own" not in entry else {}
+    entry |= {"parameter": True} if estimator.module is not None and "own" not in entry else {}
     entry |= {"batches": seen[:1] if seen.count(seen[0]) == len(seen) else seen} if seen else {}
     return entry if dtype == "float32" else entry | {"dtype": dtype}
 
 
-def _encode_layers(classifier: SparseCurveCNNClassifier) -> dict[str, Any]:
-    module = classifier.module_
-    if type(module) is CurveCNN and classifier._network_spec.module is None:
-        return {"curve_cnn": _curve_options(classifier._network_spec)}
+def _encode_layers(estimator: SparseCurveCNN) -> dict[str, Any]:
+    module = estimator.module_
+    if type(module) is CurveCNN and estimator._network_spec.module is None:
+        return {"curve_cnn": _curve_options(estimator._network_spec)}
     if type(module) in (nn.Sequential, CompressedNetwork) and is_plain(module):
         kind = "compressed" if isinstance(module, CompressedNetwork) else "sequential"
         return {kind: [_encode_layer(name, layer) for name, layer in module._modules.items()]}
-    if classifier.module is None:
+    if estimator.module is None:
         raise ValueError(f"The network {type(module).__name__} cannot be stored.")
     return {"own": type(module).__name__}
 

@@ -1,4 +1,4 @@
-"""Fitted classifiers as ONNX files."""
+"""Fitted estimators as ONNX files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import fitted_classifier, flat_steps
+from sparsecnn._estimator import fitted_network, flat_steps
 from sparsecnn._files import check_target, write_whole
 from sparsecnn.export._onnx_graph import DTYPES, network_model, require_onnx, stamp, strip
 from sparsecnn.export._onnx_int8 import calibration_pixels, in_int8
@@ -28,17 +28,18 @@ def to_onnx(
     quantize: str | None = None,
     calibration: ArrayLike | None = None,
 ) -> None:
-    """Write a fitted classifier to an ONNX file, which runs without Python.
+    """Write a fitted classifier or regressor to an ONNX file, which runs without Python.
 
-    The file holds everything from pixels to labels: the division by `pixel_scale_`, the network without its
-    dead channels, and the classes. It has standard operators only (opset 18) and takes any number of images
-    at a time.
+    The file holds everything from pixels to labels or targets: the division by `pixel_scale_`, the network
+    without its dead channels, and the classes, or the mean and scale of the targets. It has standard
+    operators only (opset 18) and takes any number of images at a time.
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNClassifierCV, Pipeline or fitted search
-        A fitted classifier, a search for one, such as `GridSearchCV`, of which the best estimator is taken,
-        or a pipeline that ends in one. Earlier steps are converted by skl2onnx, which must be installed.
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, Pipeline or fitted search
+        A fitted classifier or regressor, a search for one, such as `GridSearchCV`, of which the best
+        estimator is taken, or a pipeline that ends in one. Earlier steps are converted by skl2onnx, which
+        must be installed.
     path : path-like
         File to write. An old one is replaced in one step, or stays whole if anything fails.
     dtype : {"uint8", "float32"} or dtype, default=None
@@ -46,7 +47,7 @@ def to_onnx(
         255, as it is after a fit on bytes, else "float32"; for pipelines "float32".
     quantize : {"int8"}, default=None
         Compute in 8-bit integers: a file of a third to half of the size, which is faster, with probabilities
-        that differ in the second decimal. None computes in float32.
+        that differ in the second decimal; for classifiers. None computes in float32.
     calibration : array-like of shape (n, pixels) or (n, height, width), default=None
         At least 32 images like those that the file is to classify, such as training images: what they make
         of each layer is the range that 8 bits cover. For `quantize` only.
@@ -78,7 +79,8 @@ def to_onnx(
     Notes
     -----
     Input "X" is of shape (n, pixels). Outputs are "label" of shape (n,), strings or int64 (0 or 1 for bools),
-    and "probabilities", float32 of shape (n, n_classes), as skl2onnx names them. Probabilities are those of
+    and "probabilities", float32 of shape (n, n_classes), as skl2onnx names them; of a regressor, "variable",
+    float32 of shape (n, n_outputs). Probabilities are those of
     `predict_proba` with ``precision="float32"``, within 1e-5. The file is tried on random images in
     onnxruntime before it is written. What it was made by, classes and image shape are in its metadata.
 
@@ -105,17 +107,17 @@ def to_onnx(
     (True, (100, 2))
     """
     check_target(path)
-    classifier = fitted_classifier(estimator)
+    fitted = fitted_network(estimator)
     require_onnx()
     pipeline = _pipeline(estimator)
-    _check_options(quantize, calibration, pipeline)
-    name = _check_dtype(dtype, classifier, pipeline)
+    _check_options(quantize, calibration, pipeline, fitted)
+    name = _check_dtype(dtype, fitted, pipeline)
     with clean_torch_state():
-        model = pipeline_model(pipeline, name) if pipeline else network_model(classifier, name)
+        model = pipeline_model(pipeline, name) if pipeline else network_model(fitted, name)
         if calibration is not None:
-            model = in_int8(model, calibration_pixels(classifier, calibration, name))
+            model = in_int8(model, calibration_pixels(fitted, calibration, name))
     strip(model)
-    stamp(model, classifier)
+    stamp(model, fitted)
     write_whole(path, _checked_bytes(model))
 
 
@@ -136,7 +138,7 @@ def _pipeline(estimator: Any) -> Pipeline | None:
     return make_pipeline(*earlier, classifier) if earlier else None
 
 
-def _check_options(quantize: Any, calibration: Any, pipeline: Pipeline | None) -> None:
+def _check_options(quantize: Any, calibration: Any, pipeline: Pipeline | None, fitted: Any) -> None:
     if quantize is None:
         if calibration is not None:
             raise ValueError("calibration is used with quantize='int8' only, but quantize is None.")
@@ -147,6 +149,8 @@ def _check_options(quantize: Any, calibration: Any, pipeline: Pipeline | None) -
         )
     elif quantize != "int8":
         raise ValueError(f"quantize must be 'int8' or None, got {quantize!r}.")
+    elif not hasattr(fitted, "classes_"):
+        raise ValueError("quantize='int8' is for classifiers, whose labels 8 bits hardly change.")
     elif calibration is None:
         raise ValueError(
             "quantize='int8' needs calibration: images like those to classify, such as training images."

@@ -1,4 +1,4 @@
-"""The ONNX graph of a fitted classifier: scaling, network, labels and probabilities."""
+"""The ONNX graph of a fitted classifier or regressor: scaling, network and answers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import copy
 import importlib
 import json
 import logging
-import numbers
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from torch import Tensor, nn
 
 from sparsecnn._network import INERT, MaxPool, NoChainError, make_chain, sequence
 from sparsecnn._training import Images, predict
 from sparsecnn.export._compress import remove_dead
+from sparsecnn.export._onnx_answers import Answers, answers_of
 
 OPSET = 18  # the exporter's own: others are converted from it
 SMALLEST = 1e-30  # processors are many times slower with numbers below 1e-38
 LARGEST_FILE = 2**31 - 2**20  # bytes of weights; protobuf holds 2 GB
 DTYPES = {"float32": torch.float32, "uint8": torch.uint8}
-# Images on which the file must agree with the network, and how much probabilities of half of them may differ.
+# Images on which the file must agree with the network, and how much answers for half of them may differ.
 # Rounding of large scores, or of an activation of one bit, may change some.
 N_IMAGES = 8
 TOLERANCE = 1e-3
@@ -70,34 +69,38 @@ def quiet() -> Iterator[None]:
 
 
 class _FromPixels(nn.Module):
-    """From rows of pixels to the index of the class and the probabilities.
+    """From rows of pixels to answers.
 
     Parameters
     ----------
     network : nn.Module
         Maps images of shape (n, 1, height, width) to scores.
+    answers : nn.Module
+        Maps scores to the answers.
     image_shape : tuple of two ints
     pixel_scale : float
     """
 
-    def __init__(self, network: nn.Module, image_shape: tuple[int, int], pixel_scale: float):
+    def __init__(
+        self, network: nn.Module, answers: nn.Module, image_shape: tuple[int, int], pixel_scale: float
+    ):
         super().__init__()
         self.network = network
+        self.answers = answers
         self.image_shape = image_shape
         self.pixel_scale = pixel_scale
 
-    def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, X: Tensor) -> Any:
         images = (X.to(torch.float32) / self.pixel_scale).reshape(-1, 1, *self.image_shape)
-        scores = self.network(images)
-        return scores.argmax(1), scores.softmax(1)
+        return self.answers(self.network(images))
 
 
-def network_model(classifier: Any, dtype: str, opset: int = OPSET) -> Any:
-    """Return the ModelProto of a fitted classifier, with standard operators only.
+def network_model(estimator: Any, dtype: str, opset: int = OPSET) -> Any:
+    """Return the ModelProto of a fitted classifier or regressor, with standard operators only.
 
     Parameters
     ----------
-    classifier : fitted SparseCurveCNNClassifier
+    estimator : fitted SparseCurveCNNClassifier or SparseCurveCNNRegressor
     dtype : {"float32", "uint8"}
         Of the input "X", of shape (n, pixels).
     opset : int, default=18
@@ -106,43 +109,20 @@ def network_model(classifier: Any, dtype: str, opset: int = OPSET) -> Any:
     Raises
     ------
     ValueError
-        If ONNX cannot hold the classes, the pixel scale or the network.
+        If ONNX cannot hold the classes, the pixel scale, the targets or the network.
     """
-    labels = label_values(classifier.classes_)
-    scale = float(np.float32(classifier.pixel_scale_))
+    answers = answers_of(estimator)
+    scale = float(np.float32(estimator.pixel_scale_))
     if not 0 < scale < np.inf:
-        raise ValueError(f"pixel_scale_={classifier.pixel_scale_} is out of the range of float32.")
-    network = _in_float32(classifier.module_, classifier.image_shape_)
-    model = _export(_FromPixels(network, classifier.image_shape_, scale), classifier, dtype, opset)
-    _name_labels(model.graph, labels)
+        raise ValueError(f"pixel_scale_={estimator.pixel_scale_} is out of the range of float32.")
+    network = _in_float32(estimator.module_, estimator.image_shape_)
+    whole = _FromPixels(network, answers, estimator.image_shape_, scale)
+    model = _export(whole, estimator, answers.names, dtype, opset)
+    answers.complete(model.graph)
     strip(model)
-    _check_domains(model, classifier)
-    _check_same(model, classifier, dtype)
+    _check_domains(model, estimator)
+    _check_same(model, estimator, answers, dtype)
     return model
-
-
-def label_values(classes: np.ndarray) -> np.ndarray:
-    """Return classes as ONNX holds labels: strings, or int64 for integers, bools and whole floats.
-
-    Raises
-    ------
-    ValueError
-        If they are anything else.
-    """
-    values = classes.tolist()
-    with contextlib.suppress(ValueError, OverflowError):  # among them UnicodeEncodeError
-        if all(isinstance(value, str) and value.encode() is not None for value in values):
-            return np.array(values, dtype=object)
-        if all(_is_whole(value) for value in values):
-            return np.array([int(value) for value in values], dtype=np.int64)
-    raise ValueError(
-        f"The classes {values} are neither text nor whole numbers, which is all that labels in ONNX can be: "
-        "fit on other labels."
-    )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (numbers.Real, np.bool_)) and value == int(value)  # type: ignore[arg-type]
 
 
 @torch.no_grad()
@@ -186,8 +166,8 @@ def _standard_pool(layer: nn.Module, before: tuple[int, ...], after: tuple[int, 
     return layer
 
 
-def _export(network: nn.Module, classifier: Any, dtype: str, opset: int) -> Any:
-    pixels = torch.zeros(3, classifier.n_features_in_, dtype=DTYPES[dtype])
+def _export(network: nn.Module, estimator: Any, names: list[str], dtype: str, opset: int) -> Any:
+    pixels = torch.zeros(3, estimator.n_features_in_, dtype=DTYPES[dtype])
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -196,7 +176,7 @@ def _export(network: nn.Module, classifier: Any, dtype: str, opset: int) -> Any:
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 input_names=["X"],
-                output_names=["label", "probabilities"],
+                output_names=names,
                 opset_version=opset,
                 verbose=False,
             )
@@ -206,30 +186,16 @@ def _export(network: nn.Module, classifier: Any, dtype: str, opset: int) -> Any:
             cause = cause.__cause__
         reason = str(cause).strip().splitlines()[0]
         raise ValueError(
-            f"The network {type(classifier.module_).__name__} cannot be written as ONNX: {reason}"
+            f"The network {type(estimator.module_).__name__} cannot be written as ONNX: {reason}"
         ) from error
     assert program is not None
     model = program.model_proto
     if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise ValueError(
-            f"The network {type(classifier.module_).__name__} cannot be written as ONNX: what it does "
+            f"The network {type(estimator.module_).__name__} cannot be written as ONNX: what it does "
             "depends on the number of images, so the file would take one number of them only."
         )
     return model
-
-
-def _name_labels(graph: Any, labels: np.ndarray) -> None:
-    """Let the output "label" be one of `labels` rather than its index."""
-    from onnx import helper, numpy_helper
-
-    if labels.dtype == np.int64 and np.array_equal(labels, np.arange(len(labels))):
-        return
-    (node,) = (node for node in graph.node if "label" in node.output)
-    node.output[:] = ["class_index" if name == "label" else name for name in node.output]
-    graph.initializer.append(numpy_helper.from_array(labels, "classes"))
-    graph.node.append(helper.make_node("Gather", ["classes", "class_index"], ["label"], name="label"))
-    kind = helper.np_dtype_to_tensor_dtype(labels.dtype)
-    graph.output[0].CopyFrom(helper.make_tensor_value_info("label", kind, ["batch"]))
 
 
 def strip(message: Any) -> None:
@@ -243,27 +209,26 @@ def strip(message: Any) -> None:
                 strip(item)
 
 
-def stamp(model: Any, classifier: Any) -> None:
-    """Say in a model what made it, and what its input and its classes are."""
+def stamp(model: Any, estimator: Any) -> None:
+    """Say in a model what made it, and what its input and its answers are."""
     from onnx import helper
 
     from sparsecnn import __version__
 
     model.producer_name, model.producer_version = "sparsecnn", __version__
-    model.graph.name = type(classifier).__name__
-    classes = json.dumps(classifier.classes_.tolist(), default=np.generic.item)
-    facts = {"classes": classes, "image_shape": json.dumps(classifier.image_shape_)}
+    model.graph.name = type(estimator).__name__
+    facts = answers_of(estimator).facts | {"image_shape": json.dumps(estimator.image_shape_)}
     helper.set_model_props(model, facts)
 
 
-def _check_domains(model: Any, classifier: Any) -> None:
+def _check_domains(model: Any, estimator: Any) -> None:
     """Raise ValueError if not all operators are of the standard; leave only versions in use otherwise."""
     from onnx import helper
 
     foreign = sorted({f"{node.domain}::{node.op_type}" for node in _nodes(model.graph) if node.domain})
     if foreign:
         raise ValueError(
-            f"The network {type(classifier.module_).__name__} needs operators that ONNX's standard lacks: "
+            f"The network {type(estimator.module_).__name__} needs operators that ONNX's standard lacks: "
             f"{', '.join(foreign)}."
         )
     opset = max(entry.version for entry in model.opset_import if not entry.domain)
@@ -281,35 +246,31 @@ def _nodes(graph: Any) -> Iterator[Any]:
                 yield from _nodes(attribute.g)
 
 
-def session_of(data: bytes) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """Return a function that computes the labels and probabilities of rows of pixels in onnxruntime."""
+def _check_same(model: Any, estimator: Any, answers: Answers, dtype: str) -> None:
+    """Raise ValueError if the model gives other answers than the network, for one image or several."""
+    rng, shape = np.random.default_rng(0), (N_IMAGES, estimator.n_features_in_)
+    X = rng.integers(0, 256, shape) if dtype == "uint8" else rng.random(shape) * estimator.pixel_scale_
+    X = X.astype(dtype)
+    module = estimator.module_
+    images = Images(X, estimator.image_shape_, estimator.pixel_scale_, torch.device("cpu")).on(module)
+    scores = predict(module, images, contextlib.nullcontext)
+    run = session_of(model.SerializeToString(), answers.names)
+    for parts in ([X], X[:, np.newaxis]):
+        found = [np.concatenate(outputs) for outputs in zip(*map(run, parts), strict=True)]
+        difference = answers.difference(found, scores)
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"The network {type(module).__name__} cannot be written as ONNX: its {answers.names[-1]} "
+                f"would change by {difference:.2g}."
+            )
+
+
+def session_of(data: bytes, names: list[str]) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Return a function that computes answers of these names from rows of pixels in onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return lambda X: session.run(["label", "probabilities"], {"X": X})
-
-
-def _check_same(model: Any, classifier: Any, dtype: str) -> None:
-    """Raise ValueError if the model gives other answers than the network, for one image or several."""
-    rng, shape = np.random.default_rng(0), (N_IMAGES, classifier.n_features_in_)
-    X = rng.integers(0, 256, shape) if dtype == "uint8" else rng.random(shape) * classifier.pixel_scale_
-    X = X.astype(dtype)
-    module = classifier.module_
-    images = Images(X, classifier.image_shape_, classifier.pixel_scale_, torch.device("cpu")).on(module)
-    expected = softmax(predict(module, images, contextlib.nullcontext), axis=1)
-    run = session_of(model.SerializeToString())
-    for parts in ([X], X[:, np.newaxis]):
-        answers = [run(part) for part in parts]
-        labels, probabilities = (np.concatenate(outputs) for outputs in zip(*answers, strict=True))
-        difference = np.inf
-        if probabilities.shape == expected.shape:
-            difference = np.median(np.abs(probabilities - expected).max(1))
-        best = label_values(classifier.classes_)[probabilities.argmax(1)]
-        if not difference <= TOLERANCE or labels.tolist() != best.tolist():
-            raise ValueError(
-                f"The network {type(module).__name__} cannot be written as ONNX: its probabilities would "
-                f"change by {difference:.2g}."
-            )
+    return lambda X: session.run(names, {"X": X})

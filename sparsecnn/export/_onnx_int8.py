@@ -66,7 +66,7 @@ def in_int8(model: Any, pixels: np.ndarray) -> Any:
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
         )
         quantized = onnx.load_model_from_string(path.read_bytes())
-    labels, expected = (session_of(m.SerializeToString())(pixels)[0] for m in (quantized, model))
+    labels, expected = (session_of(m.SerializeToString(), ["label"])(pixels)[0] for m in (quantized, model))
     changed = np.mean(labels != expected)
     if changed > CHANGED:
         warn_user(f"quantize='int8' changes the label of {changed:.0%} of the calibration images.")

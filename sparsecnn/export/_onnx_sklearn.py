@@ -1,4 +1,4 @@
-"""Fitted classifiers as parts of estimators that skl2onnx converts."""
+"""Fitted estimators as parts of estimators that skl2onnx converts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import SparseCurveCNNClassifier, fitted_classifier
-from sparsecnn.export._onnx_graph import OPSET, label_values, network_model, quiet, require_onnx
+from sparsecnn._estimator import SparseCurveCNNClassifier, SparseCurveCNNRegressor, fitted_network
+from sparsecnn.export._onnx_answers import label_values
+from sparsecnn.export._onnx_graph import OPSET, network_model, quiet, require_onnx
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
 
 
 def register_skl2onnx() -> None:
-    """Let skl2onnx convert classifiers of this package, alone or as a part of other estimators.
+    """Let skl2onnx convert estimators of this package, alone or as a part of others.
 
     Call it once. Then ``skl2onnx.to_onnx`` takes, for example, a pipeline of a scaler and a
     `SparseCurveCNNClassifier`, or a `VotingClassifier` of some.
@@ -59,9 +60,12 @@ def register_skl2onnx() -> None:
             kind,
             f"Sparsecnn{kind.__name__}",
             _set_output_types,
-            _add_network,
+            _add_classifier,
             options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
         )
+    skl2onnx.update_registered_converter(
+        SparseCurveCNNRegressor, "SparsecnnSparseCurveCNNRegressor", _set_target_type, _add_regressor
+    )
 
 
 def pipeline_model(pipeline: Pipeline, dtype: str) -> Any:
@@ -79,13 +83,14 @@ def pipeline_model(pipeline: Pipeline, dtype: str) -> Any:
     from skl2onnx.common import data_types
 
     kind = {"float32": data_types.FloatTensorType, "uint8": data_types.UInt8TensorType}[dtype]
+    last = pipeline.steps[-1][1]
     width = next(step.n_features_in_ for _, step in pipeline.steps if hasattr(step, "n_features_in_"))
     try:
         with quiet():
             return skl2onnx.to_onnx(
                 pipeline,
                 initial_types=[("X", kind([None, width]))],
-                options={id(pipeline.steps[-1][1]): {"zipmap": False}},
+                options={id(last): {"zipmap": False}} if hasattr(last, "classes_") else None,
                 target_opset=OPSET,
             )
     except (RuntimeError, NotImplementedError) as error:
@@ -114,18 +119,35 @@ def _set_output_types(operator: Any) -> None:
     operator.outputs[1].type = data_types.FloatTensorType([n_images, len(classes)])
 
 
-def _add_network(scope: Any, operator: Any, container: Any) -> None:
+def _set_target_type(operator: Any) -> None:
+    from skl2onnx.common import data_types
+
+    n_images = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].type = data_types.FloatTensorType([n_images, operator.raw_operator.n_outputs_])
+
+
+def _add_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of a classifier to one that skl2onnx is building."""
-    from onnx import TensorProto, compose
     from skl2onnx.common.utils_classifier import get_label_classes
+
+    classifier = copy.copy(fitted_network(operator.raw_operator))
+    classifier.classes_ = get_label_classes(scope, operator.raw_operator)  # or only their indices
+    _add_graph(classifier, scope, operator, container)
+
+
+def _add_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """Add the graph of a regressor to one that skl2onnx is building."""
+    _add_graph(operator.raw_operator, scope, operator, container)
+
+
+def _add_graph(estimator: Any, scope: Any, operator: Any, container: Any) -> None:
+    from onnx import TensorProto, compose
 
     opset = container.target_opset_any_domain("")
     if opset < OPSET:
         raise ValueError(f"target_opset must be at least {OPSET} for {operator.raw_operator!r}, got {opset}.")
-    classifier = copy.copy(fitted_classifier(operator.raw_operator))
-    classifier.classes_ = get_label_classes(scope, operator.raw_operator)  # or only their indices
     with clean_torch_state():
-        model = network_model(classifier, "float32", opset)
+        model = network_model(estimator, "float32", opset)
     prefix = scope.get_unique_variable_name("network") + "_"
     graph = compose.add_prefix(model, prefix).graph
     container.initializers.extend(graph.initializer)

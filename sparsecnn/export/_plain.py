@@ -34,4 +34,6 @@ def plain_layers(classifier: Any) -> list[Layer]:
     if not isinstance(module, CompressedNetwork):
         module = remove_dead(module, classifier.image_shape_)
     specs = (describe(layer) for layer in module)
-    return build_layers(specs, classifier.image_shape_, len(classifier.classes_))
+    return build_layers(
+        specs, classifier.image_shape_, classifier._targets.of(classifier).objective.n_outputs
+    )

@@ -15,7 +15,13 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 from torch import nn
 
-from sparsecnn._estimator import SparseCurveCNNClassifier
+from sparsecnn._estimator import (
+    ClassTargets,
+    RealTargets,
+    SparseCurveCNN,
+    SparseCurveCNNClassifier,
+    SparseCurveCNNRegressor,
+)
 from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, batch_norms, make_layer
 from sparsecnn._training import CurveAugmentation, NetworkSpec
 from sparsecnn.exceptions import FileFormatError
@@ -25,10 +31,12 @@ from sparsecnn.inference import (
     CURVE_CNN,
     FITTED,
     Saved,
-    SavedClassifier,
     SavedEnsemble,
+    SavedEstimator,
     SavedNetwork,
     SavedPipeline,
+    SavedRegressor,
+    Single,
     build_layers,
     check_keys,
     is_number,
@@ -65,7 +73,7 @@ def rebuild(saved: Saved, module: Any = None) -> Any:
         return _make(Pipeline, saved.params, steps=steps)
     if isinstance(saved, SavedEnsemble):
         return _vote(saved, module)
-    return _classifier(saved, module)
+    return _single(saved, module)
 
 
 def _make(cls: Any, params: dict[str, Any], **more: Any) -> Any:
@@ -82,7 +90,7 @@ def _make(cls: Any, params: dict[str, Any], **more: Any) -> Any:
 
 
 def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
-    members = [_classifier(member, module) for member in saved.members]
+    members = [_single(member, module) for member in saved.members]
     named = list(zip(saved.names, members, strict=True))
     unfitted = [(name, clone(member)) for name, member in named]
     vote: Any = _make(
@@ -96,52 +104,61 @@ def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
     return vote
 
 
-def _classifier(saved: SavedClassifier, module: Any) -> SparseCurveCNNClassifier:
+def _single(saved: Single, module: Any) -> SparseCurveCNN:
     own = saved.network.kind == "own"
     network = _own_network(saved, module) if own else _network(saved, module)
-    classifier: Any = _make(SparseCurveCNNClassifier, saved.params, module=module)
+    is_regressor = isinstance(saved, SavedRegressor)
+    kind = SparseCurveCNNRegressor if is_regressor else SparseCurveCNNClassifier
+    estimator: Any = _make(kind, saved.params, module=module)
     if saved.network.is_parameter:
-        classifier.module = network
-    vars(classifier).update(
-        classes_=saved.classes,
+        estimator.module = network
+    vars(estimator).update(
+        _targets(saved),
         image_shape_=saved.image_shape,
         n_features_in_=math.prod(saved.image_shape),
         pixel_scale_=saved.pixel_scale,
         module_=network,
         _largest_pixel=saved.largest_pixel,
         _background=saved.background,
-        _network_spec=_network_spec(classifier, saved.network),
+        _network_spec=_network_spec(estimator, saved.network),
     )
     if saved.feature_names is not None:
-        classifier.feature_names_in_ = saved.feature_names
-    _set_fitted(classifier, saved)
-    return classifier
+        estimator.feature_names_in_ = saved.feature_names
+    _set_fitted(estimator, saved)
+    return estimator
 
 
-def _network_spec(classifier: Any, network: SavedNetwork) -> NetworkSpec:
+def _targets(saved: Single) -> dict[str, Any]:
+    """Return the fitted attributes that say what scores of the network mean."""
+    if isinstance(saved, SavedRegressor):
+        return RealTargets(saved.mean, saved.scale).attributes
+    return ClassTargets(saved.classes).attributes
+
+
+def _network_spec(estimator: Any, network: SavedNetwork) -> NetworkSpec:
     if network.kind == "curve_cnn":
         return NetworkSpec(**_curve_options(network))
     try:
-        return NetworkSpec.of(classifier)
+        return NetworkSpec.of(estimator)
     except ValueError as error:
         raise FileFormatError(str(error).rstrip(".")) from None
 
 
-def _set_fitted(classifier: Any, saved: SavedClassifier) -> None:
+def _set_fitted(estimator: Any, saved: SavedEstimator) -> None:
     """Set the fitted attributes that have no place in the network."""
-    vars(classifier).update(zip(FITTED, saved.fitted, strict=True))
+    vars(estimator).update(zip(FITTED, saved.fitted, strict=True))
     check_keys(saved.further, (), ("augment_", "best_validation_score_", "layer_lam_"))
     augment = decode_value(saved.further.get("augment_"))
     score, layer_lam = saved.further.get("best_validation_score_"), saved.further.get("layer_lam_")
-    classifier.augment_ = _checked(augment, (CurveAugmentation, type(None)))
-    classifier.best_validation_score_ = _checked(score, (float, type(None)))
+    estimator.augment_ = _checked(augment, (CurveAugmentation, type(None)))
+    estimator.best_validation_score_ = _checked(score, (float, type(None)))
     if score is None:  # else there were scores of all epochs, which are not stored
-        classifier.validation_scores_ = None
+        estimator.validation_scores_ = None
     if isinstance(layer_lam, dict) and all(map(is_number, layer_lam.values())):
-        classifier.layer_lam_ = layer_lam
+        estimator.layer_lam_ = layer_lam
     elif layer_lam in (None, True):
-        penalized = "all" if layer_lam else classifier.penalty is not None and classifier.penalized
-        classifier.layer_lam_ = same_layer_lam(classifier, penalized)
+        penalized = "all" if layer_lam else estimator.penalty is not None and estimator.penalized
+        estimator.layer_lam_ = same_layer_lam(estimator, penalized)
     else:
         raise FileFormatError(f"{str(layer_lam)[:60]} is no λ of each layer")
 
@@ -152,20 +169,20 @@ def _checked(value: Any, kinds: tuple[type, ...]) -> Any:
     return value
 
 
-def _network(saved: SavedClassifier, module: Any) -> nn.Module:
+def _network(saved: SavedEstimator, module: Any) -> nn.Module:
     """Return the network that a file describes, with its numbers."""
     network = saved.network
     if module is not None:
         raise ValueError("The file describes its network: load it without module.")
     try:
-        build_layers(network.specs(), saved.image_shape, len(saved.classes))
+        build_layers(network.specs(), saved.image_shape, saved.n_outputs)
     except ValueError as error:
         raise FileFormatError(str(error).rstrip(".")) from None
     # Without memory for first weights, and without a draw from torch's generator.
     with torch.device("meta"):
         if network.kind == "curve_cnn":
             options = _curve_options(network)
-            made: nn.Module = CurveCNN(saved.image_shape, len(saved.classes), **options)
+            made: nn.Module = CurveCNN(saved.image_shape, saved.n_outputs, **options)
         else:
             made = CompressedNetwork() if network.kind == "compressed" else nn.Sequential()
             for layer in network.layers:
@@ -184,7 +201,7 @@ def _curve_options(network: SavedNetwork) -> dict[str, Any]:
     }
 
 
-def _own_network(saved: SavedClassifier, module: Any) -> nn.Module:
+def _own_network(saved: SavedEstimator, module: Any) -> nn.Module:
     """Return a copy of the user's own network with the numbers of a file, or raise ValueError."""
     name = saved.network.name
     if module is None:

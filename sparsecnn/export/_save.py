@@ -14,11 +14,12 @@ from sparsecnn.export._rebuild import rebuild
 from sparsecnn.inference import (
     ArrayWriter,
     NumpyClassifier,
+    NumpyRegressor,
     Saved,
     SavedEnsemble,
     SavedPipeline,
     decode,
-    make_classifier,
+    make_predictor,
     pack,
     unpack,
 )
@@ -34,9 +35,9 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, search, Pipeline or ensemble
-        A fitted classifier, also one that `compress` made; a search, of which the best estimator is saved; a
-        pipeline of `CurveImageTransformer` and a classifier; or an ensemble: a
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline or ensemble
+        A fitted classifier or regressor, also one that `compress` made; a search, of which the best estimator
+        is saved; a pipeline of `CurveImageTransformer` and one of these; or an ensemble of classifiers: a
         ``VotingClassifier(voting="soft")``, a `BaggingClassifier` that gives every classifier all pixels, or
         a list of classifiers for the same classes. It is not modified.
     path : path-like
@@ -69,7 +70,8 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     The file is in the format safetensors, which any reader for it opens. Layers with many zeros are stored as
     the values and the Golomb–Rice coded gaps between them, and binary or ternary ones as signs and one
     magnitude for each filter. Everything else is text in the file's metadata, JSON with single quotation
-    marks in place of double ones: parameters other than the defaults, classes, image shape; and a SHA-256
+    marks in place of double ones: parameters other than the defaults, classes or the scale of targets, image
+    shape; and a SHA-256
     over the whole file, taken with zeros in its own place.
 
     Left out are the training curves (``history_``, ``loss_curve_``, ``validation_scores_``) and the state
@@ -127,21 +129,21 @@ def from_bytes(data: bytes) -> Saved:
     return decode(unpack(io.BytesIO(data), len(data), "the estimator"))
 
 
-def to_numpy(estimator: Any) -> NumpyClassifier:
-    """Return a classifier that predicts with numpy alone.
+def to_numpy(estimator: Any) -> NumpyClassifier | NumpyRegressor:
+    """Return a classifier or regressor that predicts with numpy alone.
 
     Its predictions need neither torch nor scikit-learn. To have it in another process, `save` the estimator
     and read the file there.
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, search, Pipeline or ensemble
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline or ensemble
         Fitted, as `save` takes it. Of a pipeline, the transformer is left out. It is not modified.
 
     Returns
     -------
-    NumpyClassifier
-        Its probabilities are those of `estimator`, but for rounding.
+    NumpyClassifier or NumpyRegressor
+        Its predictions are those of `estimator`, but for rounding.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def to_numpy(estimator: Any) -> NumpyClassifier:
     saved = from_bytes(to_bytes(estimator))
     if _has_own_network(saved):
         saved = from_bytes(to_bytes(compress(estimator)))
-    return make_classifier(saved)
+    return make_predictor(saved)
 
 
 def _has_own_network(saved: Saved) -> bool:

@@ -11,21 +11,25 @@ from sparsecnn.inference._container import read as read
 from sparsecnn.inference._container import unpack as unpack
 from sparsecnn.inference._layers import Layer
 from sparsecnn.inference._load import load
-from sparsecnn.inference._load import make_classifier as make_classifier
+from sparsecnn.inference._load import make_predictor as make_predictor
 from sparsecnn.inference._network import CURVE_CNN as CURVE_CNN
 from sparsecnn.inference._network import check_keys as check_keys
 from sparsecnn.inference._network import is_number as is_number
+from sparsecnn.inference._records import Saved as Saved
+from sparsecnn.inference._records import SavedClassifier as SavedClassifier
+from sparsecnn.inference._records import SavedEnsemble as SavedEnsemble
+from sparsecnn.inference._records import SavedEstimator as SavedEstimator
+from sparsecnn.inference._records import SavedNetwork as SavedNetwork
+from sparsecnn.inference._records import SavedPipeline as SavedPipeline
+from sparsecnn.inference._records import SavedRegressor as SavedRegressor
+from sparsecnn.inference._records import Single as Single
+from sparsecnn.inference._regressor import NumpyRegressor
 from sparsecnn.inference._rice import encode_positions as encode_positions
 from sparsecnn.inference._saved import FITTED as FITTED
 from sparsecnn.inference._saved import INTEGERS as INTEGERS
 from sparsecnn.inference._saved import MOST_NAMES as MOST_NAMES
-from sparsecnn.inference._saved import Saved as Saved
-from sparsecnn.inference._saved import SavedClassifier as SavedClassifier
-from sparsecnn.inference._saved import SavedEnsemble as SavedEnsemble
-from sparsecnn.inference._saved import SavedNetwork as SavedNetwork
-from sparsecnn.inference._saved import SavedPipeline as SavedPipeline
 from sparsecnn.inference._saved import decode as decode
 from sparsecnn.inference._saved import make_array as make_array
 from sparsecnn.inference._saved import read_saved as read_saved
 
-__all__ = ["Layer", "NumpyClassifier", "load"]
+__all__ = ["Layer", "NumpyClassifier", "NumpyRegressor", "load"]

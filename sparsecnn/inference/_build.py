@@ -38,7 +38,7 @@ class LayerSpec:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_classes: int) -> list[Layer]:
+def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_outputs: int) -> list[Layer]:
     """Return the layers that compute what some layers of torch do in evaluation mode.
 
     Parameters
@@ -46,13 +46,13 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_cla
     specs : iterable of LayerSpec
     image_shape : tuple of two ints
         (height, width).
-    n_classes : int
+    n_outputs : int
 
     Raises
     ------
     ValueError
         If a layer cannot be applied to the output of the layer before, or the last one gives other than
-        `n_classes` scores.
+        `n_outputs` scores.
     """
     specs = list(specs)
     dtype = np.result_type(*(array for spec in specs for array in spec.arrays.values()))
@@ -70,8 +70,10 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_cla
         if layer.kind != "nothing":
             arrays = {name: array.astype(dtype, copy=False) for name, array in layer.arrays.items()}
             layers.append(Layer(layer.kind, layer.options, arrays))
-    if shape != (n_classes,):
-        raise ValueError(f"the network gives scores of shape {shape}, but there are {n_classes} classes.")
+    if shape != (n_outputs,):
+        raise ValueError(
+            f"the network gives scores of shape {shape}, but there are {n_outputs} classes or targets."
+        )
     return layers
 
 

@@ -1,29 +1,32 @@
-"""From a saved file to a classifier without torch."""
+"""From a saved file to an estimator without torch."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.inference._classifier import NumpyClassifier
-from sparsecnn.inference._saved import Saved, SavedPipeline, read_saved
+from sparsecnn.inference._records import Saved, SavedPipeline, SavedRegressor
+from sparsecnn.inference._regressor import NumpyRegressor
+from sparsecnn.inference._saved import read_saved
 
 
-def load(path: str | os.PathLike[str]) -> NumpyClassifier:
-    """Return the classifier of a saved file, which predicts with numpy alone.
+def load(path: str | os.PathLike[str]) -> NumpyClassifier | NumpyRegressor:
+    """Return the classifier or regressor of a saved file, which predicts with numpy alone.
 
     Neither torch nor scikit-learn is imported, and nothing in the file is executed.
 
     Parameters
     ----------
     path : path-like
-        File that `sparsecnn.export.save` has written: of a classifier, an ensemble, or a pipeline, of which
-        the transformer is left out.
+        File that `sparsecnn.export.save` has written: of a classifier, a regressor, an ensemble, or a
+        pipeline, of which the transformer is left out.
 
     Returns
     -------
-    NumpyClassifier
-        It takes the images that the saved classifier takes. Behind a transformer, these are the images that
+    NumpyClassifier or NumpyRegressor
+        It takes the images that the saved estimator takes. Behind a transformer, these are the images that
         it makes.
 
     Raises
@@ -53,15 +56,15 @@ def load(path: str | os.PathLike[str]) -> NumpyClassifier:
     True
     """
     try:
-        return make_classifier(read_saved(path))
+        return make_predictor(read_saved(path))
     except FileFormatError:
         raise
     except ValueError as error:
         raise FileFormatError(f"{os.fspath(path)}: {error}") from None
 
 
-def make_classifier(saved: Saved) -> NumpyClassifier:
-    """Return the classifier of what a file holds.
+def make_predictor(saved: Saved) -> NumpyClassifier | NumpyRegressor:
+    """Return the classifier or regressor of what a file holds.
 
     Parameters
     ----------
@@ -75,4 +78,5 @@ def make_classifier(saved: Saved) -> NumpyClassifier:
     transformer = None
     if isinstance(saved, SavedPipeline):
         transformer, saved = saved.transformer, saved.last
-    return NumpyClassifier(saved, transformer)
+    kind: Any = NumpyRegressor if isinstance(saved, SavedRegressor) else NumpyClassifier
+    return kind(saved, transformer)

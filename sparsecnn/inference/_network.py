@@ -57,14 +57,14 @@ CURVE_CNN: Mapping[str, Any] = {
 }
 
 
-def curve_cnn(image_shape: tuple[int, int], n_classes: int, options: Mapping[str, Any]) -> list[Blueprint]:
+def curve_cnn(image_shape: tuple[int, int], n_outputs: int, options: Mapping[str, Any]) -> list[Blueprint]:
     """Return the layers of the curve CNN, as `SparseCurveCNNClassifier` makes it.
 
     Parameters
     ----------
     image_shape : tuple of two ints
         (height, width).
-    n_classes : int
+    n_outputs : int
     options : mapping
         Those of `CURVE_CNN` that are other. An activation other than "relu" is a list of "binary" and its
         proxy.
@@ -91,7 +91,7 @@ def curve_cnn(image_shape: tuple[int, int], n_classes: int, options: Mapping[str
         layers.append([f"activation{i}", kind, {} if proxy is None else {"proxy": proxy}])
         height, width = max(1, height // 2), max(1, width // 2)
     layers += [["flatten", "flatten"]]
-    layers += [["fc", "linear", {"shape": [n_classes, channels[-1] * height * width]}]]
+    layers += [["fc", "linear", {"shape": [n_outputs, channels[-1] * height * width]}]]
     return [blueprint(layer) for layer in layers]
 
 

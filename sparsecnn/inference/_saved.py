@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.inference._arrays import ArrayReader
-from sparsecnn.inference._build import LayerSpec
 from sparsecnn.inference._container import Content, is_count, read
 from sparsecnn.inference._network import Blueprint, blueprint, check_keys, curve_cnn, is_number
+from sparsecnn.inference._records import (
+    Saved,
+    SavedClassifier,
+    SavedEnsemble,
+    SavedNetwork,
+    SavedPipeline,
+    SavedRegressor,
+    Single,
+)
 
-MOST_CLASSES = 2**16
+MOST_CLASSES = 2**16  # or targets
 MOST_NAMES = 2**18  # of columns
 LARGEST_SIDE = 2**24
 # Bytes of the labels of all classes together.
@@ -25,122 +32,8 @@ LARGEST_LABELS = 2**22
 FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LABEL_DTYPES = re.compile(r"\|O|\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]U[1-9][0-9]{0,6}")
-_CLASSIFIER = ("classes", "image_shape", "pixels", "fitted", "network")
-
-
-@dataclass(frozen=True)
-class SavedNetwork:
-    """A network as a file holds it.
-
-    Attributes
-    ----------
-    kind : {"curve_cnn", "compressed", "sequential", "own"}
-    name : str
-        Of the class, for a network of the user's own.
-    options : dict
-        Of the curve CNN.
-    layers : list of Blueprint
-        Empty for a network of the user's own.
-    arrays : dict of str to ndarray
-        Parameters and statistics by their name in the network.
-    batches : list of pairs
-        For each batch normalisation, the batches that it has seen and their weight.
-    is_parameter : bool
-        Whether the network is the parameter `module` of its classifier.
-    """
-
-    kind: str
-    name: str
-    options: dict[str, Any]
-    layers: list[Blueprint]
-    arrays: dict[str, np.ndarray]
-    batches: list[Any]
-    is_parameter: bool
-
-    def specs(self) -> list[LayerSpec]:
-        """Return the layers with their numbers."""
-        return [
-            LayerSpec(
-                layer.kind,
-                layer.options,
-                {name: self.arrays[f"{layer.name}.{name}"] for name in layer.shapes},
-            )
-            for layer in self.layers
-        ]
-
-
-@dataclass(frozen=True)
-class SavedClassifier:
-    """A classifier as a file holds it.
-
-    Attributes
-    ----------
-    classes : ndarray
-    image_shape : tuple of two ints
-    pixel_scale, largest_pixel, background : float
-    feature_names : ndarray of str or None
-    params : dict
-        Of the estimator, from JSON.
-    fitted : list
-        Values of `FITTED`, numbers.
-    further : dict
-        Further fitted attributes, from JSON.
-    network : SavedNetwork
-    """
-
-    classes: np.ndarray
-    image_shape: tuple[int, int]
-    pixel_scale: float
-    largest_pixel: float
-    background: float
-    feature_names: np.ndarray | None
-    params: dict[str, Any]
-    fitted: list[float]
-    further: dict[str, Any]
-    network: SavedNetwork
-
-
-@dataclass(frozen=True)
-class SavedEnsemble:
-    """A soft vote of classifiers as a file holds it.
-
-    Attributes
-    ----------
-    names : list of str
-    members : list of SavedClassifier
-    classes : ndarray
-    params : dict
-        Of the estimator, from JSON.
-    weights : list of float or None
-    """
-
-    names: list[str]
-    members: list[SavedClassifier]
-    classes: np.ndarray
-    params: dict[str, Any]
-    weights: list[float] | None
-
-
-@dataclass(frozen=True)
-class SavedPipeline:
-    """A transformer and what follows it, as a file holds them.
-
-    Attributes
-    ----------
-    names : list of two str
-    transformer, fitted, params : dict
-        Parameters and fitted attributes of the transformer, and parameters of the pipeline, from JSON.
-    last : SavedClassifier or SavedEnsemble
-    """
-
-    names: list[str]
-    transformer: dict[str, Any]
-    fitted: dict[str, Any]
-    params: dict[str, Any]
-    last: SavedClassifier | SavedEnsemble
-
-
-Saved = SavedClassifier | SavedEnsemble | SavedPipeline
+_ESTIMATOR = ("image_shape", "pixels", "fitted", "network")
+_FURTHER = ("features", "params", "further")
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
@@ -189,9 +82,9 @@ def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
     )
 
 
-def _last(entry: Any, reader: ArrayReader) -> SavedClassifier | SavedEnsemble:
+def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
     if not isinstance(entry, dict) or "members" not in entry:
-        return _classifier(entry, reader)
+        return _single(entry, reader)
     check_keys(entry, ("names", "members", "classes"), ("classes_dtype", "params", "weights"))
     names, members = _texts(entry["names"], "names"), entry["members"]
     if not isinstance(members, list) or not members or len(set(names)) != len(members):
@@ -209,8 +102,23 @@ def _last(entry: Any, reader: ArrayReader) -> SavedClassifier | SavedEnsemble:
     return SavedEnsemble(names, saved, classes, _dict(entry.get("params", {})), weights)
 
 
+def _single(entry: Any, reader: ArrayReader) -> Single:
+    """Return a regressor if there are targets, else a classifier."""
+    if not isinstance(entry, dict) or "targets" not in entry:
+        return _classifier(entry, reader)
+    check_keys(entry, ("targets", *_ESTIMATOR), _FURTHER)
+    mean, scale = _targets(entry["targets"])
+    return SavedRegressor(**_estimator(entry, len(mean), reader), mean=mean, scale=scale)
+
+
 def _classifier(entry: Any, reader: ArrayReader) -> SavedClassifier:
-    check_keys(entry, _CLASSIFIER, ("classes_dtype", "features", "params", "further"))
+    check_keys(entry, ("classes", *_ESTIMATOR), ("classes_dtype", *_FURTHER))
+    classes = _classes(entry)
+    return SavedClassifier(**_estimator(entry, len(classes), reader), classes=classes)
+
+
+def _estimator(entry: dict[str, Any], n_outputs: int, reader: ArrayReader) -> dict[str, Any]:
+    """Return what a classifier and a regressor have in common."""
     shape = entry["image_shape"]
     if not isinstance(shape, list) or len(shape) != 2 or not all(is_count(n) and n for n in shape):
         raise FileFormatError(f"its image shape is {str(shape)[:60]}")
@@ -220,23 +128,30 @@ def _classifier(entry: Any, reader: ArrayReader) -> SavedClassifier:
     pixels = _numbers(entry["pixels"], 3, "pixel scale, largest pixel and background")
     if min(pixels[:2]) <= 0:
         raise FileFormatError(f"its pixels have the scale {pixels[0]} and go up to {pixels[1]}")
-    _numbers(entry["fitted"], len(FITTED), ", ".join(FITTED))
-    classes = _classes(entry)
-    return SavedClassifier(
-        classes,
-        image_shape,
-        float(pixels[0]),
-        float(pixels[1]),
-        float(pixels[2]),
-        _feature_names(entry.get("features"), image_shape),
-        _dict(entry.get("params", {})),
-        entry["fitted"],
-        _dict(entry.get("further", {})),
-        _network(entry["network"], image_shape, len(classes), reader),
-    )
+    return {
+        "image_shape": image_shape,
+        "pixel_scale": float(pixels[0]),
+        "largest_pixel": float(pixels[1]),
+        "background": float(pixels[2]),
+        "feature_names": _feature_names(entry.get("features"), image_shape),
+        "params": _dict(entry.get("params", {})),
+        "fitted": _numbers(entry["fitted"], len(FITTED), ", ".join(FITTED)),
+        "further": _dict(entry.get("further", {})),
+        "network": _network(entry["network"], image_shape, n_outputs, reader),
+    }
 
 
-def _network(entry: Any, image_shape: tuple[int, int], n_classes: int, reader: ArrayReader) -> SavedNetwork:
+def _targets(value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the scale of each target."""
+    pairs = _list(value)
+    proper = all(isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in pairs)
+    if not proper or not 0 < len(pairs) <= MOST_CLASSES or min(scale for _, scale in pairs) <= 0:
+        raise FileFormatError(f"its targets have the means and scales {str(value)[:60]}")
+    mean, scale = np.array(pairs, np.float64).T
+    return mean, scale
+
+
+def _network(entry: Any, image_shape: tuple[int, int], n_outputs: int, reader: ArrayReader) -> SavedNetwork:
     kinds = ("curve_cnn", "compressed", "sequential", "own")
     check_keys(entry, (), (*kinds, "state", "codes", "batches", "dtype", "parameter"))
     kind = next((kind for kind in kinds if kind in entry), None)
@@ -249,7 +164,7 @@ def _network(entry: Any, image_shape: tuple[int, int], n_classes: int, reader: A
     options, name = {}, kind
     if kind == "curve_cnn":
         options = entry[kind]
-        layers = curve_cnn(image_shape, n_classes, options)
+        layers = curve_cnn(image_shape, n_outputs, options)
     elif kind == "own":
         name = str(entry[kind])[:60]
     else:

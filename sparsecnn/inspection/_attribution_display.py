@@ -1,4 +1,4 @@
-"""Display of what speaks for and against a class in images."""
+"""Display of what speaks for and against a class, or a larger prediction, in images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_consistent_length, check_scalar
 from sklearn.utils.validation import _num_samples
 
-from sparsecnn._estimator import fitted_classifier, flat_steps
+from sparsecnn._estimator import fitted_network, flat_steps
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import signed_colours
@@ -24,7 +24,8 @@ class AttributionDisplay:
     """Images, and below each how much every pixel speaks for or against a class.
 
     What speaks against the class is blue, the stronger the darker; what speaks for it is orange, the stronger
-    the paler; grey pixels, such as those without ink, add nothing. Use `from_estimator`.
+    the paler; grey pixels, such as those without ink, add nothing. For a regressor, orange makes the
+    prediction larger. Use `from_estimator`.
 
     Parameters
     ----------
@@ -79,21 +80,22 @@ class AttributionDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Attribute the score of a class to the pixels of the first images of X, and plot both.
+        """Attribute the score of a class, or a prediction, to the pixels of the first images of X; plot both.
 
-        The images are drawn as the classifier gets them, behind the other steps of a pipeline, under titles
-        that name the predicted class and its probability.
+        The images are drawn as the estimator gets them, behind the other steps of a pipeline, under titles
+        that name the predicted class and its probability, or the predicted target.
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
             Fitted. For a search, such as `GridSearchCV`, its ``best_estimator_`` is used.
         X : array-like or list of n images
             What `estimator` predicts from.
-        y : array-like of shape (n,), default=None
-            True labels, for the titles.
-        target : class label, default=None
-            Class whose score to attribute; None is the one that is predicted for each image.
+        y : array-like of shape (n,) or (n, n_outputs), default=None
+            True labels or targets, for the titles.
+        target : class label or int, default=None
+            Class whose score to attribute; None is the one that is predicted for each image. Of a regressor,
+            the number of the target, from 0; None is the only one.
         n_images : int, default=4
             Number of images to plot, or all if there are fewer.
         ax : matplotlib Axes or array-like of Axes, default=None
@@ -113,10 +115,10 @@ class AttributionDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such classifier, or `n_images` no integer.
+            If `estimator` is no such estimator, or `n_images` no integer.
         ValueError
-            If X is unusable, X and y differ in length, `target` is no class, `n_images` is below 1, or the
-            number of axes is wrong.
+            If X is unusable, X and y differ in length, `target` is no class or target, `n_images` is below
+            1, or the number of axes is wrong.
 
         Warns
         -----
@@ -138,28 +140,18 @@ class AttributionDisplay:
         >>> AttributionDisplay.from_estimator(classifier, X, target=1, n_images=2).axes_.shape
         (2, 2)
         """
-        classifier = fitted_classifier(estimator)
+        fitted = fitted_network(estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)
         check_consistent_length(X, y)
         first = np.arange(min(n_images, _num_samples(X)))
         X = _safe_indexing(X, first)
         for step in flat_steps(estimator)[:-1]:
             X = step.transform(X)
-        probabilities = classifier.predict_proba(X)
-        found = probabilities.argmax(axis=1)
-        pixels = classifier._check_pixels(X) / classifier.pixel_scale_
-        images = pixels.reshape(-1, *classifier.image_shape_)
-        attributions = np.empty(images.shape)
-        for i in np.unique(found) if target is None else []:
-            own = np.flatnonzero(found == i)
-            its = _safe_indexing(X, own)
-            attributions[own] = integrated_gradients(classifier, its, target=classifier.classes_[i])
-        if target is not None:
-            attributions = integrated_gradients(classifier, X, target=target)
-        names = [f"{classifier.classes_[i]} ({p[i]:.0%})" for i, p in zip(found, probabilities, strict=True)]
-        if y is not None:
-            truth = _safe_indexing(np.asarray(y), first)
-            names = [f"{name}\ntrue: {label}" for name, label in zip(names, truth, strict=True)]
+        truth = None if y is None else _safe_indexing(np.asarray(y), first)
+        of_kind = _of_classes if hasattr(fitted, "classes_") else _of_targets
+        attributions, names = of_kind(fitted, X, truth, target)
+        pixels = fitted._check_pixels(X) / fitted.pixel_scale_
+        images = pixels.reshape(-1, *fitted.image_shape_)
         return cls(images, attributions, names).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
@@ -223,3 +215,32 @@ class AttributionDisplay:
             extend="both",
         )
         return self
+
+
+def _of_classes(classifier: Any, X: Any, truth: Any, target: Any) -> tuple[np.ndarray, list[str]]:
+    """Return the attributions of the score of a class, and the title of each image."""
+    probabilities = classifier.predict_proba(X)
+    found = probabilities.argmax(axis=1)
+    names = [f"{classifier.classes_[i]} ({p[i]:.0%})" for i, p in zip(found, probabilities, strict=True)]
+    if truth is not None:
+        names = [f"{name}\ntrue: {label}" for name, label in zip(names, truth, strict=True)]
+    if target is not None:
+        return integrated_gradients(classifier, X, target=target), names
+    attributions = np.empty((len(found), *classifier.image_shape_))
+    for i in np.unique(found):
+        own = np.flatnonzero(found == i)
+        its = _safe_indexing(X, own)
+        attributions[own] = integrated_gradients(classifier, its, target=classifier.classes_[i])
+    return attributions, names
+
+
+def _of_targets(regressor: Any, X: Any, truth: Any, target: Any) -> tuple[np.ndarray, list[str]]:
+    """Return the attributions of a predicted target, and the title of each image."""
+    attributions = integrated_gradients(regressor, X, target=target)
+    shape = len(attributions), regressor.n_outputs_
+    values = regressor.predict(X).reshape(shape)[:, target or 0]
+    names = [f"{value:.3g}" for value in values]
+    if truth is not None:
+        known = np.asarray(truth, dtype=float).reshape(shape)[:, target or 0]
+        names = [f"{name}\ntrue: {value:.3g}" for name, value in zip(names, known, strict=True)]
+    return attributions, names

@@ -1,4 +1,4 @@
-"""Integrated gradients: what each pixel adds to the score of a class."""
+"""Integrated gradients: what each pixel adds to the score of a class, or to a prediction."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ def integrated_gradients(
     tol: float = 0.01,
     max_steps: int = 4096,
 ) -> np.ndarray:
-    """Attribute the score of a class to the pixels of each image.
+    """Attribute the score of a class, or a predicted target, to the pixels of each image.
 
     The attribution of pixel p of image x is ``x[p] · ∫ ∂f(t·x)/∂x[p] dt`` for t from 0 to 1, on the straight
     line from the blank image to x [1]_. The sum over an image is ``f(x) - f(0)`` up to `tol`.
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, or a search for one
+    estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor, or a search for one
         Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
     X : array-like of shape (n, pixels) or (n, height, width)
-        Images as the classifier takes them.
-    target : class label, default=None
+        Images as the estimator takes them.
+    target : class label or int, default=None
         Class whose score to attribute. f is its score minus the mean score of the other classes. None is
         ``classes_[1]`` of two classes, so that f is `decision_function`; for more classes it must be given.
+        Of a regressor, the number of the target, from 0, of which f is the prediction; None is the only one.
     n_steps : int, default=32
         Number of equal steps with which the integral starts.
     tol : float, default=0.01
@@ -57,14 +58,14 @@ def integrated_gradients(
     Returns
     -------
     ndarray of shape (n, height, width)
-        In units of the score; positive where a pixel speaks for the class.
+        In units of the score; positive where a pixel speaks for the class. Of a regressor, in units of y.
 
     Raises
     ------
     TypeError
         If `n_steps` or `max_steps` is not an integer, or `tol` not a number.
     ValueError
-        If `estimator` is no such classifier, `target` is no class or is missing, `n_steps`, `tol` or
+        If `estimator` is no such estimator, `target` is no class or target or is missing, `n_steps`, `tol` or
         `max_steps` is out of range, or the scores of the network are NaN or infinite.
 
     Warns
@@ -103,8 +104,9 @@ def integrated_gradients(
     check_is_fitted(estimator)
     if not hasattr(estimator, "module_"):
         raise ValueError(
-            f"estimator must be a fitted SparseCurveCNNClassifier, or a search for one, got {estimator!r}. "
-            "For a pipeline, give the last step, and as X the output of the steps before it."
+            "estimator must be a fitted SparseCurveCNNClassifier or SparseCurveCNNRegressor, or a search for "
+            f"one, got {estimator!r}. For a pipeline, give the last step, and as X the output of the steps "
+            "before it."
         )
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     check_scalar(max_steps, "max_steps", Integral, min_val=n_steps)
@@ -112,7 +114,7 @@ def integrated_gradients(
         raise TypeError(f"tol must be a number, got {tol!r}.")
     if not tol > 0:
         raise ValueError(f"tol must be positive, got {tol!r}.")
-    contrast = _contrast(estimator.classes_, target)
+    contrast = _weights_of_scores(estimator, target)
     with shared_threads(), clean_torch_state():
         pixels = estimator._check_pixels(X)
         device = resolve_device(estimator.device)
@@ -129,6 +131,18 @@ def integrated_gradients(
             ConvergenceWarning,
         )
     return np.stack([attribution for attribution, _ in found])
+
+
+def _weights_of_scores(estimator: Any, target: Any) -> np.ndarray:
+    """Return the weight of each score of the network in what is attributed."""
+    if hasattr(estimator, "classes_"):
+        return _contrast(estimator.classes_, target)
+    n_outputs = estimator.n_outputs_
+    if target is None and n_outputs == 1:
+        target = 0
+    if isinstance(target, bool) or not isinstance(target, Integral) or target not in range(n_outputs):
+        raise ValueError(f"target must be the number of one of {n_outputs} targets, from 0, got {target!r}.")
+    return np.where(np.arange(n_outputs) == target, estimator.target_scale_, 0.0)
 
 
 def _contrast(classes: np.ndarray, target: Any) -> np.ndarray:

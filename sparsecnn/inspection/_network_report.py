@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state, resolve_device
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.inspection._network_counts import (
     LayerCounts,
@@ -122,7 +122,7 @@ class NetworkReport:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
             Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
         latency : bool, default=False
             Whether to measure the latency too, as `measure_latency` does.
@@ -137,7 +137,7 @@ class NetworkReport:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such classifier.
+            If `estimator` is no such estimator.
 
         See Also
         --------
@@ -152,8 +152,8 @@ class NetworkReport:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
-        classifier = fitted_classifier(estimator)
-        report = cls.from_module(classifier.module_, classifier.image_shape_)
+        fitted = fitted_network(estimator)
+        report = cls.from_module(fitted.module_, fitted.image_shape_)
         return report.measure_latency() if latency else report
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
+from sklearn.base import is_regressor
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
@@ -132,7 +133,7 @@ class SparsityPathDisplay:
     def from_path(
         cls, path: SparsityPath, X: ArrayLike, y: ArrayLike, *, ax: Any = None, **kwargs: Any
     ) -> Self:
-        """Plot the accuracy of each classifier of a path.
+        """Plot the accuracy of each classifier of a path; of regressors, R².
 
         There is one network for each point and no fold, so there are no errors to show; take test images that
         training has not seen.
@@ -140,11 +141,11 @@ class SparsityPathDisplay:
         Parameters
         ----------
         path : SparsityPath
-            Fitted classifiers, as `sparsity_path` returns them.
+            Fitted estimators, as `sparsity_path` returns them.
         X : array-like of shape (n, pixels) or (n, height, width)
             Test images.
-        y : array-like of shape (n,)
-            Labels of the test images.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Labels or targets of the test images.
         ax : matplotlib Axes, default=None
             Axes to plot in; None makes a new figure.
         **kwargs : dict
@@ -181,7 +182,8 @@ class SparsityPathDisplay:
         """
         if not isinstance(path, SparsityPath):
             raise TypeError(f"path must be a SparsityPath, got a {type(path).__name__}.")
-        display = cls(path.sparsities, path.score(X, y), score_name="accuracy")
+        score_name = "R²" if len(path) and is_regressor(path[0]) else "accuracy"
+        display = cls(path.sparsities, path.score(X, y), score_name=score_name)
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import is_regressor
 
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn.inspection._pyplot import LINE_STYLES, OKABE_ITO, make_panels
 
 
@@ -28,12 +29,19 @@ PANELS = {
     "distance": _Panel("distance ‖w - u‖", False, {"distance": "distance"}),
     "lam": _Panel("λ", False, {"lam": "λ"}),
 }
+# What differs where targets are standardised: 1 is the variance of the targets, and the loss of their mean.
+REGRESSION = {
+    "loss": PANELS["loss"]._replace(label="squared error / variance"),
+    "validation_score": PANELS["validation_score"]._replace(label="validation R²", is_percent=False),
+    "lagrangian": PANELS["lagrangian"]._replace(label="Lagrangian / variance"),
+}
 
 
 class TrainingCurveDisplay:
     """Losses, sparsity, Lagrangian and the like after each epoch of training, in one panel each.
 
-    Use `from_estimator` for a fitted classifier, and the constructor for a training loop of your own.
+    Use `from_estimator` for a fitted classifier or regressor, and the constructor for a training loop of your
+    own.
 
     Parameters
     ----------
@@ -42,6 +50,8 @@ class TrainingCurveDisplay:
         sparse copy u, "validation_score", "sparsity", "lagrangian", "distance" (‖w - u‖) and "lam".
     finetune_start : int, default=None
         Number of epochs before fine-tuning. None marks none.
+    regression : bool, default=False
+        Whether losses are squared errors and scores R², rather than cross-entropies and accuracies.
 
     Attributes
     ----------
@@ -65,22 +75,25 @@ class TrainingCurveDisplay:
     ['cross-entropy (nats)', 'penalised weights zero (%)']
     """
 
-    def __init__(self, history: Mapping[str, ArrayLike], finetune_start: int | None = None):
+    def __init__(
+        self, history: Mapping[str, ArrayLike], finetune_start: int | None = None, regression: bool = False
+    ):
         self.history = history
         self.finetune_start = finetune_start
+        self.regression = regression
 
     @classmethod
     def from_estimator(
         cls, estimator: Any, *, quantities: str | Sequence[str] | None = None, ax: Any = None, **kwargs: Any
     ) -> Self:
-        """Plot the training of a fitted classifier.
+        """Plot the training of a fitted classifier or regressor.
 
         Look here when a network is worse than hoped: whether the loss was still falling, where the cut cost
         accuracy, and whether fine-tuning took it back.
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
             Fitted. For a search, such as `GridSearchCV`, its ``best_estimator_`` is used.
         quantities : str or sequence of str, default=None
             What to plot, one panel each: "loss", "validation_score", "sparsity", "lagrangian", "distance" or
@@ -102,9 +115,9 @@ class TrainingCurveDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such classifier.
+            If `estimator` is no such estimator.
         ValueError
-            If one of `quantities` is unknown or was not recorded, the classifier comes from a file, which has
+            If one of `quantities` is unknown or was not recorded, the estimator comes from a file, which has
             no history, or the number of axes is wrong.
 
         See Also
@@ -122,10 +135,10 @@ class TrainingCurveDisplay:
         >>> display.axes_.shape, display.finetune_start
         ((2,), 4)
         """
-        classifier = fitted_classifier(estimator)
-        if not hasattr(classifier, "history_"):
-            raise ValueError(f"{classifier!r} has no history_, which files of networks leave out.")
-        display = cls(classifier.history_, _finetune_start(classifier.history_))
+        fitted = fitted_network(estimator)
+        if not hasattr(fitted, "history_"):
+            raise ValueError(f"{fitted!r} has no history_, which files of networks leave out.")
+        display = cls(fitted.history_, _finetune_start(fitted.history_), is_regressor(fitted))
         return display.plot(quantities, ax=ax, **kwargs)
 
     def plot(self, quantities: str | Sequence[str] | None = None, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -169,11 +182,12 @@ class TrainingCurveDisplay:
         from matplotlib.ticker import MaxNLocator, PercentFormatter
 
         names = self._check_quantities(quantities)
+        panels = PANELS | REGRESSION if self.regression else PANELS
         self.axes_ = make_panels(ax, len(names), min(3, len(names)), (3.6, 2.8))
         self.figure_ = self.axes_[0].figure
         self.lines_: dict[str, Any] = {}
         for panel_ax, name in zip(self.axes_, names, strict=True):
-            panel = PANELS[name]
+            panel = panels[name]
             self._plot_curves(panel_ax, panel, kwargs)
             panel_ax.set(xlabel="epoch", ylabel=panel.label)
             panel_ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 from sparsecnn.inspection._layer_images import layer_images
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import draw_signed, in_a_square, side_by_side
@@ -83,7 +83,7 @@ class WeightsDisplay:
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier, a search for one, or a Pipeline that ends in one
+        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
             Fitted. For a search, such as `GridSearchCV`, its ``best_estimator_`` is used.
         layer : str, default=None
             Name of the layer, such as "conv1" or "fc". None is the last fully connected layer, or else the
@@ -105,7 +105,7 @@ class WeightsDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such classifier.
+            If `estimator` is no such estimator.
         ValueError
             If the network has no such layer, or the number of axes is wrong.
 
@@ -126,9 +126,14 @@ class WeightsDisplay:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use WeightsDisplay.from_module.")
-        fitted = fitted_classifier(estimator)
+        fitted = fitted_network(estimator)
         return cls.from_module(
-            fitted.module_, fitted.image_shape_, layer=layer, classes=fitted.classes_, ax=ax, **kwargs
+            fitted.module_,
+            fitted.image_shape_,
+            layer=layer,
+            classes=getattr(fitted, "classes_", None),
+            ax=ax,
+            **kwargs,
         )
 
     @classmethod

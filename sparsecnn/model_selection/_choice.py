@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from sparsecnn._estimator import fitted_classifier
+from sparsecnn._estimator import fitted_network
 
 __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 
 
 def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | None = None) -> float:
-    """Return the sparsity of a fitted classifier: a scorer for scikit-learn's searches.
+    """Return the sparsity of a fitted classifier or regressor: a scorer for scikit-learn's searches.
 
     Beside a scorer of accuracy it puts the number of zeros into ``cv_results_``, where
     `sparsest_within_one_se` and displays look for it.
@@ -24,7 +24,8 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     Parameters
     ----------
     estimator : estimator
-        Fitted `SparseCurveCNNClassifier`, or a fitted pipeline or search that ends in one.
+        Fitted `SparseCurveCNNClassifier` or `SparseCurveCNNRegressor`, or a fitted pipeline or search that
+        ends in one.
     X : array-like, default=None
         Ignored; scikit-learn passes it to every scorer.
     y : array-like, default=None
@@ -38,7 +39,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     Raises
     ------
     TypeError
-        If `estimator` is not and does not end in a `SparseCurveCNNClassifier`.
+        If `estimator` is neither and ends in neither.
     NotFittedError
         If it is not fitted.
 
@@ -59,7 +60,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     ...     refit=sparsest_within_one_se,
     ... )
     """
-    return fitted_classifier(estimator).sparsity_
+    return fitted_network(estimator).sparsity_
 
 
 def sparsest_within_one_se(

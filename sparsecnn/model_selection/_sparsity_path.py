@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sparsecnn._checkpoint import open_run
 from sparsecnn._compute import clean_torch_state, seeded_torch, shared_threads
 from sparsecnn._estimator import (
+    SparseCurveCNN,
     SparseCurveCNNClassifier,
     TrainingData,
     called_repeatedly,
@@ -27,21 +28,22 @@ from sparsecnn._training import check_target, make_trainer, resolve_scope
 from sparsecnn.model_selection._walk import path_identity, reach_points
 from sparsecnn.penalties import get_penalty, unit_of
 
-# The default path ends where this fraction of the weights is kept, or a few weights for each class.
+# The default path ends where this fraction of the weights is kept, or a few weights for each class or target.
 SMALLEST_KEPT = 0.005
-WEIGHTS_PER_CLASS = 4
+WEIGHTS_PER_OUTPUT = 4
 # "auto" parameters are those of this target at every point.
 AUTO_TARGET = 0.9
 
 
 class SparsityPath(Sequence):
-    """The fitted classifiers along a path, each with its own sparsity, from dense to sparse.
+    """The fitted estimators along a path, each with its own sparsity, from dense to sparse.
 
-    ``path[i]`` is a fitted `SparseCurveCNNClassifier`, and ``len(path)`` the number of points.
+    ``path[i]`` is a fitted `SparseCurveCNNClassifier` or `SparseCurveCNNRegressor`, and ``len(path)`` the
+    number of points.
 
     Parameters
     ----------
-    estimators : list of SparseCurveCNNClassifier
+    estimators : list of SparseCurveCNNClassifier or SparseCurveCNNRegressor
         Fitted, in the order of their sparsity.
 
     Attributes
@@ -71,7 +73,7 @@ class SparsityPath(Sequence):
     (0.5, 2)
     """
 
-    def __init__(self, estimators: Sequence[SparseCurveCNNClassifier]):
+    def __init__(self, estimators: Sequence[SparseCurveCNN]):
         self._estimators = list(estimators)
         self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
         self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
@@ -97,7 +99,7 @@ class SparsityPath(Sequence):
         return html_table(f"Path of {len(self)} sparse networks", columns, rows, n_left=0)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Return the accuracy of every network on X.
+        """Return the accuracy of every network on X; of regressors, R².
 
         Give images that training has not seen, and plot the result against `sparsities` to see how many zeros
         are free.
@@ -106,15 +108,15 @@ class SparsityPath(Sequence):
         ----------
         X : array-like of shape (n, pixels) or (n, height, width)
             Images, as `fit` takes them.
-        y : array-like of shape (n,)
-            Label of each image.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Label or targets of each image.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image.
 
         Returns
         -------
         ndarray of shape (n_points,)
-            One accuracy for each point.
+            One score for each point.
 
         See Also
         --------
@@ -131,14 +133,14 @@ class SparsityPath(Sequence):
         >>> path.score(X[40:], y[40:]).shape
         (2,)
         """
-        return np.array([fitted.score(X, y, sample_weight) for fitted in self])
+        return np.array([fitted.score(X, y, sample_weight) for fitted in self._estimators])
 
 
 def sparsity_path(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    estimator: SparseCurveCNNClassifier | None = None,
+    estimator: SparseCurveCNN | None = None,
     sparsities: int | ArrayLike | None = None,
     lams: ArrayLike | None = None,
     macs: ArrayLike | None = None,
@@ -157,16 +159,16 @@ def sparsity_path(
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
         Images, as `fit` takes them.
-    y : array-like of shape (n,)
-        Label of each image.
-    estimator : SparseCurveCNNClassifier, default=None
+    y : array-like of shape (n,) or (n, n_outputs)
+        Label or targets of each image.
+    estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor, default=None
         How to train; it is not changed. Its `lam`, `early_stopping` and the target that the points give are
         not used, and "auto" parameters take the same value at every point, that of ``target_sparsity=0.9`` or
         of the last of `macs`. None is ``SparseCurveCNNClassifier()``.
     sparsities : int or array-like of floats, default=None
         Fractions of zeros, ascending, from 0 (dense) to below 1; or the number of points, at least 2, from
-        dense to 0.5 % of the weights kept (at least four for each class), with the kept weights in a
-        geometric series from one half on. None is 20; a small network has as many points as differ.
+        dense to 0.5 % of the weights kept (at least four for each class or target), with the kept weights in
+        a geometric series from one half on. None is 20; a small network has as many points as differ.
     lams : array-like of floats, default=None
         Values of λ, ascending, instead of `sparsities`.
     macs : array-like of floats, default=None
@@ -185,7 +187,7 @@ def sparsity_path(
     Returns
     -------
     SparsityPath
-        A sequence of fitted classifiers, with their sparsities, λs and scores as arrays.
+        A sequence of fitted estimators, with their sparsities, λs and scores as arrays.
 
     Raises
     ------
@@ -238,13 +240,13 @@ def sparsity_path(
     return SparsityPath(reached)
 
 
-def path_start(
-    estimator: SparseCurveCNNClassifier | None, macs: ArrayLike | None = None
-) -> SparseCurveCNNClassifier:
+def path_start(estimator: SparseCurveCNN | None, macs: ArrayLike | None = None) -> SparseCurveCNN:
     """Return an unfitted copy of `estimator`, checked, for a path of target sparsities, or else of `macs`."""
-    start = SparseCurveCNNClassifier() if estimator is None else estimator
-    if not isinstance(start, SparseCurveCNNClassifier):
-        raise ValueError(f"estimator must be a SparseCurveCNNClassifier, got {estimator!r}.")
+    start: Any = SparseCurveCNNClassifier() if estimator is None else estimator
+    if not isinstance(start, SparseCurveCNN):
+        raise ValueError(
+            f"estimator must be a SparseCurveCNNClassifier or SparseCurveCNNRegressor, got {estimator!r}."
+        )
     if start.checkpoint is not None:
         raise ValueError(
             f"The estimator has checkpoint={str(start.checkpoint)!r}, where each network of the path would "
@@ -272,14 +274,14 @@ def path_start(
 
 
 def target_points(
-    classifier: SparseCurveCNNClassifier,
+    estimator: SparseCurveCNN,
     data: TrainingData,
     sparsities: int | ArrayLike,
     macs: ArrayLike | None,
 ) -> list[dict[str, float]]:
     """Return the parameters of each point of a path of target sparsities, or else of `macs`."""
     if macs is None:
-        wanted = target_sparsities(classifier, data, sparsities)
+        wanted = target_sparsities(estimator, data, sparsities)
         return [{"target_sparsity": point} for point in wanted]
     return [{"target_macs": point} for point in _check_macs(macs)]
 
@@ -300,26 +302,25 @@ def _as_floats(values: ArrayLike, name: str) -> np.ndarray:
 
 
 def target_sparsities(
-    classifier: SparseCurveCNNClassifier, data: TrainingData, sparsities: int | ArrayLike
+    estimator: SparseCurveCNN, data: TrainingData, sparsities: int | ArrayLike
 ) -> list[float]:
     """Return the points of a path, ascending, checked against the network that they are for.
 
     Parameters
     ----------
-    classifier : SparseCurveCNNClassifier
+    estimator : SparseCurveCNN
     data : TrainingData
     sparsities : int or array-like of floats
         As those of `sparsity_path`.
     """
-    n_classes = len(data.classes)
     with seeded_torch(0, data.images.device):
-        trainer = make_trainer(classifier, data.images, n_classes, check_random_state(0))
+        trainer = make_trainer(estimator, data.images, data.targets.objective, check_random_state(0))
     n_units = trainer.split.count_units()
     if isinstance(sparsities, Integral):
         if sparsities < 2:
             raise ValueError(f"sparsities must be at least 2 points, got {sparsities}.")
         n_all = sum(n_units.values())
-        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_CLASS * n_classes / n_all))
+        smallest = min(0.5, max(SMALLEST_KEPT, WEIGHTS_PER_OUTPUT * trainer.objective.n_outputs / n_all))
         kept = np.r_[1.0, np.geomspace(0.5, smallest, int(sparsities) - 1)]
         distinct = np.unique((kept * n_all).round())[::-1]
         points = (1 - distinct / n_all).tolist()
@@ -327,8 +328,7 @@ def target_sparsities(
         points = _check_points(sparsities, "sparsities")
         if points[-1] >= 1:
             raise ValueError(f"sparsities must be fractions from 0 to below 1, got {points[-1]}.")
-    scope = resolve_scope(classifier)
-    check_target("sparsities: a target of", points[-1], trainer.split, n_classes, scope)
+    check_target("sparsities: a target of", points[-1], trainer, resolve_scope(estimator))
     return points
 
 

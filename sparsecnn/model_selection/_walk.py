@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sparsecnn._checkpoint import Identity, Run, identify
 from sparsecnn._compute import resolve_device, seeded_torch
 from sparsecnn._estimator import (
-    SparseCurveCNNClassifier,
+    SparseCurveCNN,
     TrainingData,
     describe_dead_layers,
     keep_fitted,
@@ -35,13 +35,13 @@ PATH_COST = 3
 
 
 def path_identity(
-    start: SparseCurveCNNClassifier, points: Sequence[dict[str, float]], data: dict[str, Any], **further: Any
+    start: SparseCurveCNN, points: Sequence[dict[str, float]], data: dict[str, Any], **further: Any
 ) -> Identity:
     """Return what tells a path from others.
 
     Parameters
     ----------
-    start : SparseCurveCNNClassifier
+    start : SparseCurveCNN
         As `path_start` returns it.
     points : list of dict
         Parameters of each point.
@@ -51,23 +51,24 @@ def path_identity(
         What the path depends on besides.
     """
     device = resolve_device(start.device)
+    further |= start._targets.identity
     return identify("path", start, data, device=device, points=list(points), **further)
 
 
 def reach_points(
-    start: SparseCurveCNNClassifier,
+    start: SparseCurveCNN,
     data: TrainingData,
     points: Sequence[dict[str, float]],
     run: Run,
     n_points: int | None = None,
     keep_interrupted: bool = False,
     tasks: Tasks | None = None,
-) -> tuple[list[SparseCurveCNNClassifier], list[str]]:
-    """Return the classifiers of `walk_path`, and a line for every dead layer among them.
+) -> tuple[list[Any], list[str]]:
+    """Return the estimators of `walk_path`, and a line for every dead layer among them.
 
     If interrupted, with `keep_interrupted`, warn and return those that are finished.
     """
-    reached: list[SparseCurveCNNClassifier] = []
+    reached: list[Any] = []
     dead: list[str] = []
     try:
         for fitted, lines in walk_path(start, data, points, run, n_points, tasks):
@@ -85,18 +86,18 @@ def reach_points(
 
 
 def walk_path(
-    start: SparseCurveCNNClassifier,
+    start: SparseCurveCNN,
     data: TrainingData,
     points: Sequence[dict[str, float]],
     run: Run,
     n_points: int | None = None,
     tasks: Tasks | None = None,
-) -> Iterator[tuple[SparseCurveCNNClassifier, list[str]]]:
-    """Yield for each point a fitted copy of the classifier `start`, and a line for each dead layer.
+) -> Iterator[tuple[Any, list[str]]]:
+    """Yield for each point a fitted copy of the estimator `start`, and a line for each dead layer.
 
     Parameters
     ----------
-    start : SparseCurveCNNClassifier
+    start : SparseCurveCNN
     data : TrainingData
     points : list of dict
         Parameters of each point.
@@ -112,7 +113,7 @@ def walk_path(
     warn_of_large_batch(start.batch_size, len(images))
     rng = run.random_state(start.random_state)
     with seeded_torch(rng.randint(2**31 - 1), images.device):
-        trainer = make_trainer(start, images, len(data.classes), rng)
+        trainer = make_trainer(start, images, data.targets.objective, rng)
         ramp = make_ramp(start, trainer.start, trainer.split.structure)
         plan = make_plan(start, images, trainer.module, ramp)
         finetune_iter = _finetune_epochs(plan, n_points or len(points))
@@ -128,8 +129,8 @@ def walk_path(
             tasks.end_phase()
 
 
-def _ramp_end(start: SparseCurveCNNClassifier, point: dict[str, float], trainer: Trainer) -> Any:
-    """Return where the ramp ends of a classifier with the parameters of a point."""
+def _ramp_end(start: SparseCurveCNN, point: dict[str, float], trainer: Trainer) -> Any:
+    """Return where the ramp ends of an estimator with the parameters of a point."""
     return make_ramp(clone(start).set_params(**point), trainer.start, trainer.split.structure).end
 
 

@@ -24,6 +24,7 @@ from sparsecnn import (
     CurveImageTransformer,
     SparseCurveCNNClassifier,
     SparseCurveCNNClassifierCV,
+    SparseCurveCNNRegressor,
 )
 from sparsecnn.datasets import (
     load_drawings,
@@ -124,6 +125,11 @@ def classify(**params):
     return fit(SparseCurveCNNClassifier(**TINY | params))
 
 
+def regress(**params):
+    """Return the targets that a regressor fitted to a few images predicts."""
+    return SparseCurveCNNRegressor(**TINY | params).fit(X, np.arange(len(X))).predict(X)
+
+
 def search(**params):
     quick = SparseCurveCNNClassifier(**TINY)
     return fit(SparseCurveCNNClassifierCV(**{"estimator": quick, "sparsities": [0.0, 0.5], "cv": 2} | params))
@@ -193,6 +199,11 @@ def _nothing(answer) -> None:
 ESTIMATORS = {
     "SparseCurveCNNClassifier": (classify, check_labels, SparseCurveCNNClassifier._parameter_constraints),
     "SparseCurveCNNClassifierCV": (search, check_labels, SparseCurveCNNClassifierCV._parameter_constraints),
+    "SparseCurveCNNRegressor": (
+        regress,
+        lambda targets: _check_images(targets, len(X)),
+        SparseCurveCNNRegressor._parameter_constraints,
+    ),
     "CurveImageTransformer": (
         convert,
         lambda images: _check_images(images, len(X)),

@@ -1,0 +1,134 @@
+"""What predicts with nothing but numpy, whatever it predicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sparsecnn._pixels import warn_of_other_pixels
+from sparsecnn.inference._build import build_layers
+from sparsecnn.inference._layers import Layer
+from sparsecnn.inference._records import SavedEstimator
+
+# Pixels of the images that are computed at once.
+BATCH_PIXELS = 2**18
+PIXEL_TYPES = ("uint8", "float32", "float64")
+
+Finish = Callable[[np.ndarray], np.ndarray]
+
+
+class NumpyPredictor:
+    """The networks of a fitted estimator, with the images that they take.
+
+    Parameters
+    ----------
+    saved : sequence of SavedEstimator
+        One, or the members of an ensemble.
+    transformer : dict or None
+        Parameters of the transformer that makes its images.
+    """
+
+    def __init__(self, saved: Sequence[SavedEstimator], transformer: dict[str, Any] | None):
+        self._members = [Member(member) for member in saved]
+        first = saved[0]
+        self.image_shape_ = first.image_shape
+        self.pixel_scale_ = first.pixel_scale
+        self.n_features_in_ = math.prod(first.image_shape)
+        self.transformer_ = transformer
+        if first.feature_names is not None:
+            self.feature_names_in_ = first.feature_names
+
+    @property
+    def layers_(self) -> list[Layer]:
+        """Layers of the network; of an ensemble, those of its first member.
+
+        With their weights as arrays, to look into a network or to port it to another language. Batch
+        normalisation is an "affine" layer, or is folded into the layer before.
+
+        See Also
+        --------
+        Layer : What each computes.
+
+        Examples
+        --------
+        >>> from sparsecnn.export import to_numpy
+        >>> from sparsecnn.pretrained import load_reader
+        >>> [layer.kind for layer in to_numpy(load_reader("words")).layers_[:4]]
+        ['conv2d', 'max_pool', 'relu', 'conv2d']
+        """
+        return self._members[0].layers
+
+    def _check_pixels(self, X: ArrayLike) -> np.ndarray:
+        """Return X as rows of pixels, or raise ValueError."""
+        self._check_names(X)
+        pixels = np.asarray(X)
+        if pixels.dtype.name not in PIXEL_TYPES:
+            if pixels.dtype.kind not in "buif":
+                raise ValueError(f"X must hold pixels, got an array of dtype {pixels.dtype}.")
+            pixels = pixels.astype(np.float32)
+        wanted = f"(n, {self.n_features_in_}) or (n, {self.image_shape_[0]}, {self.image_shape_[1]})"
+        if pixels.shape[1:] not in ((self.n_features_in_,), self.image_shape_) or not len(pixels):
+            raise ValueError(f"X must be of shape {wanted} with n at least 1, got {pixels.shape}.")
+        pixels = pixels.reshape(len(pixels), -1)
+        if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
+            raise ValueError("X must hold finite numbers, but a pixel is NaN or infinite.")
+        if min(self.image_shape_) > 1:  # curves have no common range
+            for member in self._members:
+                member.warn_of_other_pixels(pixels)
+        return pixels
+
+    def _check_names(self, X: Any) -> None:
+        names, columns = getattr(self, "feature_names_in_", None), getattr(X, "columns", None)
+        if names is not None and columns is not None and list(columns) != list(names):
+            raise ValueError(
+                f"X must have the columns that the network was trained on, {names[0]!r} to {names[-1]!r}, in "
+                "their order."
+            )
+
+
+class Member:
+    """The network of one estimator.
+
+    Parameters
+    ----------
+    saved : SavedEstimator
+    """
+
+    def __init__(self, saved: SavedEstimator):
+        if saved.network.kind == "own":
+            raise ValueError(
+                f"it holds a network of the class {saved.network.name}, but not which layers that has. Save "
+                "sparsecnn.export.compress(estimator) instead, which describes chains of layers."
+            )
+        self._saved = saved
+        self.layers = build_layers(saved.network.specs(), saved.image_shape, saved.n_outputs)
+        self._dtype = next(layer.arrays["weight"].dtype for layer in self.layers if layer.arrays)
+
+    def warn_of_other_pixels(self, pixels: np.ndarray) -> None:
+        """Warn of rows of pixels of another range or background than those trained on."""
+        saved = self._saved
+        warn_of_other_pixels(pixels, saved.pixel_scale, saved.largest_pixel, saved.background)
+
+    def apply(self, pixels: np.ndarray, finish: Finish) -> np.ndarray:
+        """Return what `finish` makes of the scores of rows of pixels, some images at a time."""
+        size = max(1, BATCH_PIXELS // pixels.shape[1])
+        parts = range(0, len(pixels), size)
+        return np.concatenate([finish(self._scores(pixels[i : i + size])) for i in parts])
+
+    def _scores(self, pixels: np.ndarray) -> np.ndarray:
+        pixels = pixels.astype(np.float32) if pixels.dtype == np.uint8 else pixels
+        with np.errstate(all="ignore"):  # what is not finite in the end is an error
+            # Divided before large numbers are rounded.
+            x = (pixels / pixels.dtype.type(self._saved.pixel_scale)).astype(self._dtype)
+            x = x.reshape(-1, 1, *self._saved.image_shape)
+            for layer in self.layers:
+                x = layer(x)
+        if not np.isfinite(x).all():
+            raise ValueError(
+                "The network's scores are NaN or infinite: pixels of X are too large for it, or its weights."
+            )
+        return x

@@ -1,0 +1,168 @@
+"""What a file holds of estimators, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparsecnn.inference._build import LayerSpec
+from sparsecnn.inference._network import Blueprint
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A network as a file holds it.
+
+    Attributes
+    ----------
+    kind : {"curve_cnn", "compressed", "sequential", "own"}
+    name : str
+        Of the class, for a network of the user's own.
+    options : dict
+        Of the curve CNN.
+    layers : list of Blueprint
+        Empty for a network of the user's own.
+    arrays : dict of str to ndarray
+        Parameters and statistics by their name in the network.
+    batches : list of pairs
+        For each batch normalisation, the batches that it has seen and their weight.
+    is_parameter : bool
+        Whether the network is the parameter `module` of its classifier.
+    """
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    layers: list[Blueprint]
+    arrays: dict[str, np.ndarray]
+    batches: list[Any]
+    is_parameter: bool
+
+    def specs(self) -> list[LayerSpec]:
+        """Return the layers with their numbers."""
+        return [
+            LayerSpec(
+                layer.kind,
+                layer.options,
+                {name: self.arrays[f"{layer.name}.{name}"] for name in layer.shapes},
+            )
+            for layer in self.layers
+        ]
+
+
+@dataclass(frozen=True)
+class SavedEstimator:
+    """An estimator with a network, as a file holds it.
+
+    Attributes
+    ----------
+    image_shape : tuple of two ints
+    pixel_scale, largest_pixel, background : float
+    feature_names : ndarray of str or None
+    params : dict
+        Of the estimator, from JSON.
+    fitted : list
+        Values of `FITTED`, numbers.
+    further : dict
+        Further fitted attributes, from JSON.
+    network : SavedNetwork
+    """
+
+    image_shape: tuple[int, int]
+    pixel_scale: float
+    largest_pixel: float
+    background: float
+    feature_names: np.ndarray | None
+    params: dict[str, Any]
+    fitted: list[float]
+    further: dict[str, Any]
+    network: SavedNetwork
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of scores that the network gives."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SavedClassifier(SavedEstimator):
+    """A classifier as a file holds it.
+
+    Attributes
+    ----------
+    classes : ndarray
+    """
+
+    classes: np.ndarray
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class SavedRegressor(SavedEstimator):
+    """A regressor as a file holds it.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float64
+        A target is the score of the network times its scale plus its mean.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of targets."""
+        return len(self.mean)
+
+
+Single = SavedClassifier | SavedRegressor
+
+
+@dataclass(frozen=True)
+class SavedEnsemble:
+    """A soft vote of classifiers as a file holds it.
+
+    Attributes
+    ----------
+    names : list of str
+    members : list of SavedClassifier
+    classes : ndarray
+    params : dict
+        Of the estimator, from JSON.
+    weights : list of float or None
+    """
+
+    names: list[str]
+    members: list[SavedClassifier]
+    classes: np.ndarray
+    params: dict[str, Any]
+    weights: list[float] | None
+
+
+@dataclass(frozen=True)
+class SavedPipeline:
+    """A transformer and what follows it, as a file holds them.
+
+    Attributes
+    ----------
+    names : list of two str
+    transformer, fitted, params : dict
+        Parameters and fitted attributes of the transformer, and parameters of the pipeline, from JSON.
+    last : SavedClassifier, SavedRegressor or SavedEnsemble
+    """
+
+    names: list[str]
+    transformer: dict[str, Any]
+    fitted: dict[str, Any]
+    params: dict[str, Any]
+    last: Single | SavedEnsemble
+
+
+Saved = Single | SavedEnsemble | SavedPipeline
