@@ -226,7 +226,7 @@ def test_warm_start_and_partial_fit_keep_the_unit_of_the_first_call(bars):
         {"penalty": Binary(), "penalized": "hidden"},
         {"module": own_network, "n_outputs": 2},
     ],
-    ids=str,
+    ids=lambda params: "-".join(params),
 )
 def test_every_kind_of_training_fits(bars, params):
     X, y = bars

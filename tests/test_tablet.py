@@ -555,7 +555,7 @@ def test_ink_that_is_not_there_is_refused():
         (7, "got a int"),
         (None, "got a NoneType"),
     ],
-    ids=str,
+    ids=["path", "array", "frame", "records", "iterator", "empty", "empty array", "number", "nothing"],
 )
 def test_what_is_no_list_of_recordings_is_refused(X, message):
     for method in ("fit", "transform"):
