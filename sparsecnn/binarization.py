@@ -86,7 +86,7 @@ def binarize(
 
     Examples
     --------
-    >>> from sparsecnn import SparseCurveCNN
+    >>> from sparsecnn import SparseCurveCNNClassifier
     >>> from sparsecnn.binarization import binarize, stored_bytes
     >>> from sparsecnn.datasets import make_shaky_spirals
     >>> X, y = make_shaky_spirals(200, image_shape=(32, 32), return_X_y=True, random_state=0)
