@@ -111,6 +111,14 @@ def test_gallery_example_has_a_title_and_sections_and_leaves_nothing_behind(path
     assert not re.search(r"Agg|savefig|plt\.show|\bopen\(", source)
 
 
+@pytest.mark.parametrize("path", GALLERY, ids=id_of)
+def test_gallery_example_that_reads_data_has_a_picture_where_there_is_none(path):
+    source = path.read_text(encoding="utf-8")
+    pictures = re.findall(r"^# \.\. image:: /(.+)", source, re.MULTILINE)
+    assert bool(pictures) == ("SPARSECNN_DATA" in source)
+    assert all(is_picture(EXAMPLES.parent / "docs" / picture) for picture in pictures)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sparsecnn.exceptions.DeadLayerWarning")  # after so few epochs
 @pytest.mark.filterwarnings("ignore:.*no weights left")  # of candidates with dead layers

@@ -180,5 +180,5 @@ draw(table)
 #
 # RVSM is 4.7 points ahead of one-shot pruning, 3.8 of similar words, and 1.8 of both in one shot. It regains
 # 6.0 of the 8.9 points that noise costs.
-#
+
 # sphinx_gallery_thumbnail_path = "related/sparse_graph.png"
