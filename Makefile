@@ -82,6 +82,8 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/drawing_scales.py
 	-$(BIN)/python benchmarks/real_drawings.py
 	-$(BIN)/python benchmarks/confounders.py
+	-$(BIN)/python benchmarks/related.py sparse_graph GRAPH=0,1,2,3,4 SEED=0,1,2
+	-$(BIN)/python benchmarks/related.py spoken_digits SPEAKER=george,jackson,lucas,nicolas,theo,yweweler
 	-$(BIN)/python benchmarks/speed.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/kills.py

@@ -82,11 +82,15 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 MATHJAX = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js"
 mathjax_path = MATHJAX.name
 
-# Examples
+# Examples. Those that read data run where it is at hand; elsewhere, their pages have the code, and the table
+# and picture of a full run.
+HAVE_DATA = Path(os.environ.get("SPARSECNN_DATA", ""), "family").is_dir()
+EXAMPLES = sorted((DOCS.parent / "examples").rglob("plot_*.py"))
+READ_DATA = [path.stem for path in EXAMPLES if "SPARSECNN_DATA" in path.read_text(encoding="utf-8")]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"/plot_",
+    "filename_pattern": r"/plot_" if HAVE_DATA else rf"/(?!{'|'.join(READ_DATA)})plot_",
     "ignore_pattern": r"^(?!plot_)",  # scripts for a terminal
     "subsection_order": [
         f"../examples/{name}" for name in ("sparsity", "looking", "networks", "drawings", "home", "related")
@@ -101,6 +105,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "download_all_examples": False,
     "copyfile_regex": "",
+    "remove_config_comments": True,
     "doc_module": "sparsecnn",
     "backreferences_dir": None,
     "inspect_global_variables": False,

@@ -44,6 +44,45 @@ def figures():
     plt.close("all")
 
 
+@pytest.fixture(scope="module")
+def small_data(tmp_path_factory):
+    """Return a folder of small random data, in the formats that examples read."""
+    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    (folder / "family").mkdir()
+    save_graph(folder / "family" / "cora.npz", rng)
+    save_clips(folder / "family" / "spoken_digits.npz", rng)
+    return folder
+
+
+def save_graph(path, rng):
+    """Save papers of three fields that mostly cite their own, and have words of their own."""
+    labels = np.repeat(np.arange(3), 30)
+    words = rng.random((90, 60)) < 0.05 + 0.3 * (np.arange(60) % 3 == labels[:, None])
+    a, b = np.triu_indices(90, 1)
+    cited = rng.random(len(a)) < np.where(labels[a] == labels[b], 0.1, 0.01)
+    train, validation, test = np.split(rng.permutation(90), [30, 60])
+    np.savez(
+        path,
+        indptr=np.append(0, words.sum(1).cumsum()),
+        indices=words.nonzero()[1],
+        edges=np.stack([a, b], 1)[cited],
+        labels=labels,
+        train=train,
+        validation=validation,
+        test=test,
+        n_features=60,
+    )
+
+
+def save_clips(path, rng):
+    """Save pictures of 40 clips of each of six speakers: a digit has a pattern, which each speaker varies."""
+    y, speaker, take = (index.ravel() for index in np.indices((10, 6, 4)))
+    patterns, voices = rng.integers(160, size=(10, 40, 32)), rng.integers(60, size=(6, 40, 1))
+    X = patterns[y] + voices[speaker] + rng.integers(30, size=(240, 40, 32))
+    names = np.array(["george", "jackson", "lucas", "nicolas", "theo", "yweweler"])
+    np.savez(path, X=X.astype(np.uint8), y=y, speaker=names[speaker], take=take)
+
+
 def is_picture(path):
     with Image.open(path) as image:
         low, high = image.convert("L").getextrema()
@@ -61,7 +100,7 @@ def shortened(source):
 def test_gallery_has_examples_in_every_section():
     sections = {header.parent for header in EXAMPLES.glob("*/GALLERY_HEADER.rst")}
     assert {path.parent for path in GALLERY} == sections
-    assert len(GALLERY) >= 16
+    assert len(GALLERY) >= 18
 
 
 @pytest.mark.parametrize("path", GALLERY, ids=id_of)
@@ -76,15 +115,25 @@ def test_gallery_example_has_a_title_and_sections_and_leaves_nothing_behind(path
     assert not re.search(r"Agg|savefig|plt\.show|\bopen\(", source)
 
 
+@pytest.mark.parametrize("path", GALLERY, ids=id_of)
+def test_gallery_example_that_reads_data_has_a_picture_where_there_is_none(path):
+    source = path.read_text(encoding="utf-8")
+    pictures = re.findall(r"^# \.\. image:: /(.+)", source, re.MULTILINE)
+    assert bool(pictures) == ("SPARSECNN_DATA" in source)
+    assert all(is_picture(EXAMPLES.parent / "docs" / picture) for picture in pictures)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sparsecnn.exceptions.DeadLayerWarning")  # after so few epochs
 @pytest.mark.filterwarnings("ignore:.*no weights left")  # of candidates with dead layers
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # of torch_geometric
 @pytest.mark.parametrize("path", GALLERY, ids=id_of)
-def test_gallery_example_runs_and_draws(path, tmp_path, monkeypatch, figures, capsys):
+def test_gallery_example_runs_and_draws(path, small_data, tmp_path, monkeypatch, figures, capsys):
     source = path.read_text(encoding="utf-8")
     for package in re.findall(OF_EXTRA, source, flags=re.M):
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARSECNN_DATA", str(small_data))
     code = compile(shortened(source), path, "exec")
     exec(code, {"__name__": "__main__"})
     drawn = [plt.figure(number) for number in plt.get_fignums()]

@@ -1,0 +1,55 @@
+"""The benchmark that repeats an example with other values of its constants."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = """
+import matplotlib.pyplot as plt
+NAME, SEED = "a", 0
+table = {"sum": {"value": SEED + 1, "letters": len(NAME)}, "twice": {"value": 2 * SEED, "letters": 0}}
+def draw(table, spread=None):
+    plt.plot([row["value"] for row in table.values()])
+draw(table)
+"""
+
+
+@pytest.fixture
+def related():
+    spec = importlib.util.spec_from_file_location("related", ROOT / "benchmarks" / "related.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_combination_of_values_is_run_once(related, tmp_path, capsys):
+    file = tmp_path / "results.jsonl"
+    names, choices = zip(*map(related.parse_values, ["NAME=bb,ccc", "SEED=1,2"]), strict=True)
+    tables = related.collect(EXAMPLE, names, choices, file)
+    assert [table["sum"] for table in tables] == [
+        {"value": seed + 1, "letters": letters} for letters in (2, 3) for seed in (1, 2)
+    ]
+    capsys.readouterr()
+    assert related.collect(EXAMPLE, names, choices, file) == tables
+    assert not capsys.readouterr().out
+
+
+def test_lines_are_averaged_over_runs(related):
+    tables = related.collect(EXAMPLE, ["SEED"], [["0", "4"]], None)
+    means, spreads = (related.summarise(tables, function) for function in (np.mean, np.std))
+    assert means["twice"] == {"value": 4.0, "letters": 0.0}
+    assert spreads["twice"] == {"value": 4.0, "letters": 0.0}
+
+
+def test_picture_is_drawn_by_the_example(related, tmp_path):
+    tables = related.collect(EXAMPLE, ["SEED"], [["0"]], None)
+    related.draw(EXAMPLE, tables, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+def test_values_of_unknown_names_are_refused(related):
+    with pytest.raises(SystemExit, match="NAME, SEED, not SPEED"):
+        related.collect(EXAMPLE, ["SPEED"], [["1"]], None)
