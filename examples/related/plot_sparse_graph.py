@@ -161,8 +161,8 @@ draw(table)
 # %%
 # Five graphs
 # -----------
-# ``python benchmarks/related.py sparse_graph GRAPH=0,1,2,3,4 SEED=0,1,2`` prints means and standard deviations,
-# in %. (Where these pages are built without the files, the code above is not run.)
+# ``python benchmarks/related.py sparse_graph GRAPH=0,1,2,3,4 SEED=0,1,2`` prints means and standard
+# deviations, in %. (Where these pages are built without the files, the code above is not run.)
 #
 # .. image:: /related/sparse_graph.png
 #    :alt: Accuracy, citations kept and noise kept, of seven ways to choose edges
@@ -179,12 +179,13 @@ draw(table)
 # RVSM                83.74 ± 0.57  80.23 ± 0.16    19.77 ± 0.16   88.22 ± 0.71
 # ==================  ============  ==============  =============  ============
 #
-# RVSM is 4.0 points ahead of one-shot pruning, 3.5 of similar words, and 1.5 of both in one shot, although that
-# keeps more citations: what RVSM keeps is more often of one field. It regains 5.4 of the 8.5 points that noise
-# costs. Without the term (``TIE=0 GRAPH=0,1,2``), its accuracy is 80.0 %, no better than that of similar words.
+# RVSM is 4.0 points ahead of one-shot pruning, 3.5 of similar words, and 1.5 of both in one shot, although
+# that keeps more citations: what RVSM keeps is more often of one field. It regains 5.4 of the 8.5 points
+# that noise costs. Without the term (``TIE=0 GRAPH=0,1,2``), its accuracy is 80.0 %, no better than that of
+# similar words.
 #
-# With 140 known papers (``FEW_KNOWN=True GRAPH=0,1,2``): all edges 65.0 %, similar words 69.5, one-shot 69.1,
-# both 72.7, RVSM 77.0. On Citeseer, for which nothing was chosen (``NAME=Citeseer GRAPH=0,1,2,3,4``): all edges
-# 69.1 %, similar words 74.5, one-shot 71.5, both 75.4, RVSM 76.8, citations alone 77.9.
+# With 140 known papers (``FEW_KNOWN=True GRAPH=0,1,2``): all edges 65.0 %, similar words 69.5, one-shot
+# 69.1, both 72.7, RVSM 77.0. On Citeseer, for which nothing was chosen (``NAME=Citeseer GRAPH=0,1,2,3,4``):
+# all edges 69.1 %, similar words 74.5, one-shot 71.5, both 75.4, RVSM 76.8, citations alone 77.9.
 
 # sphinx_gallery_thumbnail_path = "related/sparse_graph.png"

@@ -85,7 +85,7 @@ def fit(penalty, module=network, **params):
 # %%
 # Half of the channels of each convolution are to go. The hard rival is a narrow network that was never wider;
 # another keeps as many weights, wherever they are. All learn for six epochs; the binary network starts from
-# the pruned one, and learns for six more.
+# the pruned one, and learns for six more; its first and last layers stay real.
 dense = fit(None)
 pruned = fit("group_l0", penalized="all", target_sparsity=0.5)
 few = compress(pruned)
@@ -151,8 +151,8 @@ draw(table)
 # Six speakers
 # ------------
 # ``python benchmarks/related.py spoken_digits SPEAKER=george,jackson,lucas,nicolas,theo,yweweler`` prints
-# means and standard deviations over speakers. (Where these pages are built without the files, the code above is
-# not run.) Settings were chosen on george, jackson and lucas, without theo's clips.
+# means and standard deviations over speakers. (Where these pages are built without the files, the code
+# above is not run.) Settings were chosen on george, jackson and lucas, without theo's clips.
 #
 # .. image:: /related/spoken_digits.png
 #    :alt: Accuracy and stored bytes of six classifiers
@@ -168,10 +168,10 @@ draw(table)
 # logistic regression    72.70 ± 7.17
 # =====================  ============  =============
 #
-# Half of the channels costs 0.9 points in the mean, but between -1.4 and 4.8 for single speakers, and 2.3 for
-# the last three, on whom nothing was chosen. The narrow network loses 3.0, as many single weights 1.5. Binary
-# weights cost 1.2 more. Lyu and Sheen lose 0.25 points with over half of the channels, on many more speakers:
-# six cannot show so small a loss. For one clip, half of the channels is 1.8 times as fast as the network as
-# trained, and for 64 clips 5.3 times (theo, one thread).
+# Half of the channels costs 0.9 points in the mean, but between -1.4 and 4.8 for single speakers, and 2.3
+# for the last three, on whom nothing was chosen. The narrow network loses 3.0, as many single weights 1.5.
+# Binary weights cost 1.2 more. Lyu and Sheen lose at most 0.25 points with over half of the channels, on
+# Google Speech Commands: six speakers cannot show so small a loss. For one clip, half of the channels is
+# 1.8 times as fast as the network as trained, and for 64 clips 5.3 times (theo, one thread).
 
 # sphinx_gallery_thumbnail_path = "related/spoken_digits.png"
