@@ -27,7 +27,7 @@ def parse_values(text):
     """Return the name and the values of ``NAME=value,value``, as Python writes them."""
     name, values = text.split("=")
     return name, [
-        value if re.fullmatch(r"\d+|True|False", value) else repr(value) for value in values.split(",")
+        value if re.fullmatch(r"[\d.]+|True|False", value) else repr(value) for value in values.split(",")
     ]
 
 
