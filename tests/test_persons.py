@@ -84,6 +84,7 @@ def test_persons_of_one_class_are_refused_with_numbers_that_help(label, missing)
         ([0, 2**70], ValueError, r"persons must be .* numbers from 0 to 2\*\*62"),
         ([], ValueError, r"persons must be .* numbers .* got \[\]"),
         (["a"], TypeError, "persons must be an integer or an iterable of integers"),
+        (np.array(3), TypeError, "persons must be an integer or an iterable of integers"),
         ([True, 2], TypeError, "persons must be an integer or an iterable of integers"),
         (2.5, TypeError, "persons must be an integer or an iterable of integers, got 2.5"),
     ],

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from pages import draw_spiral, transform_one
 from PIL import ExifTags, Image
@@ -50,6 +51,11 @@ def test_suggest_image_shape_refuses_what_it_cannot_use(tmp_path, files, options
         suggest_image_shape(
             files if isinstance(files, str) else [tmp_path / name for name in files], **options
         )
+
+
+def test_suggest_image_shape_refuses_a_single_thing():
+    with pytest.raises(TypeError, match=r"files must be a list of paths, got array\(3\)"):
+        suggest_image_shape(np.array(3), 64)
 
 
 def test_missing_page_is_named(tmp_path):

@@ -34,7 +34,7 @@ def check_persons(persons: int | Iterable[int]) -> np.ndarray:
     if is_integer(persons):
         check_count("persons", persons, smallest=2)
         return np.arange(persons)
-    listed = list(persons) if isinstance(persons, Iterable) and not isinstance(persons, str) else [persons]
+    listed = list(persons) if np.iterable(persons) and not isinstance(persons, str) else [persons]
     if not all(is_integer(number) for number in listed):
         raise TypeError(f"persons must be an integer or an iterable of integers, got {persons!r}.")
     if not listed or not all(0 <= number <= _LARGEST for number in listed):

@@ -1,7 +1,7 @@
 """From a target sparsity to λ, for every penalty."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def lam_for_sparsity(penalty: Any, w: Tensor | Sequence[Tensor], beta: float, sp
         raise ValueError(f"beta must be a finite number above 0, got {beta!r}.")
     if not callable(getattr(penalty, "prox", None)):
         raise ValueError(f"penalty must be an object with prox(w, step), got {penalty!r}.")
-    several = isinstance(w, Iterable) and not isinstance(w, Tensor)
+    several = np.iterable(w) and not isinstance(w, Tensor)
     weights = [check_weights(one) for one in (w if several else [w])]
     if not weights:
         raise ValueError("w must hold at least one tensor, got none.")

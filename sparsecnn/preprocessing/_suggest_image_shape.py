@@ -64,7 +64,7 @@ def suggest_image_shape(
             raise ValueError(f"{name} must be a positive integer, got {value!r}.")
     if isinstance(files, (str, os.PathLike)):
         raise ValueError(f"files must be a list of paths, got {os.fspath(files)!r}; wrap it: [files].")
-    if not isinstance(files, Iterable):
+    if not np.iterable(files):
         raise TypeError(f"files must be a list of paths, got {files!r}.")
     aspects = [_aspect(path) for path in files]
     if not aspects:
