@@ -13,8 +13,8 @@ from sparsecnn.penalties._group_axis import from_group_rows, group_rows, widest
 
 __all__ = ["CombinedExclusive", "Exclusive"]
 
-# Halvings of the interval of a threshold, to double precision.
-_HALVINGS = 60
+# Halvings of the range of exponents of double precision, to that precision.
+_HALVINGS, _LEAST_POWER = 66, -1074.0
 
 
 class Exclusive(ClosedFormPenalty):
@@ -71,10 +71,12 @@ class Exclusive(ClosedFormPenalty):
         rows = _rows(check_weights(w), self.axis)
         if step == 0 or w.numel() == 0:
             return w.clone()
-        ordered, scale, counts = _in_order(rows)
-        # The largest of these thresholds is that of the right k.
-        thresholds = ordered.values.cumsum(1) / (1 / step + counts)
-        return _softened(rows, thresholds.amax(1, keepdim=True) * scale, 1.0, w, self.axis)
+        (ordered, _), scale, counts = _in_order(rows)
+        # What the largest keeps, without a difference of large numbers; the smallest is that of the right k.
+        top = ordered[:, :1]
+        one, by = (1.0, step) if step < 1 else (1 / step, 1.0)  # neither overflows
+        kept = (one * top + by * (top - ordered).cumsum(1)) / (one + by * counts)
+        return _signed(_surplus(rows.abs() / scale, kept.amin(1, keepdim=True)) * scale, rows, w, self.axis)
 
     def magnitudes(self, w: Tensor) -> Tensor:
         rows = _rows(w, self.axis)
@@ -156,15 +158,21 @@ class CombinedExclusive(Penalty):
         norm_step, square_step = ratio * step * math.sqrt(rows.shape[1]), (1 - ratio) * step
         scale = _scale(rows)
         magnitude, norm_steps = rows.abs() / scale, norm_step / scale
-        low, high = torch.zeros_like(scale), torch.ones_like(scale)
-        for _ in range(_HALVINGS if square_step else 0):
-            middle = (low + high) / 2
-            z = (magnitude - middle).clamp_(min=0)
-            above = middle >= square_step * (z.sum(1, keepdim=True) * _factor(z, norm_steps))
-            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        threshold = high if square_step else low
-        factor = _factor((magnitude - threshold).clamp_(min=0), norm_steps)
-        return _softened(rows, threshold * scale, factor, w, self.axis)
+        if square_step == 0:
+            return _signed(magnitude * _factor(magnitude, norm_steps) * scale, rows, w, self.axis)
+        # By what the largest keeps, in powers of 2: under a large step, no difference from θ holds it.
+        top = magnitude.amax(1, keepdim=True)
+        low, high = torch.full_like(scale, _LEAST_POWER), torch.zeros_like(scale)
+        for _ in range(_HALVINGS):
+            power = (low + high) / 2
+            z = _surplus(magnitude, power.exp2())
+            grows = top - power.exp2() >= square_step * (z.sum(1, keepdim=True) * _factor(z, norm_steps))
+            low, high = torch.where(grows, power, low), torch.where(grows, high, power)
+        z, threshold = _surplus(magnitude, low.exp2()), top - low.exp2()
+        # Where the norm of z is nearly that at which the group dies, the factor is what θ asks for.
+        asked = threshold / square_step / z.sum(1, keepdim=True)
+        factor = torch.where(threshold > top / 2, asked.clamp(max=1), _factor(z, norm_steps))
+        return _signed(z * factor * scale, rows, w, self.axis)
 
 
 def _rows(w: Tensor, axis: int | None) -> Tensor:
@@ -183,13 +191,17 @@ def _in_order(rows: Tensor) -> tuple[Any, Tensor, Tensor]:
     return ordered, scale, torch.arange(1, rows.shape[1] + 1, dtype=rows.dtype, device=rows.device)
 
 
+def _surplus(magnitude: Tensor, kept: Tensor) -> Tensor:
+    """Return the soft threshold of each row of magnitudes of which the largest keeps so much."""
+    return (kept - (magnitude.amax(1, keepdim=True) - magnitude)).clamp_(min=0)
+
+
 def _factor(z: Tensor, norm_step: Tensor) -> Tensor:
     """Return the factor by which the group lasso scales each row."""
     norm = vector_norm(z, dim=1, keepdim=True)
     return (1 - norm_step / norm.clamp(min=torch.finfo(z.dtype).smallest_normal)).clamp_(min=0)
 
 
-def _softened(rows: Tensor, threshold: Tensor, factor: Tensor | float, w: Tensor, axis: int | None) -> Tensor:
-    """Return rows of weights after a soft threshold of each and scaling, in the shape and dtype of `w`."""
-    x = (rows.abs() - threshold).clamp_(min=0) * factor * rows.sign()
-    return from_group_rows(x.to(w.dtype).add_(0.0), w, axis, 1)
+def _signed(magnitude: Tensor, rows: Tensor, w: Tensor, axis: int | None) -> Tensor:
+    """Return magnitudes with the signs of `rows`, in the shape and dtype of the weights `w`."""
+    return from_group_rows((magnitude * rows.sign()).to(w.dtype).add_(0.0), w, axis, 1)
