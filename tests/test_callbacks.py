@@ -13,6 +13,7 @@ import torch
 from classifiers import OwnNetwork, interrupted_after, quick, small, state
 from conftest import make_stripes
 from interruptions import Killed, assert_same_fit, killed_after
+from regressors import regressor
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -456,3 +457,8 @@ def test_callbacks_survive_clones_and_pickles_and_are_no_parameters(tmp_path):
     (tmp_path / "log.csv").unlink()
     assert_same_fit(loaded.fit(X, Y), classifier)
     assert_same_history(read_csv(tmp_path / "log.csv"), classifier.history_)
+
+
+def test_callbacks_end_the_fit_of_a_regressor(bars):
+    model = regressor().set_callbacks(StopWhen(lambda history: len(history["loss"]) >= 2))
+    assert model.fit(*bars).n_iter_ == 2 + 1  # the first of fine-tuning ends that

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from classifiers import OwnNetwork, own_network, state
+from interruptions import Killed, killed_after
 from numpydoc.docscrape import get_doc_object
 from regressors import make_bars, regressor
 from sklearn.base import clone
@@ -18,7 +19,6 @@ from sklearn.preprocessing import MaxAbsScaler
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNClassifierCV, SparseCurveCNNRegressor
 from sparsecnn._training import random_split
 from sparsecnn.binarization import binarize
-from sparsecnn.callbacks import StopWhen
 from sparsecnn.model_selection import sparsity_path, sparsity_scorer
 from sparsecnn.penalties import Binary
 
@@ -283,17 +283,9 @@ def test_checkpoint_continues_a_fit_and_tells_a_classifier_s_from_it(bars, thick
     X, y = bars
     path = tmp_path / "run.safetensors"
 
-    class StopError(Exception):
-        pass
-
-    def stop(history):
-        if len(history["loss"]) == 3:
-            raise StopError
-        return False
-
     model = regressor(checkpoint=path)
-    with pytest.raises(StopError):
-        clone(model).set_callbacks(StopWhen(stop)).fit(X, y)
+    with killed_after(3), pytest.raises(Killed):
+        clone(model).fit(X, y)
     np.testing.assert_array_equal(state(model.fit(X, y)), state(thickness_regressor))
     labels = y.astype(int)
     params = {k: v for k, v in model.get_params().items() if k not in ("checkpoint", "checkpoint_every")}
@@ -301,11 +293,6 @@ def test_checkpoint_continues_a_fit_and_tells_a_classifier_s_from_it(bars, thick
     other = SparseCurveCNNClassifier(**params, checkpoint=tmp_path / "labels.safetensors")
     with pytest.raises(ValueError, match=r"of another run: .*objective was 'squared error', is None"):
         other.fit(X, labels)
-
-
-def test_callbacks_end_the_fit(bars):
-    model = regressor().set_callbacks(StopWhen(lambda history: len(history["loss"]) >= 2))
-    assert model.fit(*bars).n_iter_ == 2 + 1  # the first of fine-tuning ends that
 
 
 def test_dead_or_spoilt_network_warns(bars):
