@@ -13,7 +13,7 @@ help:
 	@echo "make coverage     run all tests and print which lines they reach"
 	@echo "make test-quick   run the quick tests, in about a minute"
 	@echo "make test-oldest  run the quick tests with the oldest versions of all packages (gigabytes to install)"
-	@echo "make fuzz         try hostile files, arguments and faults by the ten thousand: a table in 20 minutes"
+	@echo "make fuzz         try hostile files, arguments and faults by the ten thousand: a table in a few minutes"
 	@echo "make docs         build the documentation into docs/_build/html, and check every page of it"
 	@echo "make lint         check the style and the types"
 	@echo "make benchmarks   run every benchmark as it stands (some need SPARSECNN_DATA; hours)"
