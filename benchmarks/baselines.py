@@ -75,7 +75,14 @@ class RelaxedSplitting(Dense):
         return self.base.u
 
 
-class ProximalL0(Dense):
+class Cut(Dense):
+    """Weights whose smallest are cut in the end."""
+
+    def sparse(self, target):
+        return largest(self.weights, target)
+
+
+class ProximalL0(Cut):
     """Proximal SGD with ℓ0, iterative hard thresholding. The setting is the share of the ramp."""
 
     settings = (0.25, 0.5, 0.75, 1.0)
@@ -90,11 +97,8 @@ class ProximalL0(Dense):
             self.lam = lam_for_sparsity(L0(), self.weights, 1.0, target)
         assign(self.weights, [L0().prox(w, self.lam) for w in self.weights])
 
-    def sparse(self, target):
-        return largest(self.weights, target)
 
-
-class ProximalL1(Dense):
+class ProximalL1(Cut):
     """Proximal SGD with ℓ1, the weights cut to the target at the end. The setting is λ."""
 
     settings = (3e-5, 1e-4, 3e-4, 1e-3)
@@ -103,9 +107,6 @@ class ProximalL1(Dense):
         super().step(target)
         step = self.base.param_groups[0]["lr"] * self.setting
         assign(self.weights, [L1().prox(w, step) for w in self.weights])
-
-    def sparse(self, target):
-        return largest(self.weights, target)
 
 
 class ADMM(Dense):
@@ -144,7 +145,7 @@ class EpochADMM(ADMM):
     interval = 157
 
 
-class GradualPruning(Dense):
+class GradualPruning(Cut):
     """The smallest weights are cut every 100 steps and stay zero. The setting is the share of the ramp."""
 
     settings = (0.25, 0.5, 0.75, 1.0)
@@ -158,9 +159,6 @@ class GradualPruning(Dense):
         if self.n_steps % CUT_INTERVAL == 1:
             self.masks = [w != 0 for w in largest(self.weights, target)]
         assign(self.weights, [w * mask for w, mask in zip(self.weights, self.masks, strict=True)])
-
-    def sparse(self, target):
-        return largest(self.weights, target)
 
 
 METHODS = {

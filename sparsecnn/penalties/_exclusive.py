@@ -76,7 +76,8 @@ class Exclusive(ClosedFormPenalty):
         top = ordered[:, :1]
         one, by = (1.0, step) if step < 1 else (1 / step, 1.0)  # neither overflows
         kept = (one * top + by * (top - ordered).cumsum(1)) / (one + by * counts)
-        return _signed(_surplus(rows.abs() / scale, kept.amin(1, keepdim=True)) * scale, rows, w, self.axis)
+        z = _surplus(top - rows.abs() / scale, kept.amin(1, keepdim=True))
+        return _signed(z * scale, rows, w, self.axis)
 
     def magnitudes(self, w: Tensor) -> Tensor:
         rows = _rows(w, self.axis)
@@ -162,13 +163,14 @@ class CombinedExclusive(Penalty):
             return _signed(magnitude * _factor(magnitude, norm_steps) * scale, rows, w, self.axis)
         # By what the largest keeps, in powers of 2: under a large step, no difference from θ holds it.
         top = magnitude.amax(1, keepdim=True)
+        below = top - magnitude
         low, high = torch.full_like(scale, _LEAST_POWER), torch.zeros_like(scale)
         for _ in range(_HALVINGS):
             power = (low + high) / 2
-            z = _surplus(magnitude, power.exp2())
+            z = _surplus(below, power.exp2())
             grows = top - power.exp2() >= square_step * (z.sum(1, keepdim=True) * _factor(z, norm_steps))
             low, high = torch.where(grows, power, low), torch.where(grows, high, power)
-        z, threshold = _surplus(magnitude, low.exp2()), top - low.exp2()
+        z, threshold = _surplus(below, low.exp2()), top - low.exp2()
         # Where the norm of z is nearly that at which the group dies, the factor is what θ asks for.
         asked = threshold / square_step / z.sum(1, keepdim=True)
         factor = torch.where(threshold > top / 2, asked.clamp(max=1), _factor(z, norm_steps))
@@ -191,9 +193,9 @@ def _in_order(rows: Tensor) -> tuple[Any, Tensor, Tensor]:
     return ordered, scale, torch.arange(1, rows.shape[1] + 1, dtype=rows.dtype, device=rows.device)
 
 
-def _surplus(magnitude: Tensor, kept: Tensor) -> Tensor:
-    """Return the soft threshold of each row of magnitudes of which the largest keeps so much."""
-    return (kept - (magnitude.amax(1, keepdim=True) - magnitude)).clamp_(min=0)
+def _surplus(below: Tensor, kept: Tensor) -> Tensor:
+    """Return what weights keep that are so far below the largest of their row, of which so much is kept."""
+    return (kept - below).clamp_(min=0)
 
 
 def _factor(z: Tensor, norm_step: Tensor) -> Tensor:

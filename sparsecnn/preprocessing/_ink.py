@@ -51,8 +51,7 @@ def draw_ink(
     ink : ndarray of shape image_shape, float32, or None
         0 on paper, 1 where ink is strongest.
     """
-    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
-    thumbnail = _reduce(page, reduction)
+    thumbnail, reduction = _thumbnail(page)
     rows, columns = find_page(thumbnail)
     inner = thumbnail[rows, columns]
     if inner.size < thumbnail.size:
@@ -65,18 +64,23 @@ def draw_ink(
 
 def cut_desk(page: np.ndarray) -> tuple[slice, slice]:
     """Return the rows and columns of a page without a desk; all of them if there is none."""
-    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
-    rows, columns = find_page(_reduce(page, reduction))
+    thumbnail, reduction = _thumbnail(page)
+    rows, columns = find_page(thumbnail)
     return _enlarge(rows, reduction), _enlarge(columns, reduction)
 
 
 def measure_light(page: np.ndarray) -> np.ndarray:
     """Return the brightness of paper, from 0 to 1, at every pixel of a page whose ink is darker."""
-    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
-    thumbnail = _reduce(page, reduction)
+    thumbnail, reduction = _thumbnail(page)
     side = -(-max(thumbnail.shape) // PAPER_BLOCKS)
     paper = _estimate_paper(1 - _sorted_blocks(thumbnail, side)[..., ::-1])
     return 1 - _enlarge_blocks(paper, page.shape, side * reduction)
+
+
+def _thumbnail(page: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the page, reduced to at most `THUMBNAIL_SIDE`, and the factor."""
+    reduction = -(-max(page.shape) // THUMBNAIL_SIDE)
+    return _reduce(page, reduction), reduction
 
 
 def _enlarge(part: slice, factor: int) -> slice:
