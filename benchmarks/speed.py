@@ -29,6 +29,7 @@ from torch.nn.functional import cross_entropy, max_pool2d, relu
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn._network import CurveCNN
+from sparsecnn.datasets import make_shaky_words
 
 BATCH, LEARNING_RATE, CLASSES = 64, 0.001, 10
 BACKENDS = ("loky", "threading", "multiprocessing", "dask")
@@ -212,7 +213,8 @@ def print_memory(network, name):
 
 def measure_latency(repeats=200):
     """Print the time for one image, by the network alone and through predict_proba."""
-    X, y = make_images(128, 64)
+    X, y = make_shaky_words(128, return_X_y=True, random_state=0)
+    X = X.reshape(-1, 64, 64)
     classifier = SparseCurveCNNClassifier(max_iter=1, finetune_iter=0, random_state=0).fit(X, y)
     x = torch.from_numpy(X[:1, None]).float() / 255
     module, alone, whole = classifier.module_, [], []
@@ -221,7 +223,7 @@ def measure_latency(repeats=200):
             alone.append(clock(module, x))
             whole.append(clock(classifier.predict_proba, X[:1]))
     alone, whole = (1000 * statistics.median(times) for times in (alone, whole))
-    print(f"\nOne image of 64x64, default network: module_ {alone:.2f} ms, predict_proba {whole:.2f} ms,")
+    print(f"\nOne generated word of 64x64, default network: module_ {alone:.2f} ms, predict_proba {whole:.2f} ms,")
     print(f"{whole / alone:.2f} times as long")
 
 

@@ -120,7 +120,8 @@ def predict(
     finish : callable, default=numpy.asarray
         From the scores of some images, an ndarray of shape (n, n_outputs), to a row for each of them.
     """
-    module.eval()
+    if any(layer.training for layer in module.modules()):  # eval() takes as long as a small convolution
+        module.eval()
     keep_freed_memory()
     finished = np.empty(0)
     for part in bounded_batches(images):
