@@ -53,8 +53,8 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
     cv : int, splitter or iterable of splits, default=5
         Folds. An integer gives stratified folds; if groups are passed to `fit`, no person is in two of them.
     shift_level : float, default=0.01
-        Level of `check_shift` below which `predict_persons` warns: the share of false alarms. None keeps
-        nothing of the images, and does not warn.
+        Level of `check_shift` below which `predict_persons` warns: the share of false alarms. For this, up to
+        500 persons' images, at most 8 of each, are kept. None keeps none, and does not warn.
     n_jobs : int, default=None
         Number of folds to fit at a time. None is 1 unless in a ``joblib.parallel_config`` context; -1 is all
         cores.
@@ -169,6 +169,8 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         **fit_params: Any,
     ) -> Self:
         """Find calibration and threshold on persons held back, and fit the classifier to all images.
+
+        There are as many fits as folds, and one more.
 
         Parameters
         ----------

@@ -28,7 +28,9 @@ class ScreeningPredictionMixin:
     _known_persons: PersonImages | None
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the calibrated probabilities of single images, each as the only image of a person.
+        """Return the calibrated probabilities of single images.
+
+        Each as the only image of a person: the calibration is fitted to means of persons.
 
         Parameters
         ----------
@@ -59,6 +61,8 @@ class ScreeningPredictionMixin:
     def predict(self, X: Any) -> np.ndarray:
         """Return the class of single images by the threshold for persons.
 
+        Each as the only image of a person. The shares that the threshold reaches are shares of persons.
+
         Parameters
         ----------
         X : array-like of shape (n, ...) or list of n files
@@ -87,6 +91,8 @@ class ScreeningPredictionMixin:
 
     def predict_persons(self, X: Any, groups: ArrayLike) -> Bunch:
         """Judge persons by the mean probability of their images.
+
+        The images are also compared with those of `fit`, unless `shift_level` is None.
 
         Parameters
         ----------
@@ -134,9 +140,9 @@ class ScreeningPredictionMixin:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
         >>> screening = ScreeningClassifier(LogisticRegression(), coverage=0.9).fit(X[:80], y[:80])
-        >>> people = screening.predict_persons(X[80:], groups=[f"person {i // 2}" for i in range(20)])
-        >>> len(people.prediction), people.n_images.tolist()[:3]
-        (10, [2, 2, 2])
+        >>> people = screening.predict_persons(X[80:], groups=range(20))
+        >>> people.prediction.tolist() == y[80:].tolist(), people.n_images.tolist()[:3]
+        (True, [1, 1, 1])
         """
         check_is_fitted(self)
         features, people = self._judge(X, groups)
