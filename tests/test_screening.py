@@ -347,14 +347,24 @@ DATA = {
     ),
     "groups of another length": ((X, Y, GROUPS[:5]), r"groups must have one label per image, shape \(120,\)"),
     "group missing": ((X, Y, [None, *GROUPS[1:]]), "groups must have a label for each image, got None"),
+    "groups of several types": (
+        (X, Y, np.array([1, *GROUPS[1:]], dtype=object)),
+        "groups: '<' not supported",
+    ),
     "pixel missing": ((np.full((120, 5), np.nan), Y, GROUPS), "NaN"),
 }
 
 
 @pytest.mark.parametrize(("data", "message"), DATA.values(), ids=DATA)
 def test_bad_data_is_refused_by_name(data, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         ScreeningClassifier(LINEAR).fit(data[0], data[1], groups=data[2])
+
+
+def test_frozen_classifier_of_other_classes_is_refused():
+    frozen = FrozenEstimator(LogisticRegression().fit(X, np.where(Y == "ill", 1, 0)))
+    with pytest.raises(ValueError, match=r"estimator knows the classes \[0, 1\], but y has ill"):
+        screen(frozen)
 
 
 def test_missing_groups_are_refused_by_name():

@@ -121,9 +121,10 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     """
     proba = _check_probabilities(proba)
     groups = _check_labels("groups", groups, len(proba))
-    names, first, member, n_images = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
+    with naming("groups"):
+        names, first, member, n_images = np.unique(
+            groups, return_index=True, return_inverse=True, return_counts=True
+        )
     sums = np.zeros((len(names), *proba.shape[1:]))
     np.add.at(sums, member, proba)
     target = None
@@ -245,7 +246,7 @@ def bootstrap_interval(
 def make_folds(
     cv: Any, X: Any, y: np.ndarray, groups: ArrayLike | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return stratified folds by `cv`, of which no two have images of one group where `cv` is an integer."""
+    """Return folds by `cv`; an integer makes stratified folds, of which no two have images of one group."""
     splitter = StratifiedGroupKFold(cv) if groups is not None and isinstance(cv, Integral) else cv
     try:
         folds = [(train, test) for train, test in check_cv(splitter, y, classifier=True).split(X, y, groups)]

@@ -52,6 +52,7 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         one, for the persons of either class. None makes no sets.
     cv : int, splitter or iterable of splits, default=5
         Folds. An integer gives stratified folds; if groups are passed to `fit`, no person is in two of them.
+        None is 5.
     shift_level : float, default=0.01
         Level of `check_shift` below which `predict_persons` warns: the share of false alarms. For this, up to
         500 persons' images, at most 8 of each, are kept. None keeps none, and does not warn.

@@ -58,8 +58,9 @@ def check_screening_data(
         fit_params = fit_params | {"sample_weight": weight}
     persons = np.arange(len(labels)) if groups is None else np.asarray(groups)
     validate_groups(labels, persons, min_images=1)
-    _check_persons(screening.cv, labels, persons)
-    folds = make_folds(screening.cv, X, labels, groups)
+    cv = 5 if screening.cv is None else screening.cv
+    _check_persons(cv, labels, persons)
+    folds = make_folds(cv, X, labels, groups)
     warn_of_shared_groups(folds, groups)
     return ScreeningData(X, labels, persons, weight, fit_params, classes, sought, folds)
 

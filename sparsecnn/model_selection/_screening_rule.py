@@ -88,4 +88,7 @@ def find_rule(screening: Any, data: ScreeningData, proba: np.ndarray) -> tuple[S
 
 def proba_of(fitted: Any, X: Any, label: Any) -> np.ndarray:
     """Return the probability of a class for each image."""
-    return np.asarray(fitted.predict_proba(X))[:, np.flatnonzero(fitted.classes_ == label)[0]]
+    column = np.flatnonzero(fitted.classes_ == label)
+    if len(column) != 1:
+        raise ValueError(f"estimator knows the classes {fitted.classes_.tolist()}, but y has {label!s}.")
+    return np.asarray(fitted.predict_proba(X))[:, column[0]]
