@@ -1,6 +1,12 @@
 """Warning categories of sparsecnn, to filter or to turn into errors, and its exceptions."""
 
-__all__ = ["DeadLayerWarning", "FileFormatError", "GroupLeakWarning", "TrainingInterruptedWarning"]
+__all__ = [
+    "DeadLayerWarning",
+    "FileFormatError",
+    "GroupLeakWarning",
+    "ShiftWarning",
+    "TrainingInterruptedWarning",
+]
 
 
 class DeadLayerWarning(UserWarning):
@@ -82,6 +88,39 @@ class GroupLeakWarning(UserWarning):
     ...     except GroupLeakWarning:
     ...         print("use StratifiedGroupKFold")
     use StratifiedGroupKFold
+    """
+
+
+class ShiftWarning(UserWarning):
+    """The images of new persons do not look like those that a classifier was fitted on.
+
+    Other paper, pens, tasks or scanners are such shifts. Thresholds, probabilities and guarantees that were
+    found on the persons of `fit` may not hold for the new ones. Turn it into an error where no answer is
+    better than a wrong one.
+
+    See Also
+    --------
+    sparsecnn.model_selection.ScreeningClassifier : Warns of it in `predict_persons`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sparsecnn.datasets import make_shaky_drawings
+    >>> from sparsecnn.exceptions import ShiftWarning
+    >>> from sparsecnn.model_selection import ScreeningClassifier
+    >>> spirals = make_shaky_drawings(60, drawings="spiral", persons=20, image_shape=(32, 32), random_state=0)
+    >>> waves = make_shaky_drawings(40, drawings="wave", persons=10, image_shape=(32, 32), random_state=0)
+    >>> screening = ScreeningClassifier(LogisticRegression(max_iter=1000), cv=2)
+    >>> screening = screening.fit(spirals.data, spirals.target, groups=spirals.groups)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ShiftWarning)
+    ...     try:
+    ...         screening.predict_persons(waves.data, waves.groups)
+    ...     except ShiftWarning:
+    ...         print("these are no spirals")
+    these are no spirals
     """
 
 

@@ -1,6 +1,7 @@
 """Every scikit-learn check, on every public estimator, with no expected failure."""
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_param_validation,
@@ -13,6 +14,7 @@ from sparsecnn import (
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
 )
+from sparsecnn.model_selection import ScreeningClassifier
 
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
@@ -22,12 +24,14 @@ ESTIMATORS = [
     ),
     SparseCurveCNNRegressor(),
     CurveImageTransformer(),
+    ScreeningClassifier(LogisticRegression(), cv=3),
 ]
 VARIANTS = [
     SparseCurveCNNClassifier("tl1", **SMALL),
     SparseCurveCNNClassifier("l1", penalized="all", **SMALL),
     CurveImageTransformer((16, 16), dtype="uint8", crop=False),
     CurveImageTransformer((16, 16), unsteadiness=0.5),
+    ScreeningClassifier(LogisticRegression(), cv=2, coverage=0.5, shift_level=None),
 ]
 LEFT_OUT = [check_param_validation, check_dataframe_column_names_consistency]
 
@@ -45,7 +49,14 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
 
 @pytest.mark.parametrize("check", LEFT_OUT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
-    "estimator", [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), CurveImageTransformer()], ids=str
+    "estimator",
+    [
+        SparseCurveCNNClassifier(),
+        SparseCurveCNNRegressor(),
+        CurveImageTransformer(),
+        ScreeningClassifier(LogisticRegression()),
+    ],
+    ids=str,
 )
 def test_estimator_passes_check_left_out(estimator, check):
     check(type(estimator).__name__, estimator)

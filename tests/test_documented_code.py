@@ -24,7 +24,7 @@ PAGES = list_pages()
 SHORT = {
     "docs/faq.md",
     "docs/tutorial.md",
-    *(f"docs/user_guide/{name}.md" for name in ("choosing", "drawings", "target_and_path")),
+    *(f"docs/user_guide/{name}.md" for name in ("choosing", "drawings", "screening", "target_and_path")),
 }
 
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import strategies as st
 from joblib import parallel_config
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import (
     HasMethods,
     generate_invalid_param_val,
@@ -32,7 +33,7 @@ from sparsecnn.datasets import (
     make_shaky_spirals,
     make_shaky_words,
 )
-from sparsecnn.model_selection import bootstrap_interval, sparsity_path
+from sparsecnn.model_selection import ScreeningClassifier, bootstrap_interval, sparsity_path
 from sparsecnn.penalties import (
     L0,
     MCP,
@@ -135,6 +136,12 @@ def search(**params):
     return fit(SparseCurveCNNClassifierCV(**{"estimator": quick, "sparsities": [0.0, 0.5], "cv": 2} | params))
 
 
+def screen(**params):
+    flat = X.reshape(len(X), -1)
+    start = {"estimator": LogisticRegression(C=1e-6), "cv": 2}
+    return ScreeningClassifier(**start | params).fit(flat, Y).predict(flat)
+
+
 def convert(**params):
     return CurveImageTransformer(**{"image_shape": (16, 16)} | params).fit(X).transform(X)
 
@@ -199,6 +206,7 @@ def _nothing(answer) -> None:
 ESTIMATORS = {
     "SparseCurveCNNClassifier": (classify, check_labels, SparseCurveCNNClassifier._parameter_constraints),
     "SparseCurveCNNClassifierCV": (search, check_labels, SparseCurveCNNClassifierCV._parameter_constraints),
+    "ScreeningClassifier": (screen, check_labels, ScreeningClassifier._parameter_constraints),
     "SparseCurveCNNRegressor": (
         regress,
         lambda targets: _check_images(targets, len(X)),

@@ -1,0 +1,113 @@
+"""Checks of what a screening is fitted to."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import assert_all_finite, indexable
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, has_fit_parameter
+
+from sparsecnn.model_selection._groups import (
+    average_by_group,
+    make_folds,
+    validate_groups,
+    warn_of_shared_groups,
+)
+
+
+class ScreeningData(NamedTuple):
+    """Images with their persons, the two classes, and folds of persons."""
+
+    X: Any
+    y: np.ndarray
+    persons: np.ndarray
+    weight: np.ndarray
+    fit_params: dict[str, Any]
+    classes: np.ndarray
+    sought: Any
+    folds: list[tuple[np.ndarray, np.ndarray]]
+
+
+def check_screening_data(
+    screening: Any,
+    X: Any,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    fit_params: dict[str, Any],
+) -> ScreeningData:
+    """Return the arguments of `fit`, checked, or raise ValueError."""
+    _check_parameters(screening)
+    X, y = indexable(X, y)
+    labels = _check_labels(y)
+    classes = np.unique(labels)
+    sought = classes[1] if screening.pos_label is None else screening.pos_label
+    if sought not in classes:
+        raise ValueError(f"pos_label must be one of the classes, {classes.tolist()}, got {sought!r}.")
+    weight = _check_weight(X, labels, sample_weight)
+    if sample_weight is not None:
+        if not has_fit_parameter(screening.estimator, "sample_weight"):
+            raise ValueError(
+                f"sample_weight is no argument of the fit of {type(screening.estimator).__name__}; for a "
+                "step of a Pipeline, pass <name of the step>__sample_weight."
+            )
+        fit_params = fit_params | {"sample_weight": weight}
+    persons = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    validate_groups(labels, persons, min_images=1)
+    cv = 5 if screening.cv is None else screening.cv
+    _check_persons(cv, labels, persons)
+    folds = make_folds(cv, X, labels, groups)
+    warn_of_shared_groups(folds, groups)
+    return ScreeningData(X, labels, persons, weight, fit_params, classes, sought, folds)
+
+
+def _check_parameters(screening: Any) -> None:
+    sensitivity, specificity, confidence = screening.sensitivity, screening.specificity, screening.confidence
+    if sensitivity is not None and specificity is not None:
+        raise ValueError(f"give sensitivity or specificity, not both, got {sensitivity} and {specificity}.")
+    wanted = specificity if sensitivity is None else sensitivity
+    if confidence is not None and wanted in (None, 1):
+        raise ValueError(f"confidence={confidence} needs a sensitivity or specificity below 1, got {wanted}.")
+
+
+def _check_labels(y: ArrayLike) -> np.ndarray:
+    labels = column_or_1d(y, warn=True)
+    if not len(labels):
+        raise ValueError("y must have a label for each image, got none: X has 0 samples.")
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    kind = type_of_target(labels, input_name="y", raise_unknown=True)
+    classes = np.unique(labels)
+    if len(classes) > 2 or kind != "binary":
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}: y has the classes "
+            f"{classes.tolist()[:5]}."
+        )
+    if len(classes) < 2:
+        raise ValueError(f"y must have two classes, got 1 class, {classes[0]!s}.")
+    return labels
+
+
+def _check_weight(X: Any, labels: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray:
+    weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
+    for label in np.unique(labels):
+        if not weight[labels == label].any():
+            raise ValueError(f"sample_weight must not be zero for all images of class {label!s}.")
+    return weight
+
+
+def _check_persons(cv: Any, labels: np.ndarray, persons: np.ndarray) -> None:
+    """Raise ValueError if a class has fewer persons than there are folds."""
+    if not isinstance(cv, Integral):
+        return
+    target = average_by_group(np.zeros(len(labels)), persons, labels).target
+    for label in np.unique(labels):
+        n_persons = np.sum(target == label)
+        if n_persons < cv:
+            raise ValueError(
+                f"cv={cv} folds need at least {cv} persons of each class, got {n_persons} of {label!s}."
+            )
