@@ -1,0 +1,143 @@
+"""Printed forms in gray: how well the pen is told from the print, and what the deviation from the guide
+tells.
+
+Data: the folder that SPARSECNN_DATA names, with the trees ``newhandpd`` and ``spirals``. The pages of
+NewHandPD, where a blue pen traces a black print, are turned to gray. The print is found on the pages of one
+half of the persons and taken off those of the other, and the other way round. What remains is compared with
+the pen as told by its colour, at 256 pixels a side. The colour does not show the pen where the print covers
+it; so the table has a row without the print's pixels. The free spirals share no print: nothing must be taken
+off them.
+
+At last, numbers of the deviation from the guide, and of unsteadiness, tell the classes of persons that a
+logistic regression has not seen, in 10 folds. They come from the pen's line alone: margins are not in them.
+"""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from confounders import measure
+from PIL import Image
+from scipy import ndimage
+from sklearn.model_selection import StratifiedGroupKFold
+
+from sparsecnn.datasets import load_drawings
+from sparsecnn.preprocessing import CurveImageTransformer, PrintedFormRemover
+
+INK = 0.3  # of the brightness of ink, which a pixel of the pen has
+SECTORS = 8  # of angle around the middle of the drawing
+SCALES = (1 / 38, 1 / 19, 1 / 9.5)  # of unsteadiness
+
+
+def ink_of(pages, ink="all"):
+    """Return where whole pages, at 256 pixels a side, have ink."""
+    images = CurveImageTransformer((256, 256), ink=ink, crop=False).transform(pages)
+    return images.reshape(-1, 256, 256) > INK
+
+
+def near(masks):
+    return ndimage.maximum_filter(masks, (1, 3, 3))
+
+
+def compare(found, truth):
+    """Return precision and recall of the pixels of pages, exact and to within a pixel."""
+    exact = found & truth
+    return (
+        exact.sum() / found.sum(),
+        exact.sum() / truth.sum(),
+        (found & near(truth)).sum() / found.sum(),
+        (truth & near(found)).sum() / truth.sum(),
+    )
+
+
+def numbers_of_distance(page):
+    """Return mean, deviation, root mean square and 90th percentile of the distance, and the mean by angle."""
+    rows, columns = np.nonzero(page < 255)
+    if not rows.size:
+        return np.zeros(4 + SECTORS)
+    distance = 1 - page[rows, columns] / 255
+    angle = np.arctan2(rows - rows.mean(), columns - columns.mean())
+    sector = np.minimum((angle / (2 * np.pi) + 0.5) * SECTORS, SECTORS - 1).astype(int)
+    counts = np.maximum(np.bincount(sector, minlength=SECTORS), 1)
+    by_angle = np.bincount(sector, weights=distance, minlength=SECTORS) / counts
+    rms = np.sqrt(np.mean(distance**2))
+    return np.array([distance.mean(), distance.std(), rms, np.percentile(distance, 90), *by_angle])
+
+
+def numbers_of_unsteadiness(files):
+    """Return the mean brightness of the unsteady line at each scale."""
+    columns = []
+    for scale in SCALES:
+        transformer = CurveImageTransformer((64, 64), ink="pen", unsteadiness=1, unsteadiness_scale=scale)
+        columns.append([image[image > 0].mean() for image in transformer.transform(files)])
+    return np.array(columns).T
+
+
+def halves(drawings, gray):
+    """Yield fitted removers, and the indices of the pages of persons whom they have not seen."""
+    folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
+    for fit, test in folds.split(drawings.filenames, drawings.target, drawings.groups):
+        start = time.perf_counter()
+        remover = PrintedFormRemover().fit([gray[i] for i in fit])
+        print(f"fit on {len(fit)} pages: {time.perf_counter() - start:.1f} s", flush=True)
+        yield remover, test
+
+
+def report_free_spirals(folder, remover):
+    """Print how often print is found on free spirals, among themselves and with another set's print."""
+    pages = [np.asarray(Image.open(file).convert("L")) for file in load_drawings(folder).filenames]
+    generator, found = np.random.default_rng(0), []
+    for n_pages in (5, 5, 5, 5, 10, 10, 20, 50):
+        chosen = generator.choice(len(pages), n_pages, replace=False)
+        found.append(PrintedFormRemover().fit([pages[i] for i in chosen]).template_ is not None)
+    print(f"free spirals: print found in {sum(found)} of {len(found)} fits on 5 to 50 pages")
+    large = [np.asarray(Image.fromarray(page).resize((512, 512))) for page in pages[::5]]
+    same = [np.array_equal(a, b) for a, b in zip(large, remover.transform(large), strict=True)]
+    print(
+        f"free spirals, print of NewHandPD: {sum(same)} of {len(same)} pages are left as they are", flush=True
+    )
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    if "SPARSECNN_DATA" not in os.environ:
+        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
+    warnings.filterwarnings("ignore", message=".*(print is not found|share no print)")
+    data = Path(os.environ["SPARSECNN_DATA"])
+    drawings = load_drawings(data / "newhandpd", group_pattern=r"^([HP]\d+)")
+    gray = [np.asarray(Image.open(file).convert("L")) for file in drawings.filenames]
+    clean, distances = list(gray), list(gray)
+    for remover, test in halves(drawings, gray):
+        start = time.perf_counter()
+        for i, page in zip(test, remover.transform([gray[i] for i in test]), strict=True):
+            clean[i] = page
+        print(f"transform: {(time.perf_counter() - start) / len(test):.2f} s a page", flush=True)
+        lost = [i for i in test if np.array_equal(clean[i], gray[i])]
+        print(f"print not found: {len(lost)} of {len(test)} pages", flush=True)
+        kept = [i for i in test if i not in lost]
+        remover.set_params(output="distance")
+        for i, page in zip(kept, remover.transform([gray[i] for i in kept]), strict=True):
+            distances[i] = page
+        remover.set_params(output="pages")
+    truth, printed = ink_of(drawings.filenames, "pen"), near(ink_of(drawings.filenames, "black"))
+    print("pen against its colour:    precision recall  precision and recall to within a pixel")
+    for name, found in (("gray, all ink", ink_of(gray)), ("without print", ink_of(clean))):
+        print(f"{name:>26} " + "  ".join(f"{part:.3f}" for part in compare(found, truth)))
+        beside = compare(found & ~printed, truth & ~printed)
+        print(f"{'beside the print':>26} " + "  ".join(f"{part:.3f}" for part in beside), flush=True)
+    report_free_spirals(data / "spirals", remover)
+    deviation = np.array([numbers_of_distance(page) for page in distances])
+    unsteady = numbers_of_unsteadiness(drawings.filenames)
+    numbers = {"deviation": deviation, "unsteadiness": unsteady, "both": np.hstack([deviation, unsteady])}
+    for name, X in numbers.items():
+        rows = [measure(X, drawings.target, drawings.groups, seed) for seed in (0, 1, 2)]
+        balanced, auc, persons = np.mean(rows, axis=0)
+        print(f"{name:>14}: balanced accuracy {balanced:.3f}, AUC {auc:.3f}, AUC of persons {persons:.3f}")
+
+
+if __name__ == "__main__":
+    main()

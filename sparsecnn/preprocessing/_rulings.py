@@ -1,0 +1,89 @@
+"""The lines of lined and squared paper: straight, across the whole page, at equal distances."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import ndimage, signal
+
+STRIPS = 12  # across the page; a line must be dark in nearly all of them
+LACKING = 0.2  # of the strips may lack a line: the pen's paper is cut, or a scan is pale there
+LEAST_DARKNESS = 0.04  # of a line, averaged over a strip
+LARGEST_SLOPE = 0.05  # height by length
+LEAST_LINES = 6
+LEAST_SPACING = 1 / 80  # of the page's longer side
+WIDEST = 1 / 100  # of the page's longer side
+UNEVEN = 0.12  # of the spacing, that lines may lie off
+
+
+def find_rulings(darkness: np.ndarray) -> np.ndarray:
+    """Return where the lines of lined or squared paper are.
+
+    Parameters
+    ----------
+    darkness : ndarray of shape (height, width), float32
+        The page: 0 on paper, 1 in the blackest ink.
+
+    Returns
+    -------
+    ndarray of shape (height, width), bool
+        False everywhere on a page without lines, or with any that are not at equal distances.
+    """
+    return _find_level(darkness) | _find_level(darkness.T).T
+
+
+def _find_level(darkness: np.ndarray) -> np.ndarray:
+    """Return where nearly level lines are."""
+    height, width = darkness.shape
+    side = max(height, width)
+    found = np.zeros((height, width), dtype=bool)
+    if min(height, width) < 8 * STRIPS:
+        return found
+    edges = np.linspace(0, width, STRIPS + 1).astype(int)
+    strips = np.stack([darkness[:, a:b].mean(1) for a, b in pairwise(edges)])
+    strips -= ndimage.median_filter(strips, (1, side // 20 | 1))  # the darkness between lines
+    centers = (edges[:-1] + edges[1:]) / 2 - width / 2
+    slopes = np.arange(-LARGEST_SLOPE, LARGEST_SLOPE + 1e-9, 1 / width)
+    shared = [_shared(strips, slope * centers) for slope in slopes]
+    best = int(np.argmax([(profile**2).sum() for profile in shared]))
+    lines = _equal_lines(shared[best], side)
+    if lines is None:
+        return found
+    down = slopes[best] * (np.arange(width) - width / 2)
+    rows = np.arange(height)[:, np.newaxis] - down
+    for position, thickness in lines:
+        found |= np.abs(rows - position) <= thickness / 2 + 0.5
+    return found
+
+
+def _shared(strips: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Return the darkness of rows that nearly all strips have, strips shifted along a slope."""
+    rows = np.arange(strips.shape[1])
+    level = [np.interp(rows + shift, rows, strip) for strip, shift in zip(strips, shifts, strict=True)]
+    return np.sort(level, axis=0)[int(LACKING * STRIPS)]
+
+
+def _equal_lines(profile: np.ndarray, side: int) -> list[tuple[float, float]] | None:
+    """Return position and thickness of each line, or None if there are too few or their distances differ."""
+    least = max(LEAST_DARKNESS, 0.3 * float(profile.max()))
+    peaks, _ = signal.find_peaks(profile, height=least)
+    if len(peaks) < LEAST_LINES:
+        return None
+    starts_ends = np.flatnonzero(np.diff(np.concatenate([[0], profile > least / 2, [0]])))
+    runs = starts_ends.reshape(-1, 2)
+    runs = runs[[bool(((peaks >= a) & (peaks < b)).any()) for a, b in runs]]
+    positions, widths = runs.mean(1) - 0.5, np.diff(runs, axis=1)[:, 0]
+    if len(runs) < LEAST_LINES or np.median(widths) > max(3, WIDEST * side):
+        return None
+    spacing = float(np.median(np.diff(positions)))
+    steps = np.rint((positions - positions[0]) / max(spacing, 1))
+    if spacing < max(4, LEAST_SPACING * side) or len(np.unique(steps)) < len(steps):
+        return None
+    slope, start = np.polyfit(steps, positions, 1)
+    off = np.abs(positions - start - slope * steps)
+    if off.max() > max(1, UNEVEN * spacing) or len(steps) < 0.7 * (steps[-1] + 1):
+        return None
+    if (positions[-1] - positions[0]) < 0.5 * len(profile):
+        return None
+    return list(zip(positions, np.minimum(widths, 2 * np.median(widths)), strict=True))
