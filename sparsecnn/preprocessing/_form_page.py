@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from sparsecnn.preprocessing._colours import has_colour, measure_colours
-from sparsecnn.preprocessing._form_pen import Pen, trace_pen
+from sparsecnn.preprocessing._form_pen import Pen, trace_over, trace_pen
 from sparsecnn.preprocessing._form_template import COVERED, DARK, FORM_SIDE, Template, coverage
 from sparsecnn.preprocessing._ink import cut_desk, measure_light
 from sparsecnn.preprocessing._pages import read_page
@@ -34,14 +34,11 @@ class FormPage:
         Brightness or colours of the paper, from 0 to 1.
     darkness : ndarray of shape (height, width), float32
         0 on paper and on a desk around the page, 1 in the blackest ink.
-    rulings : ndarray of shape (height, width), bool
-        The lines of lined or squared paper.
     """
 
     pixels: np.ndarray
     light: np.ndarray
     darkness: np.ndarray
-    rulings: np.ndarray
 
     @property
     def has_colour(self) -> bool:
@@ -52,15 +49,27 @@ class FormPage:
         return self.darkness.shape[0], self.darkness.shape[1]
 
     def reduced(self) -> np.ndarray:
-        """Return the darkness of all but rulings, with a longer side of `FORM_SIDE`."""
+        """Return the darkness, with a longer side of `FORM_SIDE`."""
         factor = FORM_SIDE / max(self.shape)
         size = [max(1, round(side * factor)) for side in self.shape[::-1]]
-        ink = Image.fromarray(np.where(self.rulings, 0, self.darkness))
+        ink = Image.fromarray(self.darkness)
         return np.clip(np.asarray(ink.resize((size[0], size[1]), Image.Resampling.BICUBIC)), 0, 1)
+
+    def painted(self, pen: Pen) -> FormPage:
+        """Return the page with paper where the print was, and the pen where that hid it."""
+        pixels, darkness = self.pixels.copy(), self.darkness.copy()
+        pixels[pen.erased] = np.rint(255 * self.light[pen.erased])
+        darkness[pen.erased] = 0
+        if pen.hidden.any():
+            strong = pen.seen & (darkness >= np.median(darkness[pen.seen]))
+            nearest = ndimage.distance_transform_edt(~strong, return_distances=False, return_indices=True)
+            source = tuple(nearest[:, pen.hidden])
+            pixels[pen.hidden], darkness[pen.hidden] = pixels[source], darkness[source]
+        return FormPage(pixels, self.light, darkness)
 
 
 def read_form(source: Any, side: int, *, rulings: bool) -> FormPage:
-    """Return a page as `read_page` reads it, and its ink; `rulings` tells whether to look for lines."""
+    """Return a page as `read_page` reads it, and its ink, without the lines of paper unless `rulings`."""
     pixels = read_page(source, side, in_colour=True)
     if pixels.dtype != np.uint8:
         pixels = np.rint(255 * pixels).astype(np.uint8)
@@ -75,8 +84,9 @@ def read_form(source: Any, side: int, *, rulings: bool) -> FormPage:
     through = channels / (255 * light)
     darkness = np.zeros(pixels.shape[:2], dtype=np.float32)
     darkness[rows, columns] = np.clip(1 - through.mean(2), 0, 1)[rows, columns]
-    found = find_rulings(darkness) if rulings else np.zeros(darkness.shape, dtype=bool)
-    return FormPage(pixels, light.reshape(pixels.shape), darkness, found)
+    page = FormPage(pixels, light.reshape(pixels.shape), darkness)
+    lines = np.zeros(0) if rulings else find_rulings(darkness)
+    return page.painted(trace_over(darkness, lines)) if lines.any() else page
 
 
 def find_print(page: FormPage, template: Template, search: Registration) -> np.ndarray | None:
@@ -88,23 +98,10 @@ def find_print(page: FormPage, template: Template, search: Registration) -> np.n
     return rescale(where, max(page.shape) / FORM_SIDE)
 
 
-def remove_print(
-    page: FormPage, template: Template | None, where: np.ndarray | None
-) -> tuple[np.ndarray, Pen]:
-    """Return a page with print and rulings painted as paper, and its pen."""
-    printed = page.rulings.copy()
-    if template is not None and where is not None:
-        printed |= lay_over(template.darkness, invert(where), page.shape) > DARK
-    if not printed.any():
-        return page.pixels, Pen.none(page.shape)
-    pen = trace_pen(page.darkness, printed, _coloured(page, printed))
-    clean = page.pixels.copy()
-    clean[pen.erased] = np.rint(255 * page.light[pen.erased])
-    if pen.hidden.any():
-        strong = pen.seen & (page.darkness >= np.median(page.darkness[pen.seen]))
-        nearest = ndimage.distance_transform_edt(~strong, return_distances=False, return_indices=True)
-        clean[pen.hidden] = page.pixels[tuple(nearest)][pen.hidden]
-    return clean, pen
+def find_pen(page: FormPage, template: Template, where: np.ndarray) -> Pen:
+    """Return the pen on a page on which the print lies at `where`."""
+    printed = lay_over(template.darkness, invert(where), page.shape) > DARK
+    return trace_pen(page.darkness, printed, _coloured(page, printed))
 
 
 def draw_distance(page: FormPage, pen: Pen, guide: np.ndarray, where: np.ndarray, reach: float) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
 
 from sparsecnn.preprocessing._percentile import percentile
 
@@ -16,6 +17,8 @@ EDGE = (
     1 / 340
 )  # of the longer side; lines of print are blurred, and lie apart from those of the template, by this
 SURE = 1 / 200  # of the longer side; ink that reaches further from the print is the pen's
+HALF = 0.45  # of a line's width, as the distance from its sides to its middle
+MIDDLE = 0.7  # of that distance, beyond which a pixel is in the middle
 TOUCHING = np.ones((3, 3), dtype=bool)
 
 
@@ -36,10 +39,6 @@ class Pen:
     seen: np.ndarray
     hidden: np.ndarray
     erased: np.ndarray
-
-    @classmethod
-    def none(cls, shape: tuple[int, int]) -> Pen:
-        return cls(*np.zeros((3, *shape), dtype=bool))
 
 
 def trace_pen(darkness: np.ndarray, printed: np.ndarray, coloured: np.ndarray | None = None) -> Pen:
@@ -75,6 +74,14 @@ def trace_pen(darkness: np.ndarray, printed: np.ndarray, coloured: np.ndarray | 
     return Pen(seen, hidden, around & ~seen & ~hidden)
 
 
+def trace_over(darkness: np.ndarray, rulings: np.ndarray) -> Pen:
+    """Return what is drawn over ruled lines, which are as dark as given: what is darker, or crosses them."""
+    ruled = rulings > 0
+    seen = darkness > np.maximum(DARK, rulings + LEAST_FAINT)
+    hidden = _cross(seen, ruled, ruled & ~seen)
+    return Pen(seen, hidden, ruled & ~seen & ~hidden)
+
+
 def _width(ink: np.ndarray, beside: np.ndarray) -> float:
     """Return the width of the pen's line in pixels, from where it runs beside the print, if it does."""
     inner = ndimage.distance_transform_edt(ink)
@@ -103,7 +110,10 @@ def _widen(seen: np.ndarray, covered: np.ndarray, width: float) -> np.ndarray:
     """Return what completes the width of a line that the print hides along one side."""
     touching = seen & ndimage.binary_dilation(covered, TOUCHING)
     visible = ndimage.distance_transform_edt(seen | covered)
-    missing = np.where(touching, width - visible, 0)
+    thickness = ndimage.maximum_filter(visible * seen, 2 * int(width) + 1)
+    # At the sides of a line that runs into the print, nothing is missing.
+    side = (thickness >= HALF * width) & (visible < MIDDLE * thickness)
+    missing = np.where(touching & ~side, width - visible, 0)
     found = np.zeros_like(seen)
     for radius in range(1, int(width) + 1):
         centers = missing >= radius
@@ -131,12 +141,37 @@ def _follow(pen: np.ndarray, printed: np.ndarray, width: float) -> np.ndarray:
     for index in np.argsort(sizes, kind="stable"):
         box = tuple(slice(max(0, part.start - margin), part.stop + margin) for part in boxes[index])
         reach = ndimage.distance_transform_edt(stretches[box] != index + 1) <= 1.5 * width
-        ends = np.unique(joined[parts[box][reach & printed[box]]])
-        ends = ends[ends > 0]
-        if len(ends) >= 2:
-            joined[np.isin(joined, ends)] = ends[0]
-            found[box] |= printed[box] & reach
+        reach &= printed[box]
+        met = np.where(reach, joined[parts[box]], 0)
+        ends = np.unique(met[met > 0])
+        for other in ends[1:]:
+            joined[joined == other] = ends[0]
+            found[box] |= _shortest_way(reach, met == ends[0], met == other, 2 * width)
     return found & _core(printed, width) & ~pen
+
+
+def _shortest_way(printed: np.ndarray, start: np.ndarray, end: np.ndarray, slack: float) -> np.ndarray:
+    """Return the print within some pixels of the shortest way on it from a start to an end."""
+    from_start, from_end = _walk(printed, start), _walk(printed, end)
+    length = from_start + from_end
+    return np.asarray(length <= length.min() + slack)
+
+
+def _walk(printed: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return the length of the way on the print from a start to each pixel; infinite beside the print."""
+    numbers = np.full(printed.shape, -1)
+    numbers[printed] = np.arange(np.count_nonzero(printed))
+    pairs, lengths = [], []
+    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = numbers[: len(numbers) - down, max(0, -across) : numbers.shape[1] - max(0, across)]
+        there = numbers[down:, max(0, across) : numbers.shape[1] + min(0, across)]
+        both = (here >= 0) & (there >= 0)
+        pairs.append(np.stack([here[both], there[both]]))
+        lengths.append(np.full(np.count_nonzero(both), np.hypot(down, across)))
+    n_pixels = int(numbers.max()) + 1
+    graph = sparse.csr_array((np.concatenate(lengths), np.concatenate(pairs, axis=1)), (n_pixels, n_pixels))
+    walked = csgraph.dijkstra(graph, directed=False, indices=numbers[start & printed], min_only=True)
+    return np.where(printed, walked[numbers], np.inf)
 
 
 def _core(printed: np.ndarray, width: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from sklearn.utils import gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsecnn._warn import warn_user
-from sparsecnn.preprocessing._form_page import FormPage, draw_distance, find_print, read_form, remove_print
+from sparsecnn.preprocessing._form_page import FormPage, draw_distance, find_pen, find_print, read_form
 from sparsecnn.preprocessing._form_template import Template, find_template
 from sparsecnn.preprocessing._page_list import PageListTransformer
 from sparsecnn.preprocessing._pages import describe_error
@@ -267,22 +267,22 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
             message = f"The print is not found on {len(lost)} of {len(names)} pages"
             if self.output == "distance":
                 raise ValueError(f"{message}, and output='distance' needs it: {', '.join(lost)}.")
-            warn_user(f"{message}, which are left as they are: {', '.join(lost)}.")
+            warn_user(f"{message}, which is left on them: {', '.join(lost)}.")
         return list(result)
 
     def _draw(
         self, page: FormPage, template: Template | None, search: Registration | None
     ) -> tuple[np.ndarray, str, bool]:
         """Return the page without print, no misfit, and whether the print was found."""
-        where = None
-        if template is not None and search is not None:
-            where = find_print(page, template, search)
-            if where is None:
-                return page.pixels, "", False
-        clean, pen = remove_print(page, template, where)
-        if self.output == "distance" and template is not None and where is not None:
-            clean = draw_distance(page, pen, template.guide, where, self.reach)
-        return clean, "", True
+        if template is None or search is None:
+            return page.pixels, "", True
+        where = find_print(page, template, search)
+        if where is None:
+            return page.pixels, "", False
+        pen = find_pen(page, template, where)
+        if self.output == "distance":
+            return draw_distance(page, pen, template.guide, where, self.reach), "", True
+        return page.painted(pen).pixels, "", True
 
     def _template(self) -> Template | None:
         if self.template_ is None or self.guide_ is None:
@@ -321,7 +321,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
             unreadable: list[str] = []
             for source, name in zip(pages[part], names[part], strict=True):
                 try:
-                    page = read_form(source, side, rulings=self.lines == "auto")
+                    page = read_form(source, side, rulings=self.lines == "keep")
                 except Exception as error:  # decoders raise nearly anything on damaged files
                     unreadable.append(f"{name}: {describe_error(error)}")
                     continue

@@ -146,8 +146,9 @@ def _label_pieces(printed: np.ndarray) -> tuple[np.ndarray, int]:
 def _find_guide(printed: np.ndarray, pages: Sequence[np.ndarray], places: Sequence[np.ndarray]) -> np.ndarray:
     """Return the pieces of print along which most pens run; all if no pen is seen near any."""
     drawn = np.zeros(printed.shape)
+    shape = printed.shape[0], printed.shape[1]
     for page, place in zip(pages, places, strict=True):
-        drawn += lay_over(page, place, (drawn.shape[0], drawn.shape[1])) > DARK
+        drawn += lay_over(page, place, shape) > DARK
     pieces, n_pieces = _label_pieces(printed)
     apart, nearest = ndimage.distance_transform_edt(~printed, return_indices=True)
     around = (apart > 2 * TOLERANCE + 1) & (apart <= GUIDE_REACH * FORM_SIDE)

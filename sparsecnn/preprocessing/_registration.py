@@ -11,7 +11,7 @@ from scipy import fft, ndimage
 COARSE_SIDE = 96  # pixels, at which all turns and scales are tried
 LARGEST_TURN = 6.0  # degrees to either side
 LARGEST_SCALE = 1.25  # and its inverse
-LARGEST_STRETCH = 1.06  # of one side against the other
+LARGEST_STRETCH = 1.1  # of one side against the other
 SLACK = 1.05  # by which the steps of turns and scales are exceeded
 TURNS = np.arange(-LARGEST_TURN, LARGEST_TURN + 1, 2)
 SCALES = LARGEST_SCALE ** np.linspace(-1, 1, 15)

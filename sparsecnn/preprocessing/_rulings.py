@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage, signal
 
+from sparsecnn.preprocessing._percentile import percentile
+
 STRIPS = 12  # across the page; a line must be dark in nearly all of them
 LACKING = 0.2  # of the strips may lack a line: the pen's paper is cut, or a scan is pale there
 LEAST_DARKNESS = 0.04  # of a line, averaged over a strip
@@ -18,7 +20,7 @@ UNEVEN = 0.12  # of the spacing, that lines may lie off
 
 
 def find_rulings(darkness: np.ndarray) -> np.ndarray:
-    """Return where the lines of lined or squared paper are.
+    """Return how dark the lines of lined or squared paper are.
 
     Parameters
     ----------
@@ -27,17 +29,17 @@ def find_rulings(darkness: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (height, width), bool
-        False everywhere on a page without lines, or with any that are not at equal distances.
+    ndarray of shape (height, width), float32
+        0 beside lines; and everywhere, if there are none, or any that are not at equal distances.
     """
-    return _find_level(darkness) | _find_level(darkness.T).T
+    return np.maximum(_find_level(darkness), _find_level(darkness.T).T)
 
 
 def _find_level(darkness: np.ndarray) -> np.ndarray:
-    """Return where nearly level lines are."""
+    """Return how dark nearly level lines are."""
     height, width = darkness.shape
     side = max(height, width)
-    found = np.zeros((height, width), dtype=bool)
+    found = np.zeros((height, width), dtype=np.float32)
     if min(height, width) < 8 * STRIPS:
         return found
     edges = np.linspace(0, width, STRIPS + 1).astype(int)
@@ -53,7 +55,9 @@ def _find_level(darkness: np.ndarray) -> np.ndarray:
     down = slopes[best] * (np.arange(width) - width / 2)
     rows = np.arange(height)[:, np.newaxis] - down
     for position, thickness in lines:
-        found |= np.abs(rows - position) <= thickness / 2 + 0.5
+        line = np.abs(rows - position) <= thickness / 2 + 1
+        if line.any():
+            found[line] = percentile(darkness[line], 75)
     return found
 
 
