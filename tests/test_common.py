@@ -13,7 +13,9 @@ from sparsecnn import (
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
 )
+from sparsecnn.preprocessing import PrintedFormRemover
 
+pytestmark = pytest.mark.filterwarnings("ignore:The .* pages share no print")
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
     SparseCurveCNNClassifier(),
@@ -22,6 +24,7 @@ ESTIMATORS = [
     ),
     SparseCurveCNNRegressor(),
     CurveImageTransformer(),
+    PrintedFormRemover(),
 ]
 VARIANTS = [
     SparseCurveCNNClassifier("tl1", **SMALL),
@@ -45,7 +48,9 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
 
 @pytest.mark.parametrize("check", LEFT_OUT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
-    "estimator", [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), CurveImageTransformer()], ids=str
+    "estimator",
+    [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), CurveImageTransformer(), PrintedFormRemover()],
+    ids=str,
 )
 def test_estimator_passes_check_left_out(estimator, check):
     check(type(estimator).__name__, estimator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, sparse
@@ -99,11 +100,11 @@ def _cross(seen: np.ndarray, printed: np.ndarray, covered: np.ndarray) -> np.nda
 
 
 def _close(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Return a mask closed by a disc of this diameter."""
-    padded = np.pad(mask, reach)
-    grown = ndimage.distance_transform_edt(~padded) <= reach / 2 + 0.5
-    closed = ndimage.distance_transform_edt(grown) > reach / 2 + 0.5
-    return np.asarray(closed[reach:-reach, reach:-reach])
+    """Return a mask closed by a disc of this radius."""
+    padded = np.pad(mask, reach + 1)
+    grown = ndimage.distance_transform_edt(~padded) <= reach
+    closed = ndimage.distance_transform_edt(grown) > reach
+    return np.asarray(closed[reach + 1 : -reach - 1, reach + 1 : -reach - 1])
 
 
 def _widen(seen: np.ndarray, covered: np.ndarray, width: float) -> np.ndarray:
@@ -159,7 +160,7 @@ def _shortest_way(printed: np.ndarray, start: np.ndarray, end: np.ndarray, slack
 
 def _walk(printed: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the length of the way on the print from a start to each pixel; infinite beside the print."""
-    numbers = np.full(printed.shape, -1)
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = np.full(printed.shape, -1)
     numbers[printed] = np.arange(np.count_nonzero(printed))
     pairs, lengths = [], []
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):

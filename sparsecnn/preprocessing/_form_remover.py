@@ -267,7 +267,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
             message = f"The print is not found on {len(lost)} of {len(names)} pages"
             if self.output == "distance":
                 raise ValueError(f"{message}, and output='distance' needs it: {', '.join(lost)}.")
-            warn_user(f"{message}, which is left on them: {', '.join(lost)}.")
+            warn_user(f"{message}, which keep it: {', '.join(lost)}.")
         return list(result)
 
     def _draw(

@@ -14,8 +14,7 @@ from sparsecnn.preprocessing._registration import Registration, is_plausible, la
 
 FORM_SIDE = 512  # pixels; pages are compared at a longer side of this length
 MARGIN = FORM_SIDE // 8  # around the first page; others may show more of the form
-ROUNDS = 3  # of aligning pages to what they shared in the round before
-AGREEING = 0.9  # of the pages must be dark where there is print
+AGREEING = (0.7, 0.8, 0.9)  # of the pages must be dark where there is print, in each round of aligning them
 TOLERANCE = 1  # pixels; how far apart the lines of two aligned pages may lie
 DARK = 0.25  # darkness of print
 COVERED = 0.8  # of the print must be dark on a page, or else it is no page of this form
@@ -62,7 +61,7 @@ def find_template(pages: Sequence[np.ndarray], n_jobs: int | None = None) -> Tem
         template = _grow(pages, first, n_jobs)
         if template is not None and (best is None or len(template.aligned) > len(best.aligned)):
             best = template
-        if best is not None and len(best.aligned) >= AGREEING * len(pages):
+        if best is not None and len(best.aligned) >= AGREEING[-1] * len(pages):
             break
     return best
 
@@ -91,16 +90,16 @@ def _grow(pages: Sequence[np.ndarray], first: int, n_jobs: int | None) -> Templa
     shape = guess.shape[0], guess.shape[1]
     places: list[Any] = [None] * len(pages)
     aligned = list(range(len(pages)))
-    for _ in range(ROUNDS):
+    for agreeing in AGREEING:
         form = Registration(guess)
         places = Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(form.find)(page, place) for page, place in zip(pages, places, strict=True)
         )
-        guess = _agreement(pages, places, aligned, shape)
+        guess = _agreement(pages, places, aligned, shape, agreeing)
         aligned = [i for i, page in enumerate(pages) if coverage(guess, page, places[i]) >= COVERED]
         if len(aligned) < LEAST_ALIGNED * len(pages):
             return None
-    darkness = _drop_chance(_agreement(pages, places, aligned, shape))
+    darkness = _drop_chance(_agreement(pages, places, aligned, shape, AGREEING[-1]))
     drawn = np.median([np.count_nonzero(pages[i] > DARK) for i in aligned])
     if np.count_nonzero(darkness > DARK) < max(1, LEAST_SHARE * drawn):
         return None
@@ -109,7 +108,11 @@ def _grow(pages: Sequence[np.ndarray], first: int, n_jobs: int | None) -> Templa
 
 
 def _agreement(
-    pages: Sequence[np.ndarray], places: Sequence[Any], aligned: list[int], shape: tuple[int, int]
+    pages: Sequence[np.ndarray],
+    places: Sequence[Any],
+    aligned: list[int],
+    shape: tuple[int, int],
+    agreeing: float,
 ) -> np.ndarray:
     """Return the mean darkness where nearly all of the pages that show the place are dark, else 0."""
     known, near, dark, total = np.zeros((4, *shape), dtype=np.float32)
@@ -121,7 +124,7 @@ def _agreement(
         near += _near_dark(laid)
         dark += laid > DARK
         total += laid
-    agreed = (near >= AGREEING * known) & (dark >= 0.5 * known) & (known >= 0.5 * len(aligned))
+    agreed = (near >= agreeing * known) & (dark >= 0.5 * known) & (known >= 0.5 * len(aligned))
     return np.where(agreed, total / np.maximum(known, 1), 0)
 
 

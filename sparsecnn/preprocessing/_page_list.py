@@ -55,7 +55,7 @@ class PageListTransformer(BaseEstimator):
         Warns
         -----
         UserWarning
-            If the print is not found on pages, and is left on them; the message lists them.
+            If the print is not found on pages, and stays on them; the message lists them.
 
         See Also
         --------

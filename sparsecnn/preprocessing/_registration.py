@@ -15,6 +15,8 @@ LARGEST_STRETCH = 1.1  # of one side against the other
 SLACK = 1.05  # by which the steps of turns and scales are exceeded
 TURNS = np.arange(-LARGEST_TURN, LARGEST_TURN + 1, 2)
 SCALES = LARGEST_SCALE ** np.linspace(-1, 1, 15)
+# Of two lines that match equally, the print is that which is turned and scaled less: a pen may draw its copy.
+PREFERENCES = np.exp(-np.add.outer((TURNS / 20) ** 2, np.log(SCALES) ** 2)).ravel().astype(np.float32)
 BLURS = (8.0, 4.0, 2.0, 1.2)  # pixels; from a rough position to that of a line
 STEPS = 8  # for each blur
 MOST_POINTS = 12000  # of the print, compared in each step
@@ -35,7 +37,8 @@ class Registration:
         self._reduction = COARSE_SIDE / max(self.darkness.shape)
         coarse = _blur(_resize(self.darkness, self._reduction))
         views = [_turn(coarse, turn, scale) for turn in TURNS for scale in SCALES]
-        views = [view / max(float(np.linalg.norm(view)), 1e-9) for view in views]
+        # The share of the print that is matched: more print would not be a better match.
+        views = [view / max(float(np.sum(view * view)), 1e-9) for view in views]
         self._spectra = np.conj(fft.rfft2(np.stack(views)))
         self._levels = [_prepare_level(self.darkness, blur) for blur in BLURS]
 
@@ -69,6 +72,7 @@ class Registration:
         page = _blur(_resize(darkness, self._reduction))[: 2 * COARSE_SIDE, : 2 * COARSE_SIDE]
         canvas[: page.shape[0], : page.shape[1]] = page
         matches = fft.irfft2(fft.rfft2(canvas) * self._spectra, canvas.shape)
+        matches *= PREFERENCES[:, np.newaxis, np.newaxis]
         view, row, column = np.unravel_index(matches.argmax(), matches.shape)
         shift = np.array([row, column], dtype=float)
         shift -= np.where(shift > COARSE_SIDE, 2 * COARSE_SIDE, 0)
