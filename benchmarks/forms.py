@@ -77,66 +77,82 @@ def numbers_of_unsteadiness(files):
     return np.array(columns).T
 
 
-def halves(drawings, gray):
-    """Yield fitted removers, and the indices of the pages of persons whom they have not seen."""
+def halves(drawings, gray, output="pages"):
+    """Yield indices of pages, and what a remover makes of them that was fitted on other persons."""
     folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
     for fit, test in folds.split(drawings.filenames, drawings.target, drawings.groups):
         start = time.perf_counter()
-        remover = PrintedFormRemover().fit([gray[i] for i in fit])
-        print(f"fit on {len(fit)} pages: {time.perf_counter() - start:.1f} s", flush=True)
-        yield remover, test
+        remover = PrintedFormRemover(output).fit([gray[i] for i in fit])
+        fitted = time.perf_counter()
+        pages = remover.transform([gray[i] for i in test])
+        seconds = fitted - start, (time.perf_counter() - fitted) / len(test)
+        print(
+            f"fit on {len(fit)} pages: {seconds[0]:.1f} s; transform: {seconds[1]:.2f} s a page", flush=True
+        )
+        yield test, pages
 
 
-def report_free_spirals(folder, remover):
-    """Print how often print is found on free spirals, among themselves and with another set's print."""
-    pages = [np.asarray(Image.open(file).convert("L")) for file in load_drawings(folder).filenames]
-    generator, found = np.random.default_rng(0), []
-    for n_pages in (5, 5, 5, 5, 10, 10, 20, 50):
-        chosen = generator.choice(len(pages), n_pages, replace=False)
-        found.append(PrintedFormRemover().fit([pages[i] for i in chosen]).template_ is not None)
-    print(f"free spirals: print found in {sum(found)} of {len(found)} fits on 5 to 50 pages")
-    large = [np.asarray(Image.fromarray(page).resize((512, 512))) for page in pages[::5]]
-    same = [np.array_equal(a, b) for a, b in zip(large, remover.transform(large), strict=True)]
-    print(
-        f"free spirals, print of NewHandPD: {sum(same)} of {len(same)} pages are left as they are", flush=True
-    )
-
-
-def main():
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
-    warnings.filterwarnings("ignore", message=".*(print is not found|share no print)")
-    data = Path(os.environ["SPARSECNN_DATA"])
-    drawings = load_drawings(data / "newhandpd", group_pattern=r"^([HP]\d+)")
-    gray = [np.asarray(Image.open(file).convert("L")) for file in drawings.filenames]
-    clean, distances = list(gray), list(gray)
-    for remover, test in halves(drawings, gray):
-        start = time.perf_counter()
-        for i, page in zip(test, remover.transform([gray[i] for i in test]), strict=True):
+def report_pen(drawings, gray):
+    """Print precision and recall of the pen's pixels against its colour."""
+    clean = list(gray)
+    for test, pages in halves(drawings, gray):
+        for i, page in zip(test, pages, strict=True):
             clean[i] = page
-        print(f"transform: {(time.perf_counter() - start) / len(test):.2f} s a page", flush=True)
-        lost = [i for i in test if np.array_equal(clean[i], gray[i])]
-        print(f"print not found: {len(lost)} of {len(test)} pages", flush=True)
-        kept = [i for i in test if i not in lost]
-        remover.set_params(output="distance")
-        for i, page in zip(kept, remover.transform([gray[i] for i in kept]), strict=True):
-            distances[i] = page
-        remover.set_params(output="pages")
+    kept = sum(np.array_equal(a, b) for a, b in zip(clean, gray, strict=True))
+    print(f"print not found: {kept} of {len(gray)} pages")
     truth, printed = ink_of(drawings.filenames, "pen"), near(ink_of(drawings.filenames, "black"))
     print("pen against its colour:    precision recall  precision and recall to within a pixel")
     for name, found in (("gray, all ink", ink_of(gray)), ("without print", ink_of(clean))):
         print(f"{name:>26} " + "  ".join(f"{part:.3f}" for part in compare(found, truth)))
         beside = compare(found & ~printed, truth & ~printed)
         print(f"{'beside the print':>26} " + "  ".join(f"{part:.3f}" for part in beside), flush=True)
-    report_free_spirals(data / "spirals", remover)
-    deviation = np.array([numbers_of_distance(page) for page in distances])
+
+
+def report_free_spirals(folder, gray):
+    """Print how often print is found on free spirals, among themselves and with another set's print."""
+    pages = [np.asarray(Image.open(file).convert("L")) for file in load_drawings(folder).filenames]
+    generator, found = np.random.default_rng(0), []
+    for n_pages in (5, 5, 5, 5, 10, 10, 20):
+        chosen = generator.choice(len(pages), n_pages, replace=False)
+        found.append(PrintedFormRemover().fit([pages[i] for i in chosen]).template_ is not None)
+    print(f"free spirals: print found in {sum(found)} of {len(found)} fits on 5 to 20 pages", flush=True)
+    remover = PrintedFormRemover().fit(gray[::8])
+    large = [np.asarray(Image.fromarray(page).resize((512, 512))) for page in pages]
+    same = [np.array_equal(a, b) for a, b in zip(large, remover.transform(large), strict=True)]
+    print(f"free spirals, print of NewHandPD: {sum(same)} of {len(same)} pages are left as they are")
+
+
+def report_classes(drawings, gray):
+    """Print how well numbers of the deviation and of unsteadiness tell the classes of unseen persons."""
+    deviation = np.zeros((len(gray), 4 + SECTORS))
+    for test, pages in halves(drawings, gray, "distance"):
+        deviation[test] = [numbers_of_distance(page) for page in pages]
     unsteady = numbers_of_unsteadiness(drawings.filenames)
     numbers = {"deviation": deviation, "unsteadiness": unsteady, "both": np.hstack([deviation, unsteady])}
     for name, X in numbers.items():
         rows = [measure(X, drawings.target, drawings.groups, seed) for seed in (0, 1, 2)]
         balanced, auc, persons = np.mean(rows, axis=0)
         print(f"{name:>14}: balanced accuracy {balanced:.3f}, AUC {auc:.3f}, AUC of persons {persons:.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", default=["pen", "spirals", "classes"], help="to run; all by default"
+    )
+    parts = parser.parse_args().parts
+    if "SPARSECNN_DATA" not in os.environ:
+        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
+    warnings.filterwarnings("ignore", message=".*(print is not found|share no print)")
+    data = Path(os.environ["SPARSECNN_DATA"])
+    drawings = load_drawings(data / "newhandpd", group_pattern=r"^([HP]\d+)")
+    gray = [np.asarray(Image.open(file).convert("L")) for file in drawings.filenames]
+    if "pen" in parts:
+        report_pen(drawings, gray)
+    if "spirals" in parts:
+        report_free_spirals(data / "spirals", gray)
+    if "classes" in parts:
+        report_classes(drawings, gray)
 
 
 if __name__ == "__main__":

@@ -124,11 +124,11 @@ def draw_distance(page: FormPage, pen: Pen, guide: np.ndarray, where: np.ndarray
         255 on paper and where the pen is on the middle of the guide.
     """
     spans = [np.ptp(np.flatnonzero(guide.any(axis))) + 1 for axis in (0, 1)]
-    side = max(spans) * np.sqrt(abs(np.linalg.det(where[:, :2])))
+    scale = np.sqrt(abs(np.linalg.det(where[:, :2])))
     # In the frame of the template, where no part of the guide is cut off.
-    distance = ndimage.distance_transform_edt(~_ridge(guide)) * np.sqrt(abs(np.linalg.det(where[:, :2])))
+    distance = ndimage.distance_transform_edt(~_ridge(guide)) * scale
     away = lay_over(distance.astype(np.float32), invert(where), page.shape, float(distance.max()))
-    brightness = 1 - np.clip(away / (reach * side), 0, 1)
+    brightness = 1 - np.clip(away / (reach * max(spans) * scale), 0, 1)
     drawn = _drop_specks(pen.seen | pen.hidden)
     return np.where(drawn, np.rint(255 * brightness), 255).astype(np.uint8)
 
@@ -151,9 +151,9 @@ def _coloured(page: FormPage, printed: np.ndarray) -> np.ndarray | None:
     """Return where ink has a colour, or None if most ink beside the print has none."""
     if not page.has_colour:
         return None
-    darkness, coloured, _ = measure_colours(page.pixels)
+    _, coloured, _ = measure_colours(page.pixels)
     beside = (page.darkness > DARK) & ~ndimage.binary_dilation(printed, iterations=3)
     in_colour = coloured > 0.5
     if not beside.any() or in_colour[beside].mean() < COLOURED:
         return None
-    return in_colour & (darkness > DARK)
+    return in_colour & (page.darkness > DARK)

@@ -14,9 +14,7 @@ from sparsecnn.preprocessing._percentile import percentile
 DARK = 0.3  # darkness of a stroke
 FAINT = 0.4  # of the pen's darkness; below it, pixels are paper
 LEAST_FAINT = 0.15  # of darkness; the noise of scans stays below
-EDGE = (
-    1 / 340
-)  # of the longer side; lines of print are blurred, and lie apart from those of the template, by this
+EDGE = 1 / 340  # of the longer side; print is blurred, and lies apart from the template, by this
 SURE = 1 / 200  # of the longer side; ink that reaches further from the print is the pen's
 HALF = 0.45  # of a line's width, as the distance from its sides to its middle
 MIDDLE = 0.7  # of that distance, beyond which a pixel is in the middle

@@ -17,7 +17,7 @@ MARGIN = FORM_SIDE // 8  # around the first page; others may show more of the fo
 AGREEING = (0.7, 0.8, 0.9)  # of the pages must be dark where there is print, in each round of aligning them
 TOLERANCE = 1  # pixels; how far apart the lines of two aligned pages may lie
 DARK = 0.25  # darkness of print
-COVERED = 0.8  # of the print must be dark on a page, or else it is no page of this form
+COVERED = 0.8  # of the print must be dark on a page beyond chance, or else it is no page of this form
 LEAST_INSIDE = 0.7  # of the print must lie on a page
 LEAST_ALIGNED = 0.5  # of the pages must show the print
 LEAST_SPAN = 0.1  # of `FORM_SIDE`, that a piece of print must reach; lines of pens meet by chance
@@ -67,7 +67,10 @@ def find_template(pages: Sequence[np.ndarray], n_jobs: int | None = None) -> Tem
 
 
 def coverage(darkness: np.ndarray, page: np.ndarray, where: np.ndarray) -> float:
-    """Return the share of the print that is dark on a page; 0 if too little of it lies on the page."""
+    """Return the share of the print that is dark on a page, beyond what chance would give.
+
+    It is 0 if too little of the print lies on the page.
+    """
     if not is_plausible(where):
         return 0.0
     points = np.array(np.nonzero(darkness > DARK))
@@ -75,7 +78,10 @@ def coverage(darkness: np.ndarray, page: np.ndarray, where: np.ndarray) -> float
     inside = (rows >= 0) & (rows < page.shape[0]) & (columns >= 0) & (columns < page.shape[1])
     if not inside.size or inside.mean() < LEAST_INSIDE:
         return 0.0
-    return float(_near_dark(page)[rows[inside], columns[inside]].mean())
+    dark = _near_dark(page)
+    by_chance = float(dark.mean())
+    share = float(dark[rows[inside], columns[inside]].mean())
+    return (share - by_chance) / max(1 - by_chance, 1e-6)
 
 
 def _references(pages: Sequence[np.ndarray]) -> list[int]:
