@@ -1,15 +1,11 @@
-"""Printed forms in gray: how well the pen is told from the print, and what the deviation from the guide
-tells.
+"""Printed forms in gray: how well the pen is told from the print, what deviation tells.
 
-Data: the folder that SPARSECNN_DATA names, with the trees ``newhandpd`` and ``spirals``. The pages of
-NewHandPD, where a blue pen traces a black print, are turned to gray. The print is found on the pages of one
-half of the persons and taken off those of the other, and the other way round. What remains is compared with
-the pen as told by its colour, at 256 pixels a side. The colour does not show the pen where the print covers
-it; so the table has a row without the print's pixels. The free spirals share no print: nothing must be taken
-off them.
-
-At last, numbers of the deviation from the guide, and of unsteadiness, tell the classes of persons that a
-logistic regression has not seen, in 10 folds. They come from the pen's line alone: margins are not in them.
+Data: the folder that SPARSECNN_DATA names, with the trees ``newhandpd`` and ``spirals``. Pages of NewHandPD,
+where a blue pen traces a black print, are turned to gray. The print is found on the pages of one half of the
+persons and taken off those of the other, and the other way round. What remains is compared with the pen as
+told by its colour, which does not show it under the print. The free spirals share no print. At last, numbers
+of the deviation from the guide, and of unsteadiness, tell the classes of persons that a logistic regression
+has not seen, in 10 folds: numbers of the pen's line alone, and none of the margins.
 """
 
 import argparse
@@ -45,13 +41,8 @@ def near(masks):
 
 def compare(found, truth):
     """Return precision and recall of the pixels of pages, exact and to within a pixel."""
-    exact = found & truth
-    return (
-        exact.sum() / found.sum(),
-        exact.sum() / truth.sum(),
-        (found & near(truth)).sum() / found.sum(),
-        (truth & near(found)).sum() / truth.sum(),
-    )
+    pairs = (found, truth), (truth, found), (found, near(truth)), (truth, near(found))
+    return [(mask & of).sum() / mask.sum() for mask, of in pairs]
 
 
 def numbers_of_distance(page):
@@ -72,8 +63,8 @@ def numbers_of_unsteadiness(files):
     """Return the mean brightness of the unsteady line at each scale."""
     columns = []
     for scale in SCALES:
-        transformer = CurveImageTransformer((64, 64), ink="pen", unsteadiness=1, unsteadiness_scale=scale)
-        columns.append([image[image > 0].mean() for image in transformer.transform(files)])
+        reader = CurveImageTransformer((64, 64), ink="pen", unsteadiness=1, unsteadiness_scale=scale)
+        columns.append([image[image > 0].mean() for image in reader.transform(files)])
     return np.array(columns).T
 
 

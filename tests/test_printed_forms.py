@@ -147,10 +147,10 @@ def test_print_beside_a_line_seen_all_along_is_not_the_pen():
 
 def test_free_drawings_of_one_shape_share_no_print():
     drawings = make_shaky_drawings(
-        6, drawings="spiral", image_shape=(160, 160), persons=2, severity=0.1, random_state=0
+        5, drawings="spiral", image_shape=(160, 160), persons=2, severity=0.1, random_state=0
     )
     pages = [(240 - 0.8 * page).astype(np.uint8) for page in drawings.images]
-    with pytest.warns(UserWarning, match="6 pages share no print"):
+    with pytest.warns(UserWarning, match="5 pages share no print"):
         remover = PrintedFormRemover().fit(pages)
     assert remover.template_ is None
     assert remover.guide_ is None
@@ -158,14 +158,14 @@ def test_free_drawings_of_one_shape_share_no_print():
         np.testing.assert_array_equal(clean, page)
     with pytest.raises(ValueError, match="output='distance'"):
         remover.set_params(output="distance").transform(pages)
-    with pytest.raises(ValueError, match=r"6 pages share no print.*output='distance'"):
+    with pytest.raises(ValueError, match=r"5 pages share no print.*output='distance'"):
         PrintedFormRemover("distance").fit(pages)
 
 
 def test_distance_is_that_from_the_guide():
     circle = np.exp(1j * np.linspace(0, 2 * np.pi, 200))
     center = np.stack([circle.real, circle.imag], 1)
-    radii = (0.2, 0.24, 0.33, 0.36, 0.27, 0.38)
+    radii = (0.2, 0.24, 0.33, 0.36, 0.38)
     pages = [draw_lines(0.5 + 0.3 * center, 0.5 + r * center, shift=(i, -i)) for i, r in enumerate(radii)]
     pages = [np.minimum(page, 240) for page in pages]
     remover = PrintedFormRemover("distance", reach=0.25).fit(pages)
@@ -176,7 +176,7 @@ def test_distance_is_that_from_the_guide():
         expected = abs(radius - 0.3) / (2 * 0.3 + 3 / SIDE) / 0.25
         assert abs(np.mean(1 - page[page < 255] / 255) - expected) < 0.03
     images = CurveImageTransformer((32, 32)).fit_transform(distances)
-    assert images.shape == (6, 1024)
+    assert images.shape == (5, 1024)
     assert images.max(1).min() > 0.9
 
 
@@ -219,10 +219,10 @@ def test_every_kind_of_source_gives_the_same(remover, others, tmp_path):
 def test_arrays_give_rows_and_lists_give_pages_under_set_output(remover, forms):
     pandas = pytest.importorskip("pandas")
     pages = [page for page, _, _ in forms]
-    rows = PrintedFormRemover().fit(np.stack(pages))
-    clean = rows.transform(np.stack(pages))
-    assert clean.shape == (7, SIDE * SIDE)
-    np.testing.assert_array_equal(clean.reshape(-1, SIDE, SIDE), remover.transform(pages))
+    rows = PrintedFormRemover().fit(np.stack(pages[:5]))
+    clean = rows.transform(np.stack(pages[5:]))
+    assert clean.shape == (2, SIDE * SIDE)
+    np.testing.assert_array_equal(clean.reshape(-1, SIDE, SIDE), rows.transform(pages[5:]))
     frame = rows.set_output(transform="pandas").transform(np.stack(pages[:1]))
     assert isinstance(frame, pandas.DataFrame)
     assert frame.columns[-1] == f"pixel_{SIDE - 1}_{SIDE - 1}"
@@ -262,19 +262,23 @@ def draw_rulings(distances, squared=False, slope=0.01):
     return np.asarray(page.resize((300, 400), Image.Resampling.BOX))
 
 
+@pytest.fixture(scope="module")
+def blank():
+    with pytest.warns(UserWarning, match="5 pages share no print"):
+        return PrintedFormRemover().fit([np.full((400, 300), 240, dtype=np.uint8)] * 5)
+
+
 @pytest.mark.parametrize("squared", [False, True])
-def test_lines_of_paper_are_taken_off_each_page(squared):
+def test_lines_of_paper_are_taken_off_each_page(blank, squared):
     pen = np.full((400, 300), 255)
     pen[40:260, 30:270] = draw_lines(GUIDE, FRAME[:2])[10:230]
     page = np.minimum(draw_rulings([16] * 24, squared), np.maximum(pen, 60)).astype(np.uint8)
-    with pytest.warns(UserWarning, match="share no print"):
-        remover = PrintedFormRemover().fit([np.full((400, 300), 240, dtype=np.uint8)] * 5)
-    clean = remover.transform([page])[0]
+    clean = blank.transform([page])[0]
     found, drawn = is_ink(clean), pen < 128
     assert (drawn & near(found)).mean() > 0.98 * drawn.mean()
     assert (found & near(drawn, 2.5)).mean() > 0.97 * found.mean()
     assert (clean[~near(drawn, 6)] > 225).mean() > 0.99
-    kept = remover.set_params(lines="keep").transform([page])[0]
+    kept = clone_of(blank).set_params(lines="keep").transform([page])[0]
     np.testing.assert_array_equal(kept, page)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import TransformerMixin, _fit_context, clone
-from sklearn.utils import gen_even_slices
+from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsecnn._warn import warn_user
@@ -213,6 +213,12 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         seen = {name: value for name, value in vars(fresh).items() if name in SEEN_IN_FIT}
         self.__dict__ = kept | seen
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def _find_print(self, pages: list[Any] | np.ndarray) -> None:
         looked_at = np.unique(np.linspace(0, len(pages) - 1, LOOKED_AT).astype(int))

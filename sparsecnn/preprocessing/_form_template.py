@@ -22,7 +22,7 @@ LEAST_INSIDE = 0.7  # of the print must lie on a page
 LEAST_ALIGNED = 0.5  # of the pages must show the print
 LEAST_SPAN = 0.1  # of `FORM_SIDE`, that a piece of print must reach; lines of pens meet by chance
 LEAST_SHARE = 0.05  # of what is drawn on a page in the median, that must be print
-REFERENCES = 3  # pages that are tried as the first guess
+REFERENCES = 2  # pages that are tried as the first guess
 GUIDE_REACH = 0.04  # of `FORM_SIDE`; pens run so near to the print that they follow
 GUIDE_SHARE = 0.5  # of the pens along the print most followed, from which other print is a guide too
 
@@ -86,7 +86,9 @@ def coverage(darkness: np.ndarray, page: np.ndarray, where: np.ndarray) -> float
 
 def _references(pages: Sequence[np.ndarray]) -> list[int]:
     """Return the pages to begin with: those with little ink, on which pens hide little of the print."""
-    order = np.argsort([np.count_nonzero(page > DARK) for page in pages], kind="stable")
+    ink = np.array([np.count_nonzero(page > DARK) for page in pages])
+    order = np.argsort(ink, kind="stable")
+    order = order[ink[order] >= 0.5 * np.median(ink)]  # without blank pages
     return [int(order[int(part * (len(order) - 1))]) for part in np.linspace(0.1, 0.5, REFERENCES)]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
@@ -115,13 +114,6 @@ class PageListTransformer(BaseEstimator):
         _check_feature_names_in(self, input_features, generate_names=False)
         names = getattr(self, "feature_names_in_", pixel_names(self.input_shape_))
         return np.asarray(names if input_features is None else input_features, dtype=object)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        if tags.transformer_tags is not None:
-            tags.transformer_tags.preserves_dtype = []
-        return tags
 
     def _transform_pages(self, pages: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import fft, ndimage
@@ -24,23 +24,22 @@ NEAR = 0.02  # of the blurred print's darkness, from which points are compared
 OUTLIER = 0.25  # of darkness; the pen differs by more from the print
 
 
-@dataclass
 class Registration:
     """The search for the print of a form, a map of darkness, on pages."""
 
-    darkness: np.ndarray
-    _spectra: np.ndarray = field(init=False, repr=False)
-    _reduction: float = field(init=False, repr=False)
-    _levels: list[tuple[float, np.ndarray, np.ndarray, np.ndarray]] = field(init=False, repr=False)
+    def __init__(self, darkness: np.ndarray):
+        self.darkness = darkness
+        self._reduction = COARSE_SIDE / max(darkness.shape)
+        self._levels = [_prepare_level(darkness, blur) for blur in BLURS]
 
-    def __post_init__(self) -> None:
-        self._reduction = COARSE_SIDE / max(self.darkness.shape)
+    @cached_property
+    def _spectra(self) -> np.ndarray:
+        """The conjugate spectra of the print in all turns and scales."""
         coarse = _blur(_resize(self.darkness, self._reduction))
         views = [_turn(coarse, turn, scale) for turn in TURNS for scale in SCALES]
         # The share of the print that is matched: more print would not be a better match.
         views = [view / max(float(np.sum(view * view)), 1e-9) for view in views]
-        self._spectra = np.conj(fft.rfft2(np.stack(views)))
-        self._levels = [_prepare_level(self.darkness, blur) for blur in BLURS]
+        return np.asarray(np.conj(fft.rfft2(np.stack(views))))
 
     def find(self, darkness: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
         """Return where the print lies on a page.

@@ -17,6 +17,8 @@ LEAST_LINES = 6
 LEAST_SPACING = 1 / 80  # of the page's longer side
 WIDEST = 1 / 100  # of the page's longer side
 UNEVEN = 0.12  # of the spacing, that lines may lie off
+LEAST_EVEN = 0.75  # of the straight lines must be at equal distances, and as many of these distances have one
+LEAST_REACH = 0.5  # of the page, from the first line to the last
 
 
 def find_rulings(darkness: np.ndarray) -> np.ndarray:
@@ -80,13 +82,21 @@ def _equal_lines(profile: np.ndarray, side: int) -> list[tuple[float, float]] | 
     if len(runs) < LEAST_LINES or np.median(widths) > max(3, WIDEST * side):
         return None
     spacing = float(np.median(np.diff(positions)))
-    steps = np.rint((positions - positions[0]) / max(spacing, 1))
-    if spacing < max(4, LEAST_SPACING * side) or len(np.unique(steps)) < len(steps):
+    if spacing < max(4, LEAST_SPACING * side):
         return None
-    slope, start = np.polyfit(steps, positions, 1)
-    off = np.abs(positions - start - slope * steps)
-    if off.max() > max(1, UNEVEN * spacing) or len(steps) < 0.7 * (steps[-1] + 1):
+    steps = np.concatenate([[0], np.cumsum(np.rint(np.diff(positions) / spacing))])
+    even = _off(steps, positions) <= max(1, UNEVEN * spacing)  # else a straight line of the pen
+    steps, positions, widths = steps[even], positions[even], widths[even]
+    if even.mean() < LEAST_EVEN or len(steps) < LEAST_LINES or len(np.unique(steps)) < len(steps):
         return None
-    if (positions[-1] - positions[0]) < 0.5 * len(profile):
+    if len(steps) < LEAST_EVEN * (np.ptp(steps) + 1):
+        return None
+    if positions[-1] - positions[0] < LEAST_REACH * len(profile):
         return None
     return list(zip(positions, np.minimum(widths, 2 * np.median(widths)), strict=True))
+
+
+def _off(steps: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return how far lines lie off equal distances."""
+    slope, start = np.polyfit(steps, positions, 1)
+    return np.abs(positions - start - slope * steps)
