@@ -29,24 +29,23 @@ def spiral(wobble):
 
 
 def draw_page(wobble):
-    """Return a gray page, on which the print is a little turned and shifted."""
-    turn = np.radians(rng.uniform(-3, 3))
-    matrix = [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
-    shift = 0.5 + rng.uniform(-0.02, 0.02, 2)
+    """Return a gray page, a little turned and shifted."""
     page = Image.new("L", (1280, 1280), 235)
     draw = ImageDraw.Draw(page)
 
     def line(points, width, ink):
-        flat = 1280 * (points @ matrix + shift)
         draw.line(
-            [tuple(p) for p in flat], fill=ink, width=width, joint="curve"
+            [tuple(640 + 1280 * p) for p in points], ink, width, joint="curve"
         )
 
-    corners = 0.44 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
     line(spiral(wobble), 14, 70)
     line(spiral(0), 14, 30)
-    line(corners, 8, 30)
-    draw.text(1280 * (shift + [-0.4, -0.42]), "Trace it", fill=30, font_size=70)
+    draw.rectangle((80, 80, 1200, 1200), outline=30, width=8)
+    draw.text((130, 110), "Trace it", fill=30, font_size=80)
+    turn, shift = rng.uniform(-3, 3), tuple(rng.uniform(-25, 25, 2))
+    page = page.rotate(
+        turn, Image.Resampling.BICUBIC, translate=shift, fillcolor=235
+    )
     return np.asarray(page.resize((320, 320), Image.Resampling.BOX))
 
 

@@ -21,6 +21,8 @@ COVERED = 0.8  # of the print must be dark on a page beyond chance, or else it i
 LEAST_INSIDE = 0.7  # of the print must lie on a page
 LEAST_ALIGNED = 0.5  # of the pages must show the print
 LEAST_SPAN = 0.1  # of `FORM_SIDE`, that a piece of print must reach; lines of pens meet by chance
+PIECE_GAP = 6  # pixels; print that is as near belongs together
+GROUP_GAP = 18  # pixels; print that is as near belongs to one caption
 LEAST_SHARE = 0.05  # of what is drawn on a page in the median, that must be print
 REFERENCES = 2  # pages that are tried as the first guess
 GUIDE_REACH = 0.04  # of `FORM_SIDE`; pens run so near to the print that they follow
@@ -141,17 +143,29 @@ def _near_dark(page: np.ndarray) -> np.ndarray:
 
 
 def _drop_chance(darkness: np.ndarray) -> np.ndarray:
-    """Return the print without pieces as small as those in which lines of pens meet by chance."""
-    pieces, n_pieces = _label_pieces(darkness > DARK)
-    kept = np.zeros(n_pieces + 1, dtype=bool)
+    """Return the print without what is as small as where lines of pens meet by chance; 0 without any line.
+
+    Letters of a caption are small, but stand in groups.
+    """
+    printed = darkness > DARK
+    if not _is_long(_label_pieces(printed)).any():
+        return np.zeros_like(darkness)
+    groups = _label_pieces(printed, GROUP_GAP)
+    return np.where(_is_long(groups)[groups], darkness, 0)
+
+
+def _label_pieces(printed: np.ndarray, gap: int = PIECE_GAP) -> np.ndarray:
+    """Return print, and what lies between, numbered by pieces further apart than a gap in pixels."""
+    pieces, _ = ndimage.label(ndimage.distance_transform_edt(~printed) <= gap / 2)
+    return np.asarray(pieces)
+
+
+def _is_long(pieces: np.ndarray) -> np.ndarray:
+    """Return for each number of a piece whether it reaches far enough to be print; 0 is none."""
+    found = np.zeros(pieces.max() + 1, dtype=bool)
     for number, box in enumerate(ndimage.find_objects(pieces), 1):
-        kept[number] = max(part.stop - part.start for part in box) >= LEAST_SPAN * FORM_SIDE
-    return np.where(kept[pieces], darkness, 0)
-
-
-def _label_pieces(printed: np.ndarray) -> tuple[np.ndarray, int]:
-    pieces, n_pieces = ndimage.label(ndimage.binary_dilation(printed, iterations=3))
-    return pieces, n_pieces
+        found[number] = max(part.stop - part.start for part in box) >= LEAST_SPAN * FORM_SIDE
+    return found
 
 
 def _find_guide(printed: np.ndarray, pages: Sequence[np.ndarray], places: Sequence[np.ndarray]) -> np.ndarray:
@@ -160,12 +174,13 @@ def _find_guide(printed: np.ndarray, pages: Sequence[np.ndarray], places: Sequen
     shape = printed.shape[0], printed.shape[1]
     for page, place in zip(pages, places, strict=True):
         drawn += lay_over(page, place, shape) > DARK
-    pieces, n_pieces = _label_pieces(printed)
+    pieces = _label_pieces(printed)
     apart, nearest = ndimage.distance_transform_edt(~printed, return_indices=True)
     around = (apart > 2 * TOLERANCE + 1) & (apart <= GUIDE_REACH * FORM_SIDE)
     owners = pieces[tuple(nearest)][around]
-    room = np.bincount(owners, minlength=n_pieces + 1)
-    followed = np.bincount(owners, weights=drawn[around], minlength=n_pieces + 1) / np.maximum(room, 1)
+    room = np.bincount(owners, minlength=pieces.max() + 1)
+    followed = np.bincount(owners, weights=drawn[around], minlength=pieces.max() + 1) / np.maximum(room, 1)
+    followed *= _is_long(pieces)
     if not followed.any():
         return printed
     return printed & (followed >= GUIDE_SHARE * followed.max())[pieces]
