@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
 
 from sparsecnn.preprocessing._percentile import percentile
 
@@ -18,6 +19,8 @@ EDGE = 1 / 340  # of the longer side; print is blurred, and lies apart from the 
 SURE = 1 / 200  # of the longer side; ink that reaches further from the print is the pen's
 HALF = 0.45  # of a line's width, as the distance from its sides to its middle
 MIDDLE = 0.7  # of that distance, beyond which a pixel is in the middle
+DETOUR = 2.0  # times the gap between two parts of the line, that the print between them may be long
+NEAR = 4.0  # widths of the line, by which it may be longer
 TOUCHING = np.ones((3, 3), dtype=bool)
 
 
@@ -126,13 +129,14 @@ def _follow(pen: np.ndarray, printed: np.ndarray, width: float) -> np.ndarray:
     """Return the stretches of print that join parts of the pen's line which nothing else joins.
 
     The shortest are joined first. Where the line is seen all the way from one end of a stretch to the other,
-    it was not drawn along the stretch.
+    or nearly so, it was not drawn along the stretch.
     """
     apart = ndimage.distance_transform_edt(~pen)
     parts, n_parts = ndimage.label(apart <= max(1.5, width / 2), TOUCHING)
     joined = np.arange(n_parts + 1)
-    near = apart <= width
-    stretches, n_stretches = ndimage.label(printed & ~near, TOUCHING)
+    points = 2 * np.argwhere(pen[::2, ::2])
+    owners = parts[tuple(points.T)]
+    stretches, n_stretches = ndimage.label(printed & (apart > width), TOUCHING)
     found = np.zeros_like(pen)
     boxes = ndimage.find_objects(stretches)
     sizes = np.bincount(stretches.ravel(), minlength=n_stretches + 1)[1:]
@@ -142,18 +146,29 @@ def _follow(pen: np.ndarray, printed: np.ndarray, width: float) -> np.ndarray:
         reach = ndimage.distance_transform_edt(stretches[box] != index + 1) <= 1.5 * width
         reach &= printed[box]
         met = np.where(reach, joined[parts[box]], 0)
-        ends = np.unique(met[met > 0])
-        for other in ends[1:]:
-            joined[joined == other] = ends[0]
-            found[box] |= _shortest_way(reach, met == ends[0], met == other, 2 * width)
+        first, *others = np.unique(met[met > 0]) if met.any() else [0]
+        for other in others:
+            length, way = _shortest_way(reach, met == first, met == other, 2 * width)
+            gap = _distance(points[joined[owners] == first], points[joined[owners] == other])
+            if length <= DETOUR * gap + NEAR * width:
+                joined[joined == other] = first
+                found[box] |= way
     return found & _core(printed, width) & ~pen
 
 
-def _shortest_way(printed: np.ndarray, start: np.ndarray, end: np.ndarray, slack: float) -> np.ndarray:
-    """Return the print within some pixels of the shortest way on it from a start to an end."""
-    from_start, from_end = _walk(printed, start), _walk(printed, end)
-    length = from_start + from_end
-    return np.asarray(length <= length.min() + slack)
+def _distance(points: np.ndarray, others: np.ndarray) -> float:
+    """Return the distance between the nearest points of two parts."""
+    if not len(points) or not len(others):
+        return 0.0
+    return float(cKDTree(points).query(others)[0].min())
+
+
+def _shortest_way(
+    printed: np.ndarray, start: np.ndarray, end: np.ndarray, slack: float
+) -> tuple[float, np.ndarray]:
+    """Return the length of the shortest way on the print from a start to an end, and the print along it."""
+    length = _walk(printed, start) + _walk(printed, end)
+    return float(length.min()), length <= length.min() + slack
 
 
 def _walk(printed: np.ndarray, start: np.ndarray) -> np.ndarray:
