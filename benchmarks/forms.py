@@ -1,4 +1,4 @@
-"""Printed forms in gray: how well the pen is told from the print, what deviation tells.
+"""Printed forms in gray: how well the pen is told from the print, and what it tells.
 
 Data: the folder that SPARSECNN_DATA names, with the trees ``newhandpd`` and ``spirals``. Pages of NewHandPD,
 where a blue pen traces a black print, are turned to gray. The print is found on the pages of one half of the

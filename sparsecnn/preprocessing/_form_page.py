@@ -92,10 +92,11 @@ def read_form(source: Any, side: int, *, rulings: bool) -> FormPage:
 def find_print(page: FormPage, template: Template, search: Registration) -> np.ndarray | None:
     """Return the map from the template to the page, or None if its print is not there."""
     reduced = page.reduced()
-    where = search.find(reduced)
-    if coverage(template.darkness, reduced, where) < COVERED:
-        return None
-    return rescale(where, max(page.shape) / FORM_SIDE)
+    for attempt in range(3):
+        where = search.find(reduced, attempt=attempt)
+        if coverage(template.darkness, reduced, where) >= COVERED:
+            return rescale(where, max(page.shape) / FORM_SIDE)
+    return None
 
 
 def find_pen(page: FormPage, template: Template, where: np.ndarray) -> Pen:

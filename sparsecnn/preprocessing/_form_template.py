@@ -14,10 +14,15 @@ from sparsecnn.preprocessing._registration import Registration, is_plausible, la
 
 FORM_SIDE = 512  # pixels; pages are compared at a longer side of this length
 MARGIN = FORM_SIDE // 8  # around the first page; others may show more of the form
-AGREEING = (0.7, 0.8, 0.9)  # of the pages must be dark where there is print, in each round of aligning them
+AGREEING = (
+    0.7,
+    0.8,
+    0.9,
+    0.9,
+)  # of the pages must be dark where there is print, in each round of aligning them
 TOLERANCE = 1  # pixels; how far apart the lines of two aligned pages may lie
 DARK = 0.25  # darkness of print
-COVERED = 0.8  # of the print must be dark on a page beyond chance, or else it is no page of this form
+COVERED = 0.87  # of the print must be dark on a page beyond chance, or else it is no page of this form
 LEAST_INSIDE = 0.7  # of the print must lie on a page
 LEAST_ALIGNED = 0.5  # of the pages must show the print
 LEAST_SPAN = 0.1  # of `FORM_SIDE`, that a piece of print must reach; lines of pens meet by chance
@@ -98,15 +103,18 @@ def _grow(pages: Sequence[np.ndarray], first: int, n_jobs: int | None) -> Templa
     """Return the print found with one page as the first guess."""
     guess = np.pad(pages[first], MARGIN)
     shape = guess.shape[0], guess.shape[1]
-    places: list[Any] = [None] * len(pages)
+    starts: list[Any] = [None] * len(pages)
     aligned = list(range(len(pages)))
     for agreeing in AGREEING:
         form = Registration(guess)
         places = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(form.find)(page, place) for page, place in zip(pages, places, strict=True)
+            delayed(form.find)(page, start) for page, start in zip(pages, starts, strict=True)
         )
         guess = _agreement(pages, places, aligned, shape, agreeing)
         aligned = [i for i, page in enumerate(pages) if coverage(guess, page, places[i]) >= COVERED]
+        if len(aligned) == len(pages) and agreeing == AGREEING[-1]:
+            break
+        starts = [place if i in aligned else None for i, place in enumerate(places)]
         if len(aligned) < LEAST_ALIGNED * len(pages):
             return None
     darkness = _drop_chance(_agreement(pages, places, aligned, shape, AGREEING[-1]))

@@ -65,12 +65,14 @@ class PageListTransformer(BaseEstimator):
         >>> import numpy as np
         >>> from sparsecnn.preprocessing import PrintedFormRemover
         >>> pages = np.full((6, 200, 200), 255, dtype=np.uint8)
-        >>> pages[:, 40:160, 98:102] = 0  # the print
-        >>> for page, row in zip(pages, range(50, 150, 15)):
-        ...     page[row : row + 4, 20:180] = 60  # the pen
+        >>> pages[:, 20:180, 40:43] = pages[:, 177:180, 40:180] = 0  # the print
+        >>> across = np.arange(10, 170)
+        >>> for i, page in enumerate(pages):
+        ...     for width in range(4):  # the pen
+        ...         page[80 + width + i * across // 20, across] = 60
         >>> remover = PrintedFormRemover().fit(list(pages))
         >>> clean = remover.transform(list(pages))
-        >>> int(clean[0][140, 100]), int(clean[0][52, 100])
+        >>> int(clean[0][140, 41]), int(clean[0][82, 100])
         (255, 60)
         """
         check_is_fitted(self)
@@ -104,7 +106,7 @@ class PageListTransformer(BaseEstimator):
         >>> import numpy as np
         >>> from sparsecnn.preprocessing import PrintedFormRemover
         >>> pages = np.full((6, 100, 80), 255, dtype=np.uint8)
-        >>> pages[:, 20:80, 38:42] = 0
+        >>> pages[:, 10:90, 20:23] = pages[:, 87:90, 20:70] = 0
         >>> PrintedFormRemover().fit(pages).get_feature_names_out()[-1]
         'pixel_99_79'
         """

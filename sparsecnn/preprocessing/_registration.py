@@ -15,10 +15,16 @@ LARGEST_STRETCH = 1.1  # of one side against the other
 SLACK = 1.05  # by which the steps of turns and scales are exceeded
 TURNS = np.arange(-LARGEST_TURN, LARGEST_TURN + 1, 2)
 SCALES = LARGEST_SCALE ** np.linspace(-1, 1, 15)
-# Of two lines that match equally, the print is that which is turned and scaled less: a pen may draw its copy.
-PREFERENCES = np.exp(-np.add.outer((TURNS / 20) ** 2, np.log(SCALES) ** 2)).ravel().astype(np.float32)
+SHIFTS = (np.arange(2 * COARSE_SIDE) + COARSE_SIDE - 1) % (2 * COARSE_SIDE) - COARSE_SIDE + 1.0
+NARROW = np.sqrt((1 + SCALES**2) / 2).astype(np.float32)
+# Of two lines that match equally, the print is that which is moved less: a pen may draw its copy.
+PREFERENCES = np.exp(-np.add.outer((TURNS / 20) ** 2, 3 * np.log(SCALES) ** 2)).ravel().astype(np.float32)
 BLURS = (8.0, 4.0, 2.0, 1.2)  # pixels; from a rough position to that of a line
 STEPS = 8  # for each blur
+# Ways to change the matrix of a map: turn, scale and shift, or each entry.
+SIMILAR = np.array([[1, 0, 0, 0, 1, 0], [0, -1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
+AFFINE = np.eye(6)
+FINE = 2.0  # pixels of blur, from which the sides of a page may be stretched unlike
 MOST_POINTS = 12000  # of the print, compared in each step
 NEAR = 0.02  # of the blurred print's darkness, from which points are compared
 OUTLIER = 0.25  # of darkness; the pen differs by more from the print
@@ -37,11 +43,13 @@ class Registration:
         """The conjugate spectra of the print in all turns and scales."""
         coarse = _blur(_resize(self.darkness, self._reduction))
         views = [_turn(coarse, turn, scale) for turn in TURNS for scale in SCALES]
-        # The share of the print that is matched: more print would not be a better match.
+        # The share of the print that is matched: more print would not be a better match. Lines of a smaller
+        # view are narrower, and match those of the page by so much better.
         views = [view / max(float(np.sum(view * view)), 1e-9) for view in views]
+        views = [view * narrow for view, narrow in zip(views, np.tile(NARROW, len(TURNS)), strict=True)]
         return np.asarray(np.conj(fft.rfft2(np.stack(views))))
 
-    def find(self, darkness: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
+    def find(self, darkness: np.ndarray, start: np.ndarray | None = None, attempt: int = 0) -> np.ndarray:
         """Return where the print lies on a page.
 
         Parameters
@@ -50,6 +58,9 @@ class Registration:
             The page, at the scale of the print or up to `LARGEST_SCALE` from it.
         start : ndarray of shape (2, 3), default=None
             An earlier result. None looks everywhere.
+        attempt : int, default=0
+            From 0 to 2: which of the best matches turned to the left, to the right and not to begin with, in
+            their order. A spiral that is turned lies nearly on itself.
 
         Returns
         -------
@@ -58,29 +69,42 @@ class Registration:
         """
         levels = self._levels
         if start is None:
-            start = self._search(darkness)
+            start = self._search(darkness, attempt)
         else:
             levels = levels[2:]
         for blur, points, values, slopes in levels:
-            start = _refine(ndimage.gaussian_filter(darkness, blur), start, points, values, slopes)
+            smooth = ndimage.gaussian_filter(darkness, blur)
+            directions = AFFINE if blur <= FINE else SIMILAR
+            start = _refine(smooth, start, points, values, slopes, directions)
         return start
 
-    def _search(self, darkness: np.ndarray) -> np.ndarray:
-        """Return the best of all turns, scales and shifts."""
+    def _search(self, darkness: np.ndarray, attempt: int) -> np.ndarray:
+        """Return the best of turns, scales and shifts; see `find`."""
         canvas = np.zeros((2 * COARSE_SIDE, 2 * COARSE_SIDE), dtype=np.float32)
         page = _blur(_resize(darkness, self._reduction))[: 2 * COARSE_SIDE, : 2 * COARSE_SIDE]
         canvas[: page.shape[0], : page.shape[1]] = page
         matches = fft.irfft2(fft.rfft2(canvas) * self._spectra, canvas.shape)
-        matches *= PREFERENCES[:, np.newaxis, np.newaxis]
+        matches *= PREFERENCES[:, np.newaxis, np.newaxis] * self._prefer_center(darkness.shape)
+        best = matches.reshape(len(TURNS), -1).max(1)
+        groups = sorted((TURNS < -2, np.abs(TURNS) <= 2, TURNS > 2), key=lambda group: -best[group].max())
+        matches[~np.repeat(groups[attempt], len(SCALES))] = -np.inf
         view, row, column = np.unravel_index(matches.argmax(), matches.shape)
-        shift = np.array([row, column], dtype=float)
-        shift -= np.where(shift > COARSE_SIDE, 2 * COARSE_SIDE, 0)
+        shift = np.array([SHIFTS[row], SHIFTS[column]])
         turn, scale = TURNS[view // len(SCALES)], SCALES[view % len(SCALES)]
         center = (COARSE_SIDE - 1) / 2
         linear = _rotation(turn) * scale
         offset = center - linear @ [center, center] + shift
         offset = (offset + 0.5 - linear @ [0.5, 0.5]) / self._reduction - 0.5 + linear @ [0.5, 0.5]
         return np.column_stack([linear, offset])
+
+    def _prefer_center(self, page_shape: tuple[int, ...]) -> np.ndarray:
+        """Return a factor for each shift, the larger the nearer the middles of print and page are."""
+        middle = [
+            (page - own) * self._reduction / 2
+            for page, own in zip(page_shape, self.darkness.shape, strict=True)
+        ]
+        rows, columns = (((SHIFTS - part) / COARSE_SIDE) ** 2 for part in middle)
+        return np.exp(-2 * np.add.outer(rows, columns)).astype(np.float32)
 
 
 def is_plausible(where: np.ndarray) -> bool:
@@ -157,7 +181,12 @@ def _prepare_level(darkness: np.ndarray, blur: float) -> tuple[float, np.ndarray
 
 
 def _refine(
-    page: np.ndarray, where: np.ndarray, points: np.ndarray, values: np.ndarray, slopes: np.ndarray
+    page: np.ndarray,
+    where: np.ndarray,
+    points: np.ndarray,
+    values: np.ndarray,
+    slopes: np.ndarray,
+    directions: np.ndarray,
 ) -> np.ndarray:
     """Return the affine map improved by Gauss-Newton steps on what differs, the pen left out as outliers."""
     if points.shape[1] < 50:
@@ -166,15 +195,16 @@ def _refine(
     middle = points.mean(1, keepdims=True)
     spread = max(float(points.std()), 1)
     local = np.vstack([(points - middle) / spread, np.ones(points.shape[1])])
-    jacobian = np.concatenate([slopes[0] * local, slopes[1] * local])
+    jacobian = directions @ np.concatenate([slopes[0] * local, slopes[1] * local])
     for _ in range(STEPS):
         seen = ndimage.map_coordinates(page, where @ homogeneous, order=1, mode="constant")
         scale = OUTLIER * max(float(values.max()), 1e-6)
         residual = seen - values
         weights = 1 / (1 + (residual / scale) ** 2) ** 2
         normal = (jacobian * weights) @ jacobian.T
-        normal[np.diag_indices(6)] += 1e-6 * np.trace(normal) + 1e-12
-        step = np.linalg.solve(normal, (jacobian * weights) @ residual).reshape(2, 3)
+        normal[np.diag_indices_from(normal)] += 1e-6 * np.trace(normal) + 1e-12
+        step = np.linalg.solve(normal, (jacobian * weights) @ residual) @ directions
+        step = step.reshape(2, 3)
         # The page at where(x) is as the print at x + step: undo the step before the map.
         linear = np.column_stack([step[:, :2] / spread, step[:, 2] - step[:, :2] @ middle[:, 0] / spread])
         inner = np.eye(2) + linear[:, :2]
