@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._form_page import FormPage, draw_distance, find_pen, find_print, read_form
-from sparsecnn.preprocessing._form_template import Template, find_template
+from sparsecnn.preprocessing._form_template import LEAST_PAGES, Template, find_template
 from sparsecnn.preprocessing._page_list import PageListTransformer
 from sparsecnn.preprocessing._pages import describe_error
 from sparsecnn.preprocessing._registration import Registration
@@ -24,7 +24,6 @@ from sparsecnn.preprocessing._sources import name_of, raise_unreadable
 __all__ = ["PrintedFormRemover"]
 
 PAGE_SIDE = 1024  # pixels; pages of twice this side or more are reduced by a whole factor
-LEAST_PAGES = 5  # of which print can be told from pens
 LEAST_SIDE = 64  # pixels; on smaller pages no print is looked for
 LOOKED_AT = 50  # pages, to find the print
 LARGEST_ASPECT = 1.25  # width by height, times or divided by that of the pages of `fit`
@@ -89,14 +88,14 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     array of shape (n, pixels) or (n, height, width). Ink is darker than paper. Pages of 2048 pixels or more
     on their longer side are reduced by a whole factor, to no less than 1024; rows of numbers keep their size.
 
-    `fit` reads at most 50 pages, and needs 5. Pages are compared at a longer side of 512 pixels. One of those
-    with little ink is the first guess; the others are laid over it by correlation over all turns up to 6°,
-    scales from 1/1.25 to 1.25, and shifts, then by Gauss-Newton steps over affine maps, in which what differs
-    counts little. The print is where at least 9 of 10 pages that show the place are dark (0.25 of the way
-    from paper to black, or more), with a tolerance of 1 pixel; the pages are laid over that again, twice.
-    Pieces of less than a tenth of the longer side are left out, and print of less than 1/20 of the ink of a
-    page is none: lines of different hands meet by chance. So free drawings of one shape share no print, and a
-    small stamp stays.
+    `fit` reads at most 50 pages; the print must be on 7 of 10 of them, and on 5. Pages are compared at a
+    longer side of 512 pixels. One of those with little ink is the first guess; the others are laid over it by
+    correlation over all turns up to 6°, scales from 1/1.25 to 1.25, and shifts, then by Gauss-Newton steps
+    over affine maps, in which what differs counts little. The print is where at least 9 of 10 pages that show
+    the place are dark (0.25 of the way from paper to black, or more), with a tolerance of 1 pixel; the pages
+    are laid over that again, twice. Pieces of less than a tenth of the longer side are left out, and print of
+    less than 1/20 of the ink of a page is none: lines of different hands meet by chance. So free drawings of
+    one shape share no print, and a small stamp stays.
 
     On a page, the print counts as found if 87 % of it are dark, 70 % of it on the page. The pen is all ink
     beyond 3 pixels of 512 around it, and what touches that ink. It is continued where it is seen on both

@@ -24,7 +24,9 @@ TOLERANCE = 1  # pixels; how far apart the lines of two aligned pages may lie
 DARK = 0.25  # darkness of print
 COVERED = 0.87  # of the print must be dark on a page beyond chance, or else it is no page of this form
 LEAST_INSIDE = 0.7  # of the print must lie on a page
-LEAST_ALIGNED = 0.5  # of the pages must show the print
+LEAST_PAGES = 5  # must show the print: on fewer, lines of pens meet by chance
+LEAST_ALIGNED = 0.7  # of the pages must show the print
+LEAST_AT_FIRST = 0.4  # of the pages, while some are not yet laid over it
 LEAST_SPAN = 0.1  # of `FORM_SIDE`, that a piece of print must reach; lines of pens meet by chance
 PIECE_GAP = 6  # pixels; print that is as near belongs together
 GROUP_GAP = 18  # pixels; print that is as near belongs to one caption
@@ -115,8 +117,10 @@ def _grow(pages: Sequence[np.ndarray], first: int, n_jobs: int | None) -> Templa
         if len(aligned) == len(pages) and agreeing == AGREEING[-1]:
             break
         starts = [place if i in aligned else None for i, place in enumerate(places)]
-        if len(aligned) < LEAST_ALIGNED * len(pages):
+        if len(aligned) < LEAST_AT_FIRST * len(pages):
             return None
+    if len(aligned) < max(LEAST_PAGES, LEAST_ALIGNED * len(pages)):
+        return None
     darkness = _drop_chance(_agreement(pages, places, aligned, shape, AGREEING[-1]))
     drawn = np.median([np.count_nonzero(pages[i] > DARK) for i in aligned])
     if np.count_nonzero(darkness > DARK) < max(1, LEAST_SHARE * drawn):
