@@ -196,6 +196,7 @@ def clone_of(remover):
     return pickle.loads(pickle.dumps(remover))
 
 
+@pytest.mark.slow
 def test_page_of_another_form_among_those_of_fit_is_named(forms):
     pages = [page for page, _, _ in forms[:6]] + [np.full((SIDE, SIDE), 230, dtype=np.uint8)]
     with pytest.warns(UserWarning, match=r"not found on 1 of 7 pages: \[6\]"):
