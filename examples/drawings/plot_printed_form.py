@@ -51,13 +51,13 @@ def draw_page(wobble):
 
 pages = []
 for severity in np.linspace(0, 1, 8):
-    slow = np.sin(angle / 2 + rng.uniform(0, 6)) * rng.uniform(0.01, 0.02)
+    slow = np.sin(0.8 * angle + rng.uniform(0, 6)) * rng.uniform(0.015, 0.025)
     fast = np.sin(9 * angle + rng.uniform(0, 6)) * 0.008 * severity
     pages.append(draw_page(slow + fast))
 
 # %%
 # The print is found on the first six pages, the training pages; the last two are new. `guide_` is the part of
-# the print that pens follow.
+# the print that pens follow. Where a line runs under the print for long, or to its end, nothing is seen of it.
 remover = PrintedFormRemover().fit(pages[:6])
 distance = PrintedFormRemover("distance", reach=0.06).fit(pages[:6])
 shown = (0, 4, 6, 7)

@@ -100,9 +100,9 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     On a page, the print counts as found if 87 % of it are dark, 70 % of it on the page. The pen is all ink
     beyond 3 pixels of 512 around it, and what touches that ink. It is continued where it is seen on both
     sides of the print, where the print hides a part of its width, and along stretches of print that join two
-    parts of its line which nothing else joins. What runs wholly under the print, from the start or to the end
-    of the line, is not seen. If most ink beside the print has a colour, ink in a colour is the pen's also on
-    the print.
+    parts of its line which nothing else joins, if they are at most twice as long as the gap between the parts
+    and four widths of the line. What else runs under the print, and beyond the ends of what is seen, is lost.
+    If most ink beside the print has a colour, ink in a colour is the pen's also on the print.
 
     Distances are measured from the middle of the print's lines, in the frame of the template.
 
