@@ -48,8 +48,6 @@ def compare(found, truth):
 def numbers_of_distance(page):
     """Return mean, deviation, root mean square and 90th percentile of the distance, and the mean by angle."""
     rows, columns = np.nonzero(page < 255)
-    if not rows.size:
-        return np.zeros(4 + SECTORS)
     distance = 1 - page[rows, columns] / 255
     angle = np.arctan2(rows - rows.mean(), columns - columns.mean())
     sector = np.minimum((angle / (2 * np.pi) + 0.5) * SECTORS, SECTORS - 1).astype(int)

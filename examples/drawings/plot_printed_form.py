@@ -57,7 +57,7 @@ for severity in np.linspace(0, 1, 8):
 
 # %%
 # The print is found on the first six pages, the training pages; the last two are new. `guide_` is the part of
-# the print that pens follow. Where a line runs under the print for long, or to its end, nothing is seen of it.
+# the print that pens follow. Where a line runs under the print for long, or to its end, it is lost.
 remover = PrintedFormRemover().fit(pages[:6])
 distance = PrintedFormRemover("distance", reach=0.06).fit(pages[:6])
 shown = (0, 4, 6, 7)
