@@ -15,7 +15,9 @@ from sparsecnn import (
     SparseCurveCNNRegressor,
 )
 from sparsecnn.model_selection import ScreeningClassifier
+from sparsecnn.preprocessing import PrintedFormRemover
 
+pytestmark = pytest.mark.filterwarnings("ignore:The .* pages share no print")
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
     SparseCurveCNNClassifier(),
@@ -25,6 +27,7 @@ ESTIMATORS = [
     SparseCurveCNNRegressor(),
     CurveImageTransformer(),
     ScreeningClassifier(LogisticRegression(), cv=3),
+    PrintedFormRemover(),
 ]
 VARIANTS = [
     SparseCurveCNNClassifier("tl1", **SMALL),
@@ -54,6 +57,7 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
         SparseCurveCNNClassifier(),
         SparseCurveCNNRegressor(),
         CurveImageTransformer(),
+        PrintedFormRemover(),
         ScreeningClassifier(LogisticRegression()),
     ],
     ids=str,

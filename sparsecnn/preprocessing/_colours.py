@@ -53,7 +53,7 @@ def read_ink(source: Any, side: int, ink: str) -> np.ndarray:
     if ink == "all":
         return read_page(source, side)
     page = read_page(source, min(side, COLOURS_SIDE), in_colour=True)
-    if not _has_colour(page):
+    if not has_colour(page):
         raise ValueError(f"it has shades of gray only, and ink={ink!r} needs colours")
     return draw_colour(page, ink)
 
@@ -75,7 +75,7 @@ def find_ink(images: Sequence[Any] | np.ndarray) -> str:
             page = read_page(images[index], COLOURS_SIDE, in_colour=True)
         except Exception:  # decoders raise nearly anything on damaged files; `transform` names them
             continue
-        if _has_colour(page):
+        if has_colour(page):
             forms.append(_is_form(page))
         else:
             gray.append(f"[{index}] {name_of(images[index])}")
@@ -89,7 +89,7 @@ def find_ink(images: Sequence[Any] | np.ndarray) -> str:
     return "pen"
 
 
-def _has_colour(page: np.ndarray) -> bool:
+def has_colour(page: np.ndarray) -> bool:
     return page.ndim == 3 and bool((page.max(2) != page.min(2)).any())
 
 
@@ -108,7 +108,7 @@ def draw_colour(colours: np.ndarray, ink: str) -> np.ndarray:
     page : ndarray of shape (height, width), float32
         From 0 (ink) to 1 (paper). A desk around the page is cut off.
     """
-    darkness, coloured, hue = _measure(colours)
+    darkness, coloured, hue = measure_colours(_without_desk(colours))
     if ink == "black":
         return 1 - darkness * (1 - coloured)
     share = coloured if ink == "pen" else coloured * _likeness(hue, ink)
@@ -117,7 +117,7 @@ def draw_colour(colours: np.ndarray, ink: str) -> np.ndarray:
 
 def _is_form(colours: np.ndarray) -> bool:
     """Return whether a page has both coloured and black ink, each over at least half of what is drawn."""
-    darkness, coloured, _ = _measure(colours)
+    darkness, coloured, _ = measure_colours(_without_desk(colours))
     strokes = np.where(darkness > STROKE, darkness, 0)
     inks = {"pen": strokes * coloured, "black": strokes * (1 - coloured)}
     total, spans = strokes.sum(), _spans(strokes)
@@ -127,14 +127,17 @@ def _is_form(colours: np.ndarray) -> bool:
     )
 
 
-def _measure(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _without_desk(colours: np.ndarray) -> np.ndarray:
+    rows, columns = cut_desk(colours.max(2))
+    return colours[rows, columns]
+
+
+def measure_colours(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return darkness and colouredness, from 0 to 1, and the hue, a complex number, of each pixel of a page.
 
     They are of the light that ink lets through: red, green and blue as parts of those of the paper, so that
     neither shade nor a tint of the paper is a colour.
     """
-    rows, columns = cut_desk(colours.max(2))
-    colours = colours[rows, columns]
     white = 255 if colours.dtype == np.uint8 else 1
     light = np.stack([_transmitted(colours[..., i], white) for i in range(3)])
     lowest, highest = light.min(0), light.max(0)
