@@ -223,8 +223,8 @@ def measure_latency(repeats=200):
             alone.append(clock(module, x))
             whole.append(clock(classifier.predict_proba, X[:1]))
     alone, whole = (1000 * statistics.median(times) for times in (alone, whole))
-    print(f"\nOne generated word of 64x64, default network: module_ {alone:.2f} ms, predict_proba {whole:.2f} ms,")
-    print(f"{whole / alone:.2f} times as long")
+    print(f"\nOne generated word of 64x64, default network: module_ {alone:.2f} ms,")
+    print(f"predict_proba {whole:.2f} ms, {whole / alone:.2f} times as long")
 
 
 def measure_rvsm():

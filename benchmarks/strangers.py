@@ -1,0 +1,220 @@
+"""Drawings by strangers: one recipe, with one set of settings, on all sets of real drawings, by person.
+
+Data: the folder that SPARSECNN_DATA names, with the trees ``spirals``, ``newhandpd`` and
+``dysgraphia/words`` (ten words of each child). Within a set, ten folds keep persons together, and the views
+of the ensemble are chosen on the training persons of each fold. Across sets, a reader is fitted on all of one
+set and frozen; the threshold and the calibration that it takes along are found on the persons held back in
+the set that it was fitted on. The probability of a person is the mean over their drawings. Figures are means
+over seeds; the interval, 95 %, is that of the AUC of persons for the first seed.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+from real_drawings import hog
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    roc_auc_score,
+    roc_curve,
+)
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
+
+from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveEnsemble
+from sparsecnn.datasets import load_drawings
+from sparsecnn.model_selection import ScreeningClassifier, average_by_group, bootstrap_interval
+from sparsecnn.pretrained import load_reader
+
+# Folder, pattern of a person, and how many drawings of each person are read.
+SETS = {
+    "spirals": ("spirals", r"V\d+", None),
+    "newhandpd": ("newhandpd", r"^([HP]\d+)", None),
+    "children": ("dysgraphia/words", r"^(U\d+)", 10),
+}
+ILL = ["parkinson", "dysgraphia"]
+SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5  # of unsteadiness
+FOLDS = 10
+
+
+def read_set(name):
+    """Return files, targets (1: ill) and persons of a set."""
+    folder, pattern, most = SETS[name]
+    drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], folder), group_pattern=pattern)
+    persons = np.unique(drawings.groups)
+    kept = np.concatenate([np.flatnonzero(drawings.groups == person)[:most] for person in persons])
+    ill = np.isin(drawings.target_names[drawings.target], ILL)
+    return Bunch(files=drawings.filenames[kept], target=ill[kept].astype(int), groups=drawings.groups[kept])
+
+
+def gray_pages(files):
+    """Return the brightness of whole pages, in 128×128 pixels."""
+    pages = [Image.open(file).convert("L").resize((128, 128), Image.Resampling.BOX) for file in files]
+    return np.array(pages)
+
+
+def make_readers(seed):
+    """Return, by name, a transformer of files and a classifier of what it gives."""
+    views = ("ink", *SCALES)
+    drawings = load_reader("drawings")
+    network = SparseCurveCNNClassifier(
+        channels=(16, 32, 32),
+        augment=CurveAugmentation(flip=True),
+        class_weight="balanced",
+        random_state=seed,
+    )
+    ink = CurveImageTransformer((128, 128), ink="auto", dtype="uint8")
+    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
+    return {
+        "ensemble": (
+            CurveImageTransformer((32, 32), ink="auto", unsteadiness=0.8, views=views, dtype="uint8"),
+            SparseCurveEnsemble(random_state=seed),
+        ),
+        "sparse CNN on ink": (CurveImageTransformer((64, 64), ink="auto", dtype="uint8"), network),
+        "HOG of ink": (
+            make_pipeline(ink, FunctionTransformer(lambda X: hog(X.reshape(-1, 128, 128)))),
+            regression,
+        ),
+        "HOG of gray page": (
+            make_pipeline(FunctionTransformer(gray_pages), FunctionTransformer(hog)),
+            regression,
+        ),
+        "ready reader": (clone(drawings[0]).set_params(ink="auto"), FrozenEstimator(drawings[-1])),
+    }
+
+
+def fit(classifier, X, drawings, rows=slice(None)):
+    """Return a fitted copy of the classifier; the ensemble is given the persons."""
+    params = {"groups": drawings.groups[rows]} if isinstance(classifier, SparseCurveEnsemble) else {}
+    return clone(classifier).fit(X[rows], drawings.target[rows], **params)
+
+
+def predict_within(classifier, X, drawings, seed, jobs):
+    """Return the probability of each drawing from a classifier that has not seen its person."""
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = list(splitter.split(X, drawings.target, drawings.groups))
+    parts = Parallel(n_jobs=jobs)(delayed(_predict_fold)(classifier, X, drawings, *fold) for fold in folds)
+    proba = np.empty(len(X))
+    for (_, test), part in zip(folds, parts, strict=True):
+        proba[test] = part
+    return proba
+
+
+def _predict_fold(classifier, X, drawings, train, test):
+    return fit(classifier, X, drawings, train).predict_proba(X[test])[:, 1]
+
+
+class Given(ClassifierMixin, BaseEstimator):
+    """A classifier whose only feature is the probability, so that a screening can be found for it."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.column_stack([1 - X[:, 0], X[:, 0]])
+
+
+def screen(proba, drawings):
+    """Return a screening whose threshold and calibration are those of persons held back."""
+    frozen = FrozenEstimator(Given().fit(proba, drawings.target))
+    screening = ScreeningClassifier(frozen, shift_level=None)
+    return screening.fit(proba[:, None], drawings.target, groups=drawings.groups)
+
+
+def sensitivity_at(y, proba, specificity=0.9):
+    """Return the sensitivity where the specificity is at least as wanted."""
+    false, true, _ = roc_curve(y, proba, drop_intermediate=False)
+    return true[false <= 1 - specificity + 1e-9].max()
+
+
+def measure(proba, drawings, screening=None):
+    """Return figures of drawings and of persons, by name; thresholds are 0.5 or that of the screening."""
+    persons = average_by_group(proba, drawings.groups, drawings.target)
+    called, likely = persons.proba > 0.5, persons.proba
+    if screening is not None:
+        found = screening.predict_persons(proba[:, None], drawings.groups)
+        called, likely = found.prediction == 1, found.proba[:, 1]
+    return {
+        "accuracy": accuracy_score(drawings.target, proba > 0.5),
+        "balanced": balanced_accuracy_score(drawings.target, proba > 0.5),
+        "AUC": roc_auc_score(drawings.target, proba),
+        "AUC/persons": roc_auc_score(persons.target, persons.proba),
+        "balanced/persons": balanced_accuracy_score(persons.target, called),
+        "sensitivity": np.mean(called[persons.target == 1]),
+        "specificity": np.mean(~called[persons.target == 0]),
+        "sens. at 90 %": sensitivity_at(persons.target, persons.proba),
+        "Brier/persons": brier_score_loss(persons.target, likely),
+    }
+
+
+def interval_of_auc(proba, drawings):
+    """Return the 95 % interval of the AUC of persons."""
+    persons = average_by_group(proba, drawings.groups, drawings.target)
+    found = bootstrap_interval(
+        roc_auc_score, persons.target, persons.proba, groups=persons.groups, random_state=0
+    )
+    return f"{found.low:.2f}-{found.high:.2f}"
+
+
+def print_row(reader, fitted_on, tried_on, figures, interval):
+    """Print the means of figures over seeds."""
+    cells = [f"{np.mean([row[name] for row in figures]):>{len(name)}.3f}" for name in figures[0]]
+    print(f"{reader:>18} {fitted_on:>10} {tried_on:>10}", *cells, interval, flush=True)
+
+
+def compare(name, sets, images, seeds, jobs):
+    """Print the rows of one reader: within each set, and from each set to each other."""
+    classifiers = [make_readers(seed)[name][1] for seed in seeds]
+    for at, drawings in sets.items():
+        if isinstance(classifiers[0], FrozenEstimator):
+            proba = classifiers[0].predict_proba(images[at])[:, 1]
+            print_row(name, "none", at, [measure(proba, drawings)], interval_of_auc(proba, drawings))
+            continue
+        pairs = list(zip(classifiers, seeds, strict=True))
+        held_back = [predict_within(one, images[at], drawings, seed, jobs) for one, seed in pairs]
+        figures = [measure(proba, drawings) for proba in held_back]
+        print_row(name, at, at, figures, interval_of_auc(held_back[0], drawings))
+        screenings = [screen(proba, drawings) for proba in held_back]
+        fitted = Parallel(n_jobs=jobs)(delayed(fit)(one, images[at], drawings) for one in classifiers)
+        for to in [other for other in sets if other != at]:
+            probas = [one.predict_proba(images[to])[:, 1] for one in fitted]
+            figures = [measure(p, sets[to], one) for p, one in zip(probas, screenings, strict=True)]
+            print_row(name, at, to, figures, interval_of_auc(probas[0], sets[to]))
+
+
+def main():
+    names = list(make_readers(0))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--readers", nargs="+", choices=names, default=names)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--jobs", type=int, default=1, help="folds to run at a time")
+    arguments = parser.parse_args()
+    if "SPARSECNN_DATA" not in os.environ:
+        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
+    sets = {name: read_set(name) for name in arguments.sets}
+    for name, drawings in sets.items():
+        n_persons = len(np.unique(drawings.groups))
+        print(f"{name}: {len(drawings.files)} drawings, {drawings.target.mean():.0%} ill, {n_persons} people")
+    header = measure(drawings.target.astype(float), drawings)
+    print(f"{'reader':>18} {'fitted on':>10} {'tried on':>10}", *header, "interval")
+    for name in arguments.readers:
+        transformer = make_readers(0)[name][0]
+        images = {at: clone(transformer).fit_transform(drawings.files) for at, drawings in sets.items()}
+        compare(name, sets, images, arguments.seeds, arguments.jobs)
+
+
+if __name__ == "__main__":
+    main()
