@@ -23,8 +23,8 @@ class CompressedNetwork(nn.Sequential):
         return super().forward(x)
 
 
-def in_fast_order(module: nn.Module) -> nn.Module:
-    """Lay out the filters of a network in memory as its convolutions are fastest, and return it."""
+def lay_out_filters(module: nn.Module) -> None:
+    """Lay out the filters of a network in memory as its convolutions are fastest."""
     channels_last: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
     module.to(**channels_last)
     if isinstance(module, CompressedNetwork):
@@ -32,7 +32,6 @@ def in_fast_order(module: nn.Module) -> nn.Module:
         for layer in itertools.takewhile(lambda layer: layer.out_channels <= FEW_FILTERS, convolutions):
             # Filters of one channel count as contiguous whatever their strides are: only a clone sets these.
             layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
-    return module
 
 
 class ChannelAffine(nn.Module):

@@ -27,7 +27,7 @@ from sparsecnn._network import (
     CompressedNetwork,
     CurveCNN,
     batch_norms,
-    in_fast_order,
+    lay_out_filters,
     make_layer,
 )
 from sparsecnn._training import CurveAugmentation, NetworkSpec
@@ -255,4 +255,5 @@ def _with_numbers(module: nn.Module, network: SavedNetwork) -> nn.Module:
             norm.weight_seen = torch.tensor(float(weight))
     # In place where layers may share weights, which stays so; without memory for first weights elsewhere.
     module.load_state_dict(state, assign=network.kind != "own")
-    return in_fast_order(module.eval())
+    lay_out_filters(module)
+    return module.eval()
