@@ -25,7 +25,7 @@ from sparsecnn import RVSM
 SEEDS = 5
 STEPS = 240
 WAYS = {"dense": (0.1, 1.0), "random": (0.1, 0.0)}  # rate, end of pruning
-WAYS |= {"magnitude": (0.3, 0.75), "RVSM": (0.1, 0.67)}
+WAYS |= {"magnitude": (0.3, 0.75), "RVSM": (0.07, 0.5)}
 TURNS = [(gate, [q]) for q in range(6) for gate in (qml.RY, qml.RZ, qml.RY)]
 PAIRS = [(4, 5), (2, 4), (3, 5), (2, 3), (0, 2), (1, 3), (0, 1)]
 JOINS = [(gate, pair) for pair in PAIRS for gate in (qml.IsingXX, qml.IsingZZ)]
