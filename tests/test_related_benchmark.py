@@ -3,17 +3,14 @@
 import importlib.util
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = """
-import matplotlib.pyplot as plt
 NAME, SEED = "a", 0
 table = {"sum": {"value": SEED + 1, "letters": len(NAME)}, "twice": {"value": 2 * SEED, "letters": 0}}
-def draw(table, spread=None):
-    plt.plot([row["value"] for row in table.values()])
-draw(table)
 """
 
 
@@ -44,10 +41,14 @@ def test_lines_are_averaged_over_runs(related):
     assert spreads["twice"] == {"value": 4.0, "letters": 0.0}
 
 
-def test_picture_is_drawn_by_the_example(related, tmp_path):
-    tables = related.collect(EXAMPLE, ["SEED"], [["0"]], None)
-    related.draw(EXAMPLE, tables, tmp_path / "picture.png")
+def test_picture_has_the_values_of_all_lines(related, tmp_path):
+    tables = related.collect(EXAMPLE, ["SEED"], [["0", "4"]], None)
+    related.draw(tables, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 1000
+    first, second = plt.gcf().axes
+    assert [line.get_xdata()[0] for line in first.lines] == [3.0, 4.0]
+    assert [line.get_xdata()[0] for line in second.lines] == [1.0, 0.0]
+    plt.close("all")
 
 
 def test_values_of_unknown_names_are_refused(related):

@@ -1,6 +1,7 @@
 """Networks without their dead channels give the same scores."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from sparsecnn import BinaryActivation
 from sparsecnn._network import ChannelAffine, CurveCNN, make_chain
+from sparsecnn._network.compressed import FEW_FILTERS
 from sparsecnn.export import _removal
 from sparsecnn.export._compress import remove_dead
 
@@ -201,7 +203,7 @@ def test_constant_network_is_refused():
         remove_dead(net, (16, 16))
 
 
-def test_compressed_network_keeps_dtype_layout_and_mode():
+def test_compressed_network_keeps_dtype_and_mode():
     net = randomise(CurveCNN((16, 16), 2, (6, 6, 6)), 0).train()
     before = copy.deepcopy(net.state_dict())
     random_state = torch.random.get_rng_state()
@@ -212,7 +214,22 @@ def test_compressed_network_keeps_dtype_layout_and_mode():
     assert not any(layer.training for layer in compressed.modules())
     assert {p.dtype for p in compressed.parameters()} == {torch.float32}
     assert all(p.requires_grad for p in compressed.parameters())
-    assert compressed.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, nn.Module.double, lambda net: pickle.loads(pickle.dumps(net))]
+)
+@pytest.mark.parametrize(("n_filters", "plain"), [(FEW_FILTERS, True), (FEW_FILTERS + 1, False)])
+def test_few_filters_of_the_first_layers_are_in_plain_order(n_filters, plain, copied):
+    compressed = remove_dead(CurveCNN((16, 16), 2, (n_filters, 4, 4)).eval(), (16, 16))
+    images = torch.rand(5, 1, 16, 16)
+    scores = torch.cat([compressed(image) for image in images.split(1)])
+    torch.testing.assert_close(compressed(images), scores)
+    torch.testing.assert_close(torch.compile(compressed, backend="eager")(images), scores)
+    again = copied(compressed)
+    assert again.conv1.weight.stride() == ((9, 9, 3, 1) if plain else (9, 1, 3, 1))
+    assert again.conv2.weight.is_contiguous() == plain
+    torch.testing.assert_close(again(images.to(again.conv1.weight)).to(scores), scores)
 
 
 def test_layers_of_nested_modules_have_names_without_dots():

@@ -3,7 +3,7 @@
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
 from sparsecnn._network.binary import BinaryActivation, make_activation
 from sparsecnn._network.chain import Chain, Link, Stage, make_chain
-from sparsecnn._network.compressed import ChannelAffine, CompressedNetwork
+from sparsecnn._network.compressed import ChannelAffine, CompressedNetwork, lay_out_filters
 from sparsecnn._network.curve_cnn import CurveCNN, MaxPool, max_pool
 from sparsecnn._network.describe import as_array, batch_norms, describe, is_plain, make_layer
 from sparsecnn._network.evaluation import evaluating
@@ -38,6 +38,7 @@ __all__ = [
     "describe",
     "evaluating",
     "is_plain",
+    "lay_out_filters",
     "layer_weights",
     "make_activation",
     "make_chain",

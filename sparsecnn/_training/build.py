@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sparsecnn._compute import autocast_for, drawing_first_weights
-from sparsecnn._network import NORMS, CurveCNN, layer_weights
+from sparsecnn._network import NORMS, CurveCNN, lay_out_filters, layer_weights
 from sparsecnn._pixels import lower_median
 from sparsecnn._training.finite import names_not_finite
 from sparsecnn._training.first_filters import set_first_filters
@@ -69,8 +69,8 @@ def make_trainer(
             module = build_module(NetworkSpec.of(params), images.image_shape, objective.n_outputs)
         if params.module is None:
             set_first_filters(next(iter(layer_weights(module).values())), images)
-    layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
-    module = module.to(images.device, images.dtype, **layout)
+    module = module.to(images.device, images.dtype)
+    lay_out_filters(module)
     check_module(module, images, objective)
     split = make_split(params, module, images.image_shape)
     groups = _parameter_groups(module, params.weight_decay, split, orthogonal=params.solver == "muon")

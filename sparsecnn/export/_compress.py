@@ -13,7 +13,7 @@ from torch import nn
 
 from sparsecnn._compute import clean_torch_state
 from sparsecnn._estimator import SparseCurveCNN
-from sparsecnn._network import Chain, CompressedNetwork, make_chain, sequence, undotted
+from sparsecnn._network import Chain, CompressedNetwork, lay_out_filters, make_chain, sequence, undotted
 from sparsecnn.export._fold import plain_layers, plain_link
 from sparsecnn.export._removal import Part, needed_parts
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
@@ -118,8 +118,9 @@ def remove_dead(module: nn.Module, image_shape: tuple[int, int]) -> CompressedNe
         raise ValueError("The network is compressed already: it has no dead channels.")
     compressed = _assemble(exact, parts)
     _check_same_scores(exact, compressed, image_shape)
-    layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
-    return compressed.to(weight.device, weight.dtype, **layout)
+    compressed.to(weight.device, weight.dtype)
+    lay_out_filters(compressed)
+    return compressed
 
 
 def _assemble(chain: Chain, parts: list[Part]) -> CompressedNetwork:

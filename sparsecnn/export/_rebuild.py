@@ -22,7 +22,14 @@ from sparsecnn._estimator import (
     SparseCurveCNNClassifier,
     SparseCurveCNNRegressor,
 )
-from sparsecnn._network import BinaryActivation, CompressedNetwork, CurveCNN, batch_norms, make_layer
+from sparsecnn._network import (
+    BinaryActivation,
+    CompressedNetwork,
+    CurveCNN,
+    batch_norms,
+    lay_out_filters,
+    make_layer,
+)
 from sparsecnn._training import CurveAugmentation, NetworkSpec
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export._encode import same_layer_lam
@@ -248,5 +255,5 @@ def _with_numbers(module: nn.Module, network: SavedNetwork) -> nn.Module:
             norm.weight_seen = torch.tensor(float(weight))
     # In place where layers may share weights, which stays so; without memory for first weights elsewhere.
     module.load_state_dict(state, assign=network.kind != "own")
-    layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
-    return module.eval().to(**layout)
+    lay_out_filters(module)
+    return module.eval()
