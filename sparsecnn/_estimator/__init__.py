@@ -4,7 +4,7 @@ from sparsecnn._estimator.base import SparseCurveCNN
 from sparsecnn._estimator.callbacks import CallbackSupportMixin, CallbackTasks, PathTasks, has_callbacks
 from sparsecnn._estimator.classifier import SparseCurveCNNClassifier
 from sparsecnn._estimator.fitted import describe_dead_layers, keep_fitted, warn_of_dead_layers
-from sparsecnn._estimator.prediction import PredictionMixin
+from sparsecnn._estimator.prediction import PredictionMixin, check_pixels
 from sparsecnn._estimator.regressor import SparseCurveCNNRegressor
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.targets import ClassTargets, RealTargets
@@ -26,6 +26,7 @@ __all__ = [
     "all_or_nothing",
     "best_estimator",
     "called_repeatedly",
+    "check_pixels",
     "check_training_data",
     "describe_dead_layers",
     "fitted_classifier",

@@ -14,7 +14,6 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -32,6 +31,7 @@ from sparsecnn._estimator import (
 )
 from sparsecnn.model_selection._choice import format_results, sparsest_within_one_se
 from sparsecnn.model_selection._fold import score_path, score_with
+from sparsecnn.model_selection._folds import make_folds
 from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._kept import LAST, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
@@ -316,15 +316,7 @@ class SparseCurveCNNClassifierCV(
         return self.best_estimator_._scores(X, finish)
 
     def _folds(self, X: Any, y: np.ndarray, groups: ArrayLike | None) -> list[tuple]:
-        cv = 5 if self.cv is None else self.cv
-        if groups is not None and isinstance(cv, Integral):
-            cv = StratifiedGroupKFold(cv)
-        try:
-            folds = [(train, test) for train, test in check_cv(cv, y, classifier=True).split(X, y, groups)]
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"cv={self.cv!r} makes no folds of {len(y)} images: {error}") from error
-        if not folds:
-            raise ValueError(f"cv={self.cv!r} makes no folds.")
+        folds = make_folds(5 if self.cv is None else self.cv, X, y, groups)
         n_folds = gathered(len(folds))
         if len(set(n_folds)) > 1:
             raise ValueError(f"cv must make as many folds in every process of this fit, got {n_folds}.")
