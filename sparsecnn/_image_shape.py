@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -20,41 +20,78 @@ RASTER_FORMATS = (
     *("PCX", "PNG", "PPM", "PSD", "TGA", "TIFF", "WEBP"),
 )
 
-_PIXEL_NAME = re.compile("pixel_(0|[1-9][0-9]*)_(0|[1-9][0-9]*)")
+_PIXEL_NAME = re.compile("(?:(.*)_)?pixel_(0|[1-9][0-9]*)_(0|[1-9][0-9]*)", re.DOTALL)
+_COLOURS = (1, 3, 4)  # channels of gray, of colours, and of colours with opacity
+
+
+class FlatImages(NamedTuple):
+    """Images as rows of pixels, by channel, row and column, and what is known of their layout."""
+
+    rows: Any
+    image_shape: tuple[int, int] | None
+    in_channels: int | None
 
 
 def flatten_images(
     X: Any, image_shape: tuple[int, int] | None = None, name: str = "image_shape"
 ) -> tuple[Any, tuple[int, int] | None]:
-    """Return X as rows of pixels, and the shape of one image if X or the caller gives it.
+    """Return images of one channel as rows of pixels, and the shape of one if X or the caller gives it.
 
-    A 3-D array, or a list or tuple of 2-D arrays, becomes a 2-D array. Anything else is returned
-    unchanged, so that data frames keep their column names.
+    It is `flatten_channels` for those who see one channel only.
+
+    Raises
+    ------
+    ValueError
+        As `flatten_channels`, and if the images have several channels.
+    """
+    flat = flatten_channels(X, image_shape, name=name)
+    if flat.in_channels not in (None, 1):
+        raise ValueError(f"X holds images of {flat.in_channels} channels, expected one.")
+    return flat.rows, flat.image_shape
+
+
+def flatten_channels(
+    X: Any,
+    image_shape: tuple[int, int] | None = None,
+    in_channels: int | None = None,
+    name: str = "image_shape",
+) -> FlatImages:
+    """Return X as rows of pixels, and the layout of one image as far as X or the caller gives it.
+
+    A 3-D or 4-D array, or a list or tuple of 2-D or 3-D arrays, becomes a 2-D array. Anything else is
+    returned unchanged, so that data frames keep their column names.
 
     Parameters
     ----------
-    X : array-like of shape (n, pixels) or (n, height, width)
-        Images. `PixelRows` and the column names of a data frame (see `shape_from_names`) give their shape.
+    X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
+        Images. `PixelRows` and the column names of a data frame (see `layout_from_names`) give their layout.
     image_shape : tuple of two ints, default=None
         (height, width), if the caller knows it.
+    in_channels : int, default=None
+        Number of channels, if the caller knows it.
     name : str, default="image_shape"
         Name of the argument `image_shape` in error messages.
 
     Returns
     -------
-    X : array-like of shape (n, pixels)
+    rows : array-like of shape (n, channels * height * width)
         The same images, one per row.
     image_shape : tuple of two ints or None
+        None if neither X nor the caller gives it.
+    in_channels : int or None
         None if neither X nor the caller gives it.
 
     Raises
     ------
     ValueError
-        If `image_shape` is not a pair of positive integers or not the shape of the images in X; if X is a
-        path, holds files, has four axes, or holds 2-D arrays of different shapes.
+        If `image_shape` is not a pair of positive integers or `in_channels` no positive integer, if one of
+        them is not that of the images in X; if X is a path, holds files, has five axes, has its channels
+        last, or holds images of different shapes.
     """
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, name)
+    if in_channels is not None:
+        in_channels = check_in_channels(in_channels)
     _refuse_files(X)
     if np.ma.is_masked(X):
         raise ValueError("X must have a number for every pixel, but some are masked.")
@@ -62,51 +99,95 @@ def flatten_images(
         if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
             X = _stack_images(X)
     n_dim = getattr(X, "ndim", 2)
-    if n_dim == 4:
-        raise ValueError(
-            f"X must be of shape (n, pixels) or (n, height, width), got {tuple(X.shape)}; "
-            "CurveImageTransformer converts images with channels to ink."
-        )
-    shape = tuple(X.shape[1:]) if n_dim == 3 else _shape_of_rows(X)
-    if None not in (shape, image_shape) and shape != image_shape:
-        raise ValueError(f"X holds images of shape {shape}, but {name}={image_shape}.")
-    if n_dim == 3:
+    if n_dim < 3:
+        shape, channels = layout_of_rows(X)
+    else:
+        shape, channels = _layout_of_array(X.shape, in_channels)
         X = np.asarray(X)
         X = X.reshape(len(X), math.prod(X.shape[1:]))
-    return X, shape or image_shape
+    if None not in (shape, image_shape) and shape != image_shape:
+        raise ValueError(f"X holds images of shape {shape}, but {name}={image_shape}.")
+    if None not in (channels, in_channels) and channels != in_channels:
+        raise ValueError(f"X holds images of {channels} channels, but in_channels={in_channels}.")
+    return FlatImages(X, shape or image_shape, channels or in_channels)
+
+
+def _layout_of_array(shape: tuple[int, ...], in_channels: int | None) -> tuple[tuple[int, int], int]:
+    """Return (height, width) and the number of channels of the images in an array of this shape."""
+    if len(shape) > 4:
+        raise ValueError(
+            "X must be of shape (n, pixels), (n, height, width) or (n, channels, height, width), "
+            f"got {shape}."
+        )
+    channels = shape[1] if len(shape) == 4 else 1
+    if shape[-1] in _COLOURS and channels not in (*_COLOURS, in_channels):
+        raise ValueError(
+            f"X must be of shape (n, channels, height, width), got {shape}, whose channels seem to be last: "
+            f"give np.moveaxis(X, -1, 1), or in_channels={channels} if they are not."
+        )
+    return (shape[-2], shape[-1]), channels
+
+
+def images_of_rows(rows: np.ndarray, image_shape: tuple[int, int], in_channels: int = 1) -> np.ndarray:
+    """Return rows of pixels as images of shape (n, channels, height, width), without a copy."""
+    return np.asarray(rows).reshape(-1, in_channels, *image_shape)
 
 
 class PixelRows(np.ndarray):
-    """Flat images that keep the shape of an image, so that a pipeline is given it once."""
+    """Flat images that keep their layout, so that a pipeline is given it once.
+
+    Side by side, in a `FeatureUnion`, those of images of one shape become the channels of one image.
+    """
 
     image_shape: tuple[int, int] | None
+    in_channels: int
 
     @classmethod
     def of(cls, images: np.ndarray) -> PixelRows:
-        """Return images of shape (n, height, width) as rows of pixels."""
-        rows = images.reshape(len(images), -1).view(cls)
-        rows.image_shape = images.shape[1], images.shape[2]
+        """Return images of shape (n, height, width) or (n, channels, height, width) as rows of pixels."""
+        rows = images.reshape(len(images), math.prod(images.shape[1:])).view(cls)
+        rows.image_shape = images.shape[-2], images.shape[-1]
+        rows.in_channels = images.shape[1] if images.ndim == 4 else 1
         return rows
 
     def __array_finalize__(self, source: Any) -> None:
         self.image_shape = getattr(source, "image_shape", None)
+        self.in_channels = getattr(source, "in_channels", 1)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        result = super().__array_function__(function, types, args, kwargs)
+        return _joined(result, *args) if function is np.concatenate else result
 
     def __reduce__(self) -> Any:
         reduced: Any = super().__reduce__()
-        return reduced[0], reduced[1], (*reduced[2], self.image_shape)
+        return reduced[0], reduced[1], (*reduced[2], self.image_shape, self.in_channels)
 
     def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state[:-1])
-        self.image_shape = state[-1]
+        array, layout = state[:5], state[5:]
+        super().__setstate__(array)
+        self.image_shape, self.in_channels = layout if len(layout) == 2 else (*layout, 1)
 
 
-def _shape_of_rows(X: Any) -> tuple[int, int] | None:
-    """Return the image shape that `PixelRows` or column names give, or None."""
+def _joined(result: Any, parts: Any, *_: Any) -> Any:
+    """Return `PixelRows` that were put side by side as such, if they are of images of one shape."""
+    layouts = [layout_of_rows(part) if isinstance(part, PixelRows) else (None, None) for part in parts]
+    shapes = {shape for shape, _ in layouts}
+    n_channels = sum(channels or 0 for _, channels in layouts)
+    shape = shapes.pop()
+    if shapes or shape is None or result.shape != (len(parts[0]), n_channels * math.prod(shape)):
+        return result
+    return PixelRows.of(images_of_rows(result, shape, n_channels))
+
+
+def layout_of_rows(X: Any) -> tuple[tuple[int, int], int] | tuple[None, None]:
+    """Return (height, width) and number of channels that `PixelRows` or column names give, or Nones."""
     if not isinstance(X, PixelRows):
-        return shape_from_names(X)
+        return layout_from_names(X)
+    shape, channels = X.image_shape, X.in_channels
     # Selected columns or a single row are not images.
-    shape = X.image_shape
-    return shape if shape and X.ndim == 2 and math.prod(shape) == X.shape[1] else None
+    if shape and X.ndim == 2 and channels * math.prod(shape) == X.shape[1]:
+        return shape, channels
+    return None, None
 
 
 def _refuse_files(X: Any) -> None:
@@ -137,34 +218,53 @@ def _stack_images(images: Sequence[Any]) -> np.ndarray:
 
 
 def infer_image_shape(
-    n_features: int, image_shape: tuple[int, int] | None = None, name: str = "image_shape"
+    n_features: int,
+    image_shape: tuple[int, int] | None = None,
+    name: str = "image_shape",
+    in_channels: int = 1,
 ) -> tuple[int, int]:
     """Return (height, width) of images of `n_features` pixels: as given, else a square, else one row.
 
     Raises
     ------
     ValueError
-        If `image_shape` does not hold `n_features` pixels.
+        If images of `image_shape` and `in_channels` do not hold `n_features` pixels.
     """
     if image_shape is None:
-        side = math.isqrt(n_features)
-        return (side, side) if side * side == n_features else (1, n_features)
-    if math.prod(image_shape) != n_features:
+        n_pixels, rest = divmod(n_features, in_channels)
+        if rest or not n_pixels:
+            raise ValueError(
+                f"X has {n_features} features, which is no multiple of in_channels={in_channels}."
+            )
+        side = math.isqrt(n_pixels)
+        return (side, side) if side * side == n_pixels else (1, n_pixels)
+    sides = image_shape if in_channels == 1 else (in_channels, *image_shape)
+    if math.prod(sides) != n_features:
+        given = "" if in_channels == 1 else f" with in_channels={in_channels}"
         raise ValueError(
-            f"X has {n_features} features, but {name}={image_shape} needs "
-            f"{image_shape[0]} * {image_shape[1]} = {math.prod(image_shape)}."
+            f"X has {n_features} features, but {name}={image_shape}{given} needs "
+            f"{' * '.join(map(str, sides))} = {math.prod(sides)}."
         )
     return image_shape
 
 
-def pixel_names(image_shape: tuple[int, int]) -> list[str]:
-    """Return the column names of flat images: "pixel_0_0", "pixel_0_1", ..., by row and column."""
+def full_shape(image_shape: tuple[int, int], in_channels: int) -> tuple[int, ...]:
+    """Return the shape of an image as messages name it: channels only if there are several."""
+    return image_shape if in_channels == 1 else (in_channels, *image_shape)
+
+
+def pixel_names(image_shape: tuple[int, int], views: Sequence[str | None] = (None,)) -> list[str]:
+    """Return the column names of flat images: "pixel_0_0", "pixel_0_1", ..., by row and column.
+
+    Those of several channels begin with its name in `views`: "ink_pixel_0_0".
+    """
     height, width = image_shape
-    return [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    return [name if view is None else f"{view}_{name}" for view in views for name in names]
 
 
-def shape_from_names(X: Any) -> tuple[int, int] | None:
-    """Return the image shape that the columns of a data frame name, as `pixel_names` does.
+def layout_from_names(X: Any) -> tuple[tuple[int, int], int] | tuple[None, None]:
+    """Return the layout of images that the columns of a data frame name, as `pixel_names` does.
 
     Parameters
     ----------
@@ -175,6 +275,8 @@ def shape_from_names(X: Any) -> tuple[int, int] | None:
     -------
     image_shape : tuple of two ints or None
         (height, width). None if X has no such names, or lacks pixels of the image.
+    in_channels : int or None
+        Number of channels: of different beginnings of names.
 
     Raises
     ------
@@ -183,18 +285,27 @@ def shape_from_names(X: Any) -> tuple[int, int] | None:
     """
     names = list(getattr(X, "columns", ()))
     pixels = [_PIXEL_NAME.fullmatch(name) for name in names if isinstance(name, str)]
-    indices = [(int(pixel[1]), int(pixel[2])) for pixel in pixels if pixel]
+    indices = [(int(pixel[2]), int(pixel[3])) for pixel in pixels if pixel]
     if not indices or len(indices) < len(names):
-        return None
+        return None, None
     height, width = (max(side) + 1 for side in zip(*indices, strict=True))
-    if height * width != len(names):
-        return None
-    if names != pixel_names((height, width)):
+    views = list(dict.fromkeys(pixel[1] for pixel in pixels if pixel))
+    if len(views) * height * width != len(names):
+        return None, None
+    if names != pixel_names((height, width), views):
+        by_channel = "channel by channel, " if len(views) > 1 else ""
         raise ValueError(
-            f"The columns of X name the pixels of images of shape {(height, width)}, but not in the order "
-            "pixel_0_0, pixel_0_1, ..., row by row."
+            f"The columns of X name the pixels of images of shape {full_shape((height, width), len(views))}, "
+            f"but not in the order pixel_0_0, pixel_0_1, ..., {by_channel}row by row."
         )
-    return height, width
+    return (height, width), len(views)
+
+
+def check_in_channels(in_channels: Any) -> int:
+    """Return the number of channels as an int; raise ValueError unless it is a positive integer."""
+    if not is_integer(in_channels) or in_channels < 1:
+        raise ValueError(f"in_channels must be a positive integer, got {in_channels!r}.")
+    return int(in_channels)
 
 
 def check_image_shape(image_shape: Any, name: str = "image_shape", smallest: int = 1) -> tuple[int, int]:

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -6,14 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import FunctionTransformer
 
-from sparsecnn._image_shape import check_image_shape, flatten_images, pixel_names, shape_from_names
+from sparsecnn._image_shape import (
+    PixelRows,
+    check_image_shape,
+    check_in_channels,
+    flatten_channels,
+    flatten_images,
+    images_of_rows,
+    infer_image_shape,
+    layout_from_names,
+    layout_of_rows,
+    pixel_names,
+)
 
 sides = st.integers(1, 12)
 
 
-def frame_of(shape):
-    return pd.DataFrame(np.zeros((2, shape[0] * shape[1])), columns=pixel_names(shape))
+def frame_of(shape, views=(None,)):
+    return pd.DataFrame(np.zeros((2, len(views) * shape[0] * shape[1])), columns=pixel_names(shape, views))
 
 
 @pytest.mark.parametrize("as_X", [np.asarray, list, tuple, lambda images: images.tolist()])
@@ -31,10 +45,90 @@ def test_first_image_of_another_shape_is_named(kind):
         flatten_images(images)
 
 
+@pytest.mark.parametrize("as_X", [np.asarray, list, tuple, lambda images: images.tolist()])
+def test_channels_become_rows_in_order(as_X):
+    images = np.arange(60).reshape(2, 2, 3, 5)
+    flat = flatten_channels(as_X(images))
+    assert_array_equal(flat.rows, images.reshape(2, 30))
+    assert flat[1:] == ((3, 5), 2)
+    assert_array_equal(images_of_rows(flat.rows, *flat[1:]), images)
+
+
 @pytest.mark.parametrize("as_X", [np.asarray, list, tuple])
-def test_images_with_channels_are_refused(as_X):
-    with pytest.raises(ValueError, match=r"got \(2, 8, 8, 3\)"):
-        flatten_images(as_X(np.ones((2, 8, 8, 3))))
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+def test_channels_that_are_last_are_refused_with_the_way_to_move_them(as_X, n_channels):
+    photographs = np.ones((2, 8, 9, n_channels))
+    with pytest.raises(ValueError, match=rf"got \(2, 8, 9, {n_channels}\), .* np.moveaxis\(X, -1, 1\)"):
+        flatten_channels(as_X(photographs))
+    assert flatten_channels(np.moveaxis(photographs, -1, 1))[1:] == ((8, 9), n_channels)
+    assert flatten_channels(as_X(photographs), in_channels=8)[1:] == ((9, n_channels), 8)
+
+
+def test_five_axes_are_refused():
+    with pytest.raises(ValueError, match=r"or \(n, channels, height, width\), got \(2, 3, 4, 5, 6\)"):
+        flatten_channels(np.ones((2, 3, 4, 5, 6)))
+
+
+@pytest.mark.parametrize("X", [np.zeros((2, 3, 4, 5)), frame_of((4, 5), "abc")])
+def test_several_channels_are_refused_where_one_is_expected(X):
+    with pytest.raises(ValueError, match="X holds images of 3 channels, expected one"):
+        flatten_images(X)
+
+
+@pytest.mark.parametrize("X", [np.zeros((2, 3, 4, 5)), frame_of((4, 5), "abc")])
+def test_another_number_of_channels_is_refused(X):
+    with pytest.raises(ValueError, match="X holds images of 3 channels, but in_channels=2"):
+        flatten_channels(X, in_channels=2)
+    assert flatten_channels(X, in_channels=3).in_channels == 3
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "3", True, (1,)])
+def test_number_of_channels_must_be_a_positive_integer(bad):
+    with pytest.raises(ValueError, match=r"^in_channels must be a positive integer, got"):
+        check_in_channels(bad)
+
+
+def test_shape_is_inferred_for_each_channel():
+    assert infer_image_shape(3 * 64, in_channels=3) == (8, 8)
+    assert infer_image_shape(3 * 63, in_channels=3) == (1, 63)
+    assert infer_image_shape(3 * 63, (9, 7), in_channels=3) == (9, 7)
+    with pytest.raises(ValueError, match="X has 64 features, which is no multiple of in_channels=3"):
+        infer_image_shape(64, in_channels=3)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 8\) with in_channels=3 needs 3 \* 8 \* 8 = 192"):
+        infer_image_shape(64, (8, 8), in_channels=3)
+
+
+def test_pixel_rows_keep_their_channels_in_parts_and_copies():
+    images = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    rows = PixelRows.of(images)
+    for same in (rows, rows[:1], rows.copy(), rows / 2, pickle.loads(pickle.dumps(rows))):
+        assert layout_of_rows(same) == ((4, 5), 3)
+    assert layout_of_rows(rows[:, :20]) == (None, None)
+    assert layout_of_rows(rows[0]) == (None, None)
+
+
+def test_pixel_rows_of_versions_without_channels_are_read():
+    rows = PixelRows.of(np.arange(24).reshape(2, 3, 4))
+    build, arguments, state = rows.__reduce__()
+    old = build(*arguments)
+    old.__setstate__(state[:-1])
+    assert layout_of_rows(old) == ((3, 4), 1)
+
+
+def test_feature_union_of_pixel_rows_gives_channels():
+    images = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+
+    def union(*parts):
+        steps = [(str(i), FunctionTransformer(lambda _, part=part: part)) for i, part in enumerate(parts)]
+        return FeatureUnion(steps).fit_transform(np.zeros((2, 1)))
+
+    first, others = PixelRows.of(images[:, 0]), PixelRows.of(images[:, 1:])
+    joined = union(first, others)
+    assert_array_equal(joined, images.reshape(2, -1))
+    assert layout_of_rows(joined) == ((4, 5), 3)
+    assert layout_of_rows(union(first, PixelRows.of(images[:, 0, 1:]))) == (None, None)
+    assert layout_of_rows(union(first, np.zeros((2, 20)))) == (None, None)
+    assert layout_of_rows(np.concatenate([first, first])) == (None, None)
 
 
 @pytest.mark.parametrize("rows", [[[1, 2], [3, 4]], np.eye(2), pd.DataFrame(np.eye(2))])
@@ -66,7 +160,7 @@ def test_transposed_shape_is_refused_where_the_true_one_is_known(X):
 
 @given(sides, sides)
 def test_names_of_pixels_give_their_shape(height, width):
-    assert shape_from_names(frame_of((height, width))) == (height, width)
+    assert layout_from_names(frame_of((height, width))) == ((height, width), 1)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +175,20 @@ def test_names_of_pixels_give_their_shape(height, width):
     ],
 )
 def test_other_columns_give_no_shape(X):
-    assert shape_from_names(X) is None
+    assert layout_from_names(X) == (None, None)
 
 
 def test_pixels_in_another_order_are_refused():
     with pytest.raises(ValueError, match=r"shape \(2, 3\), but not in the order"):
-        shape_from_names(frame_of((2, 3)).iloc[:, ::-1])
+        layout_from_names(frame_of((2, 3)).iloc[:, ::-1])
+    with pytest.raises(ValueError, match=r"shape \(2, 2, 3\), but not in the order .* channel by channel"):
+        layout_from_names(frame_of((2, 3), "ab").iloc[:, ::-1])
+
+
+@pytest.mark.parametrize("views", [("ink",), ("ink", "0.05"), ("a__ink", "b__ink", None), ("", "_")])
+def test_names_of_views_give_channels(views):
+    assert layout_from_names(frame_of((2, 3), views)) == ((2, 3), len(views))
+    assert layout_from_names(frame_of((2, 3), views).iloc[:, 1:]) == (None, None)
 
 
 @pytest.mark.parametrize("given_shape", [(3, 4), [3, 4], np.array([3, 4])])
