@@ -108,7 +108,8 @@ def flatten_channels(
     if None not in (shape, image_shape) and shape != image_shape:
         raise ValueError(f"X holds images of shape {shape}, but {name}={image_shape}.")
     if None not in (channels, in_channels) and channels != in_channels:
-        raise ValueError(f"X holds images of {channels} channels, but in_channels={in_channels}.")
+        counted = "one channel" if channels == 1 else f"{channels} channels"
+        raise ValueError(f"X holds images of {counted}, but in_channels={in_channels}.")
     return FlatImages(X, shape or image_shape, channels or in_channels)
 
 

@@ -29,6 +29,7 @@ def keep_fitted(estimator: Any, data: TrainingData, trainer: Trainer, module: nn
     vars(estimator).update(
         data.features | data.targets.attributes,
         image_shape_=data.images.image_shape,
+        in_channels_=data.images.in_channels,
         pixel_scale_=data.images.pixel_scale,
         module_=module.eval().cpu(),
         history_=history,

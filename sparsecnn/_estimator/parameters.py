@@ -45,6 +45,7 @@ class NetworkParameters(BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "image_shape": "no_validation",  # has a check of its own
+        "in_channels": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
         "precision": [StrOptions({"float32", "bf16", "auto"})],
         "random_state": ["random_state"],
@@ -82,6 +83,7 @@ class NetworkParameters(BaseEstimator):
         tol: float = 1e-4,
         warm_start: bool = False,
         image_shape: tuple[int, int] | None = None,
+        in_channels: int | None = None,
         device: str | torch.device = "auto",
         precision: str = "float32",
         random_state: int | np.random.RandomState | None = None,
@@ -115,6 +117,7 @@ class NetworkParameters(BaseEstimator):
         self.tol = tol
         self.warm_start = warm_start
         self.image_shape = image_shape
+        self.in_channels = in_channels
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -202,6 +205,7 @@ class ClassifierParameters(NetworkParameters):
         class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
         image_shape: tuple[int, int] | None = None,
+        in_channels: int | None = None,
         device: str | torch.device = "auto",
         precision: str = "float32",
         random_state: int | np.random.RandomState | None = None,
@@ -236,6 +240,7 @@ class ClassifierParameters(NetworkParameters):
             tol=tol,
             warm_start=warm_start,
             image_shape=image_shape,
+            in_channels=in_channels,
             device=device,
             precision=precision,
             random_state=random_state,

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
-from sparsecnn._image_shape import flatten_images
+from sparsecnn._image_shape import flatten_channels, full_shape
 from sparsecnn._naming import naming
 from sparsecnn._pixels import IMAGES_LOOKED_AT, warn_of_other_pixels
 from sparsecnn._training import Images, best_class, predict
@@ -27,6 +27,7 @@ class NetworkOutputs:
 
     module_: nn.Module
     image_shape_: tuple[int, int]
+    in_channels_: int
     pixel_scale_: float
     device: str | torch.device
     precision: str
@@ -40,11 +41,16 @@ class NetworkOutputs:
             # A copy, so that the fitted network stays where any machine can load it.
             module = self.module_ if device.type == "cpu" else copy.deepcopy(self.module_).to(device)
             dtype = next(module.parameters()).dtype
-            images = Images(pixels, self.image_shape_, self.pixel_scale_, device, dtype)
+            images = self._images(pixels, device, dtype)
             return predict(module, images, autocast_for(self.precision, device), finish)
 
     def _check_pixels(self, X: ArrayLike) -> np.ndarray:
         return check_pixels(self, X)
+
+    def _images(self, pixels: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Images:
+        """Return checked rows of pixels as the network takes them."""
+        shape, scale = self.image_shape_, self.pixel_scale_
+        return Images(pixels, shape, scale, device, dtype, in_channels=self.in_channels_)
 
 
 class PredictionMixin(NetworkOutputs):
@@ -59,7 +65,7 @@ class PredictionMixin(NetworkOutputs):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, as `fit` takes them.
 
         Returns
@@ -91,7 +97,7 @@ class PredictionMixin(NetworkOutputs):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, as `fit` takes them.
 
         Returns
@@ -123,7 +129,7 @@ class PredictionMixin(NetworkOutputs):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, as `fit` takes them.
 
         Returns
@@ -157,7 +163,7 @@ class PredictionMixin(NetworkOutputs):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, as `fit` takes them.
 
         Returns
@@ -206,7 +212,7 @@ def _is_valid(estimator: Any, X: Any) -> bool:
         type(X) is np.ndarray
         and X.dtype.type in PIXEL_TYPES
         and X.dtype.isnative
-        and X.shape[1:] in ((estimator.n_features_in_,), estimator.image_shape_)
+        and X.shape[1:] in ((estimator.n_features_in_,), _shape_of(estimator))
         and 0 < len(X) <= IMAGES_LOOKED_AT
         and not hasattr(estimator, "feature_names_in_")
         and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
@@ -214,17 +220,24 @@ def _is_valid(estimator: Any, X: Any) -> bool:
 
 
 def _validated(estimator: Any, X: ArrayLike, y: Any, y_options: dict[str, Any]) -> Any:
-    fitted_shape = estimator.image_shape_
+    fitted_shape = _shape_of(estimator)
     if getattr(X, "shape", None) == fitted_shape and fitted_shape[1] != estimator.n_features_in_:
+        axes = "height, width" if len(fitted_shape) == 2 else "channels, height, width"
         raise ValueError(
             f"X is one image of shape {fitted_shape}, expected several, of shape (n, pixels) or "
-            "(n, height, width): give X[np.newaxis]."
+            f"(n, {axes}): give X[np.newaxis]."
         )
-    X, shape = flatten_images(X)
-    if shape not in (None, fitted_shape):
+    as_fitted = getattr(X, "shape", ())[1:] == fitted_shape
+    X, shape, channels = flatten_channels(X, None, estimator.in_channels_ if as_fitted else None)
+    if shape is not None and full_shape(shape, channels or 1) != fitted_shape:
         raise ValueError(
-            f"X holds images of shape {shape}, but {type(estimator).__name__} was fitted on images of shape "
-            f"{fitted_shape}."
+            f"X holds images of shape {full_shape(shape, channels or 1)}, but {type(estimator).__name__} was "
+            f"fitted on images of shape {fitted_shape}."
         )
     with naming("X", *([] if isinstance(y, str) else ["y"])):
         return validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES, **y_options)
+
+
+def _shape_of(estimator: Any) -> tuple[int, ...]:
+    """Return the shape of the images that an estimator was fitted on, with channels if there are several."""
+    return full_shape(estimator.image_shape_, estimator.in_channels_)

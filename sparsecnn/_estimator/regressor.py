@@ -70,9 +70,10 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
     activation : {"relu", "binary"} or BinaryActivation, default="relu"
         What follows. "binary" is `BinaryActivation`: 1 where the normalised output is above 0, else 0.
     module : torch.nn.Module or callable returning one, default=None
-        A network of your own, from images of shape (n, 1, height, width) to scores of shape (n, n_outputs).
-        A module is copied, and training starts from its weights; a class or function is called without
-        arguments at every fit. `channels`, `kernel_size`, `batch_norm` and `activation` are then unused.
+        A network of your own, from images of shape (n, in_channels, height, width) to scores of shape
+        (n, n_outputs). A module is copied, and training starts from its weights; a class or function is
+        called without arguments at every fit. `channels`, `kernel_size`, `batch_norm` and `activation` are
+        then unused.
     solver : {"muon", "adam", "sgd"}, default="muon"
         Base optimizer of RVSM. "muon" is Muon [2]_ for the filters of all convolutions but the first and
         Adam for everything else; it needs about a third of the epochs of "adam". "sgd" has a Nesterov
@@ -111,6 +112,10 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
     image_shape : tuple of two ints, default=None
         (height, width) of the images in flat X. None takes it from 3-D X, from column names "pixel_{row}_
         {column}", else from a square of at least 8×8, else takes curves in one row.
+    in_channels : int, default=None
+        Number of channels of an image: views of one drawing, or colours. Rows of flat X hold one after
+        another. None takes it from 4-D X, from column names "{view}_pixel_{row}_{column}", from the output of
+        `CurveImageTransformer` or of a `FeatureUnion` of several, else is 1.
     device : str or torch.device, default="auto"
         Device of the computation. "auto" is CUDA if available, else the CPU.
     precision : {"float32", "bf16", "auto"}, default="float32"
@@ -139,16 +144,18 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
         Weighted mean and standard deviation of each target of the images trained on; the scale of a constant
         target is 1.
     n_features_in_ : int
-        Number of pixels of an image.
+        Number of pixels of an image, in all channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names; defined only if X had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
+    in_channels_ : int
+        Number of channels of an image.
     module_ : torch.nn.Module
         The sparse network, with exact zeros. It maps pixels divided by `pixel_scale_` to
         standardised targets: a prediction is ``module_(x) * target_scale_ + target_mean_``.
     pixel_scale_ : float
-        255 for ``uint8``, else the largest magnitude in the images trained on.
+        255 for ``uint8``, else the largest magnitude in the images trained on; the same for all channels.
     n_iter_ : int
         Number of epochs run; every call of `partial_fit` counts as one.
     loss_curve_ : list of float
@@ -231,7 +238,7 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, ink bright on black. ``uint8`` is kept as such until a batch is made.
         y : array-like of shape (n,) or (n, n_outputs)
             Real targets, in any unit.
@@ -300,7 +307,7 @@ class SparseCurveCNNRegressor(RegressorMixin, SparseCurveCNN):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, ink bright on black.
         y : array-like of shape (n,) or (n, n_outputs)
             Real targets, in any unit.

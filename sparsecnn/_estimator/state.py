@@ -37,7 +37,9 @@ class PortableState:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = {"in_channels": None, **state}
+        if "image_shape_" in state:
+            state.setdefault("in_channels_", 1)  # as in versions that knew no channels
         unpacked: dict[int, nn.Module] = {}
         for name in MODULES:
             if name in state:

@@ -19,6 +19,7 @@ from sparsecnn._estimator.validation import (
     negligible,
     shape_images,
     warn_of_bright_background,
+    warn_of_unequal_channels,
 )
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn._naming import naming
@@ -85,11 +86,12 @@ def check_training_data(
     """
     kind = estimator._targets
     if continues:
-        _check_image_shape_kept(estimator)
+        _check_layout_kept(estimator)
         pixels, y = check_pixels(estimator, X, y, **kind.y_options)
-        shape = estimator.image_shape_
+        shape, in_channels = estimator.image_shape_, estimator.in_channels_
     else:
-        X, shape = shape_images(X, estimator.image_shape, estimator.module is not None)
+        layout = estimator.image_shape, estimator.in_channels
+        X, shape, in_channels = shape_images(X, *layout, own_module=estimator.module is not None)
         with naming("X", "y"):
             pixels, y = validate_data(estimator, X, y, dtype=PIXEL_TYPES, **kind.y_options)
     known = kind.checked(y)
@@ -101,7 +103,7 @@ def check_training_data(
     device = resolve_device(estimator.device)
     dtype = compute_dtype(pixels, shape, estimator.precision, device)
     all_rows = None if len(rows) == len(pixels) else rows
-    images = Images(pixels, shape, 1.0, device, dtype, values, weight, all_rows)
+    images = Images(pixels, shape, 1.0, device, dtype, values, weight, all_rows, in_channels)
     if weight is not None and negligible(weight).any():
         kept = np.flatnonzero(~negligible(weight))
         images, rows, values = images.subset(kept), rows[kept], values[kept]
@@ -143,6 +145,8 @@ def _scale(
         brightness = background(images.X, images.rows, scale)
         if min(images.image_shape) > 1:
             warn_of_bright_background(brightness)
+        if images.in_channels > 1:
+            warn_of_unequal_channels(images)
     features = ("n_features_in_", "feature_names_in_")
 
     def scaled(images: Images) -> Images:
@@ -158,8 +162,13 @@ def _scale(
     )
 
 
-def _check_image_shape_kept(estimator: Any) -> None:
+def _check_layout_kept(estimator: Any) -> None:
     given = estimator.image_shape
+    if estimator.in_channels not in (None, estimator.in_channels_):
+        raise ValueError(
+            f"in_channels={estimator.in_channels} is not that of the fitted network, "
+            f"{estimator.in_channels_}, from which training is to go on."
+        )
     if given is not None and check_image_shape(given) != estimator.image_shape_:
         raise ValueError(
             f"image_shape={given} is not that of the fitted network, {estimator.image_shape_}, from which "

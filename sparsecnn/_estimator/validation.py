@@ -10,43 +10,48 @@ from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from sparsecnn._image_shape import flatten_images, infer_image_shape, is_integer
+from sparsecnn._image_shape import flatten_channels, images_of_rows, infer_image_shape, is_integer
 from sparsecnn._naming import naming
 from sparsecnn._pixels import IMAGES_LOOKED_AT
+from sparsecnn._training import Images
 from sparsecnn._warn import warn_user
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
 BRIGHT = 0.6  # of the range; paper of bright ink is darker
 SMALLEST_SIDE = 8  # halved by each of three poolings
 WIDEST_IMAGE = 8  # times as long as high
+UNEQUAL_CHANNELS = 20  # times as bright as another
 
 
 def shape_images(
-    X: ArrayLike, image_shape: tuple[int, int] | None, own_module: bool
-) -> tuple[Any, tuple[int, int]]:
-    """Return X as rows of pixels and the shape of one image.
+    X: ArrayLike, image_shape: tuple[int, int] | None, in_channels: int | None, own_module: bool
+) -> tuple[Any, tuple[int, int], int]:
+    """Return X as rows of pixels, the shape of one image, and its number of channels.
 
-    The shape is `image_shape`, else that which X itself has (see `flatten_images`), else a square, else one
-    row. Without a network of one's own, images below 8×8 pixels are one row too.
+    The shape is `image_shape`, else that which X itself has (see `flatten_channels`), else a square, else one
+    row; there is one channel unless `in_channels` or X itself says otherwise. Without a network of one's own,
+    images below 8×8 pixels are one row too.
 
     Raises
     ------
     ValueError
-        If X and `image_shape` contradict each other, or the images are too small for three poolings.
+        If X, `image_shape` and `in_channels` contradict each other, or the images are too small for three
+        poolings.
     """
-    X, known = flatten_images(X, image_shape)
+    X, known, channels = flatten_channels(X, image_shape, in_channels)
+    channels = channels or 1
     with naming("X"):
         dimensions = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(dimensions) != 2:
-        return X, known or (1, 1)  # refused by the check of X
+        return X, known or (1, 1), channels  # refused by the check of X
     n_features = dimensions[1]
-    shape = infer_image_shape(n_features, known)
+    shape = infer_image_shape(n_features, known, in_channels=channels)
     if own_module or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
-        if known is None and shape[0] == 1:
+        if known is None and shape[0] == channels == 1:
             _warn_of_image_in_one_row(X, n_features)
-        return X, shape
+        return X, shape, channels
     if known is None:
-        return X, (1, n_features)
+        return X, (1, n_features // channels), channels
     raise ValueError(
         f"X: images of shape {shape} are too small for three poolings: both sides must be at least "
         f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
@@ -159,6 +164,18 @@ def warn_of_large_batch(batch_size: int | str, n_images: int) -> None:
     if isinstance(batch_size, str) or batch_size <= n_images:
         return
     warn_user(f"batch_size={batch_size} is more than the {n_images} training images: they are one batch.")
+
+
+def warn_of_unequal_channels(images: Images) -> None:
+    """Warn if some channels of the first images are far darker than others: one number scales all."""
+    first = images.X[slice(IMAGES_LOOKED_AT) if images.rows is None else images.rows[:IMAGES_LOOKED_AT]]
+    first = images_of_rows(first, images.image_shape, images.in_channels)
+    largest = np.maximum(first.max((0, 2, 3)), -first.min((0, 2, 3)).astype(np.float64))
+    if largest.max() > UNEQUAL_CHANNELS * largest[largest > 0].min(initial=np.inf):
+        warn_user(
+            f"The channels of X differ in range: their largest magnitudes are {largest.tolist()}. One number "
+            "scales them all, so that the dimmest would hardly count: give them the same range."
+        )
 
 
 def warn_of_bright_background(brightness: float) -> None:

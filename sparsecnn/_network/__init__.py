@@ -2,7 +2,7 @@
 
 from sparsecnn._network.batch_norm import WeightedBatchNorm2d, set_image_weight
 from sparsecnn._network.binary import BinaryActivation, make_activation
-from sparsecnn._network.chain import Chain, Link, Stage, make_chain
+from sparsecnn._network.chain import Chain, Link, Stage, channels_read, make_chain
 from sparsecnn._network.compressed import ChannelAffine, CompressedNetwork
 from sparsecnn._network.curve_cnn import CurveCNN, MaxPool, max_pool
 from sparsecnn._network.describe import as_array, batch_norms, describe, is_plain, make_layer
@@ -35,6 +35,7 @@ __all__ = [
     "WeightedBatchNorm2d",
     "as_array",
     "batch_norms",
+    "channels_read",
     "describe",
     "evaluating",
     "is_plain",

@@ -107,10 +107,13 @@ class Chain:
     before : list of Link
         Layers before the first stage.
     stages : list of Stage
+    n_channels : int
+        Channels of an image.
     """
 
     before: list[Link]
     stages: list[Stage]
+    n_channels: int
 
     @property
     def links(self) -> Iterator[Link]:
@@ -119,12 +122,6 @@ class Chain:
         for stage in self.stages:
             yield Link(stage.name, stage.layer, stage.shape)
             yield from stage.after
-
-    @property
-    def n_channels(self) -> int:
-        """Channels of an image."""
-        w = self.stages[0].layer.weight
-        return w.shape[1] if w.ndim > 2 else 1
 
     @property
     def widths(self) -> list[int]:
@@ -175,8 +172,8 @@ def make_chain(module: nn.Module, image_shape: tuple[int, int]) -> Chain:
     Parameters
     ----------
     module : nn.Module
-        Maps images of shape (n, 1, height, width) to scores, by convolutions, batch normalisation, pooling,
-        activations, flattening and fully connected layers, one after another.
+        Maps images of shape (n, channels, height, width) to scores, by convolutions, batch normalisation,
+        pooling, activations, flattening and fully connected layers, one after another.
     image_shape : tuple of two ints
         (height, width).
 
@@ -204,9 +201,9 @@ def make_chain(module: nn.Module, image_shape: tuple[int, int]) -> Chain:
 def _chain_of(module: nn.Module, layers: list[tuple[str, nn.Module]], image_shape: tuple[int, int]) -> Chain:
     weights = _check_weights(layers)
     w = next(iter(weights.values()))
-    n_read = w.shape[1] if w.ndim > 2 else 1
+    n_channels = channels_read(w, image_shape)
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand((N_IMAGES, n_read, *image_shape), generator=generator).to(w.device, w.dtype)
+    images = torch.rand((N_IMAGES, n_channels, *image_shape), generator=generator).to(w.device, w.dtype)
     before: list[Link] = []
     stages: list[Stage] = []
     try:
@@ -226,7 +223,12 @@ def _chain_of(module: nn.Module, layers: list[tuple[str, nn.Module]], image_shap
     tolerance = torch.finfo(w.dtype).eps ** 0.5
     if x.shape != scores.shape or (x - scores).abs().max() > tolerance * scores.abs().max():
         raise NoChainError("its layers, applied one after another, do not give its scores.")
-    return Chain(before, stages)
+    return Chain(before, stages, n_channels)
+
+
+def channels_read(w: Tensor, image_shape: tuple[int, int]) -> int:
+    """Return how many channels images have for a first layer with weights w, which may read flat ones."""
+    return w.shape[1] if w.ndim > 2 else max(1, w.shape[1] // math.prod(image_shape))
 
 
 def _check_weights(layers: list[tuple[str, nn.Module]]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from sparsecnn._network.binary import make_activation
 class CurveCNN(nn.Module):
     """Three convolutions, each with max pooling, then one fully connected layer.
 
-    Maps images of shape (n, 1, height, width) to (n, n_classes) scores. An axis of length 1 is not pooled,
-    so a curve sampled in one row can be classified too.
+    Maps images of shape (n, in_channels, height, width) to (n, n_classes) scores. An axis of length 1 is not
+    pooled, so a curve sampled in one row can be classified too.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class CurveCNN(nn.Module):
         Whether to normalise the output of each convolution.
     activation : {"relu", "binary"} or BinaryActivation
         Applied to the output of each convolution, pooled and normalised.
+    in_channels : int
+        Channels of an image.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class CurveCNN(nn.Module):
         kernel_size: int = 3,
         batch_norm: bool = True,
         activation: Any = "relu",
+        in_channels: int = 1,
     ):
         super().__init__()
         height, width = image_shape
         kernel = (1 if height == 1 else kernel_size, 1 if width == 1 else kernel_size)
         padding = (kernel[0] // 2, kernel[1] // 2)
-        for i, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False), start=1):
+        pairs = zip((in_channels, *channels), channels, strict=False)
+        for i, (n_in, n_out) in enumerate(pairs, start=1):
             self.add_module(f"conv{i}", nn.Conv2d(n_in, n_out, kernel, padding=padding, bias=not batch_norm))
             self.add_module(f"norm{i}", WeightedBatchNorm2d(n_out) if batch_norm else nn.Identity())
             self.add_module(f"activation{i}", make_activation(activation))

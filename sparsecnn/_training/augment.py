@@ -32,7 +32,7 @@ class CurveAugmentation(BaseEstimator):
         Factor from 0 to 1 on all ranges. With 1, half of the images are rotated by up to 10° and scaled by
         up to 15 %, all are shifted by up to 8 % of each side, half have strokes up to 1/128 of the shorter
         side (at most half a pixel) thicker or thinner on each side, and the ink of all is scaled by up to
-        30 %.
+        30 %. All channels of an image are changed alike.
     flip : bool, default=False
         Whether to mirror half of the images in each direction: for classes that a mirror image shares, such
         as spirals, and not letters.
@@ -66,7 +66,11 @@ def check_augmentation(augment: Any) -> None:
 
 
 def augment(x: Tensor, augmentation: CurveAugmentation) -> Tensor:
-    """Return images of shape (n, 1, height, width), ink bright on black, changed at random."""
+    """Return images of shape (n, channels, height, width), ink bright on black, changed at random.
+
+    All channels of an image are moved alike, and so are their ink and their strokes changed, since they show
+    one drawing.
+    """
     if augmentation.flip:
         x = _mirror(_mirror(x, 2), 3)
     strength = float(augmentation.strength)
@@ -121,7 +125,7 @@ def _vary_thickness(x: Tensor, strength: float) -> Tensor:
 
 
 def _dilate(x: Tensor) -> Tensor:
-    """Return the largest of each pixel and its eight neighbours; for one channel, faster than max pooling."""
+    """Return the largest of each pixel and its eight neighbours; of one channel, faster than max pooling."""
     x = pad(x, (1, 1, 1, 1), mode="replicate")
     x = torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
     return torch.maximum(torch.maximum(x[..., :-2, :], x[..., 1:-1, :]), x[..., 2:, :])

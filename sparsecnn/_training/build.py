@@ -66,7 +66,7 @@ def make_trainer(
         module = copy.deepcopy(fitted)
     else:
         with drawing_first_weights():
-            module = build_module(NetworkSpec.of(params), images.image_shape, objective.n_outputs)
+            module = build_module(NetworkSpec.of(params), images, objective.n_outputs)
         if params.module is None:
             set_first_filters(next(iter(layer_weights(module).values())), images)
     layout: Any = {"memory_format": torch.channels_last}  # torch's annotations lack it
@@ -105,9 +105,10 @@ def checked_ramp(params: Any, trainer: Trainer) -> Ramp:
     return ramp
 
 
-def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_outputs: int) -> nn.Module:
+def build_module(spec: NetworkSpec, images: Images, n_outputs: int) -> nn.Module:
     """Return a new network: the curve CNN, or the user's own."""
     if spec.module is None:
+        image_shape = images.image_shape
         largest = max(3, 2 * max(image_shape) - 1)  # reaches from each pixel to every other
         if spec.kernel_size > largest:
             raise ValueError(
@@ -115,7 +116,7 @@ def build_module(spec: NetworkSpec, image_shape: tuple[int, int], n_outputs: int
                 f"got {spec.kernel_size}."
             )
         layers = (spec.channels, spec.kernel_size, spec.batch_norm, spec.activation)
-        return CurveCNN(image_shape, n_outputs, *layers)
+        return CurveCNN(image_shape, n_outputs, *layers, in_channels=images.in_channels)
     module = spec.module if isinstance(spec.module, nn.Module) else _call(spec.module)
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be or return a torch.nn.Module, got {module!r}.")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsecnn._compute import keep_freed_memory, n_processes, totals
+from sparsecnn._image_shape import full_shape
 
 # Pixels of a batch to predict. Larger ones fall out of the processor's cache and are slower.
 PREDICT_PIXELS_CPU = 2**18
@@ -38,6 +39,8 @@ class Images:
         Weight of each image in the loss; None for equal weights.
     rows : ndarray of int of shape (n,), default=None
         Which rows of X the images are; None for all. So a part of X is not copied.
+    in_channels : int, default=1
+        Channels of an image, one after another in a row of X.
     """
 
     X: np.ndarray
@@ -48,6 +51,12 @@ class Images:
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
+    in_channels: int = 1
+
+    @property
+    def n_pixels(self) -> int:
+        """Numbers of an image, in all channels."""
+        return self.in_channels * math.prod(self.image_shape)
 
     def __len__(self) -> int:
         return len(self.X) if self.rows is None else len(self.rows)
@@ -74,12 +83,12 @@ class Images:
         return replace(self, y=y, weight=weight, rows=rows)
 
     def pixels(self, indices: np.ndarray | slice) -> Tensor:
-        """Return the images at `indices` as a tensor of shape (n, 1, height, width)."""
+        """Return the images at `indices` as a tensor of shape (n, in_channels, height, width)."""
         pixels = self.X[indices if self.rows is None else self.rows[indices]]
         pixels = np.require(pixels, requirements=["C", "W"])
         # Divided before large numbers are rounded.
         batch = torch.from_numpy(pixels).to(self.device) / self.pixel_scale
-        return batch.to(self.dtype).view(-1, 1, *self.image_shape)
+        return batch.to(self.dtype).view(-1, self.in_channels, *self.image_shape)
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return pixels, classes or targets, and weights (or None) of the images at `indices`."""
@@ -142,7 +151,7 @@ def predict(
 def bounded_batches(images: Images) -> list[slice]:
     """Return the slices of all images, each of as many as are fast to predict at once."""
     pixels = PREDICT_PIXELS_CPU if images.device.type == "cpu" else PREDICT_PIXELS
-    size = max(1, min(LARGEST_PREDICT_BATCH, pixels // math.prod(images.image_shape)))
+    size = max(1, min(LARGEST_PREDICT_BATCH, pixels // images.n_pixels))
     return [slice(start, min(start + size, len(images))) for start in range(0, len(images), size)]
 
 
@@ -162,9 +171,9 @@ def naming_batch_size(size: int, images: Images) -> Iterator[None]:
         )
         if not out_of_memory:
             raise
-        height, width = images.image_shape
+        sides = " * ".join(map(str, full_shape(images.image_shape, images.in_channels)))
         reason = str(error).splitlines()[0]
         raise MemoryError(
             f"The memory of device {str(images.device)!r} does not hold a batch of {size} images of "
-            f"{height} * {width} pixels with this network; try a batch_size below {size}. ({reason})"
+            f"{sides} pixels with this network; try a batch_size below {size}. ({reason})"
         ) from error

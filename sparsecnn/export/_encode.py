@@ -19,7 +19,7 @@ from sparsecnn._estimator import (
     SparseCurveCNNRegressor,
     best_estimator,
 )
-from sparsecnn._image_shape import pixel_names
+from sparsecnn._image_shape import full_shape, pixel_names
 from sparsecnn._network import (
     BinaryActivation,
     CompressedNetwork,
@@ -147,7 +147,7 @@ def _classifier_of(member: Any) -> SparseCurveCNNClassifier:
 def _encode_members(
     names: list[str], members: list[SparseCurveCNNClassifier], classes: np.ndarray, writer: ArrayWriter
 ) -> dict[str, Any]:
-    shapes = {member.image_shape_ for member in members}
+    shapes = {full_shape(member.image_shape_, member.in_channels_) for member in members}
     if len({math.prod(shape) for shape in shapes}) > 1:
         raise ValueError(f"All members of an ensemble must take images of one size, got {sorted(shapes)}.")
     return {
@@ -162,6 +162,7 @@ def _encode_single(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
     entry = {
         **_encode_targets(estimator),
         "image_shape": [int(n) for n in estimator.image_shape_],
+        "in_channels": int(estimator.in_channels_) if estimator.in_channels_ > 1 else {},
         "pixels": [
             float(estimator.pixel_scale_),
             float(estimator._largest_pixel),
@@ -173,10 +174,19 @@ def _encode_single(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         "network": encode_network(estimator, writer),
     }
     if hasattr(estimator, "feature_names_in_"):
-        names = list(estimator.feature_names_in_)
-        by_place = len(names) <= MOST_NAMES and names == pixel_names(estimator.image_shape_)
-        entry["features"] = True if by_place else names
+        entry["features"] = _encode_names(estimator)
     return {name: value for name, value in entry.items() if value != {}}
+
+
+def _encode_names(estimator: Any) -> Any:
+    """Return the names of the columns, or in fewer words that they name pixels, of which views."""
+    names, shape = list(estimator.feature_names_in_), estimator.image_shape_
+    if len(names) > MOST_NAMES:
+        return names
+    if estimator.in_channels_ == 1:
+        return True if names == pixel_names(shape) else names
+    views = [name.removesuffix("_pixel_0_0") for name in names[:: math.prod(shape)]]
+    return {"views": views} if names == pixel_names(shape, views) else names
 
 
 def _encode_targets(estimator: Any) -> dict[str, Any]:

@@ -58,8 +58,9 @@ def to_html(
         If `estimator` is not fitted.
     ValueError
         If its network has layers that a page does not compute, weights that are not finite, or more than
-        1,000 classes, or if its images are curves of one row, have a bright background, more than 512 pixels
-        a side, or another shape than the transformer gives, or if the transformer shows ink of some colour.
+        1,000 classes, or if its images are curves of one row, have several channels, a bright background,
+        more than 512 pixels a side, or another shape than the transformer gives, or if the transformer shows
+        ink of some colour or `views`.
     OSError
         If `path` cannot be written. The file that is there stays as it was.
 
@@ -156,9 +157,19 @@ def _check(transformer: CurveImageTransformer | None, classifier: Any) -> None:
             f"The classifier was fitted on images of shape {shape}, but the transformer's image_shape is "
             f"{tuple(transformer.image_shape)}."
         )
+    if classifier.in_channels_ > 1:
+        raise ValueError(
+            "A page draws images of one channel, but the classifier was fitted on images of "
+            f"{classifier.in_channels_}. Use to_onnx, or save and load."
+        )
     ink = getattr(transformer, "ink_", getattr(transformer, "ink", "all"))
     if ink != "all":
         raise ValueError(f"A page shows ink of all colours, but the transformer has ink={ink!r}.")
+    if getattr(transformer, "views", None) is not None:
+        raise ValueError(
+            f"A page draws one view, but the transformer has views={transformer.views!r}: set views=None, "
+            "and unsteadiness and unsteadiness_scale as they were for the one view."
+        )
     if len(classifier.classes_) > MOST_CLASSES:
         raise ValueError(
             f"A page shows at most {MOST_CLASSES:,} classes, but the classifier has "

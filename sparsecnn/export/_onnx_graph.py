@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsecnn._network import INERT, MaxPool, NoChainError, make_chain, sequence
-from sparsecnn._training import Images, predict
+from sparsecnn._training import predict
 from sparsecnn.export._compress import remove_dead
 from sparsecnn.export._onnx_answers import Answers, answers_of
 
@@ -74,24 +74,25 @@ class _FromPixels(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Maps images of shape (n, 1, height, width) to scores.
+        Maps images of shape (n, channels, height, width) to scores.
     answers : nn.Module
         Maps scores to the answers.
-    image_shape : tuple of two ints
+    shape : tuple of three ints
+        (channels, height, width) of an image.
     pixel_scale : float
     """
 
     def __init__(
-        self, network: nn.Module, answers: nn.Module, image_shape: tuple[int, int], pixel_scale: float
+        self, network: nn.Module, answers: nn.Module, shape: tuple[int, int, int], pixel_scale: float
     ):
         super().__init__()
         self.network = network
         self.answers = answers
-        self.image_shape = image_shape
+        self.shape = shape
         self.pixel_scale = pixel_scale
 
     def forward(self, X: Tensor) -> Any:
-        images = (X.to(torch.float32) / self.pixel_scale).reshape(-1, 1, *self.image_shape)
+        images = (X.to(torch.float32) / self.pixel_scale).reshape(-1, *self.shape)
         return self.answers(self.network(images))
 
 
@@ -116,7 +117,7 @@ def network_model(estimator: Any, dtype: str, opset: int = OPSET) -> Any:
     if not 0 < scale < np.inf:
         raise ValueError(f"pixel_scale_={estimator.pixel_scale_} is out of the range of float32.")
     network = _in_float32(estimator.module_, estimator.image_shape_)
-    whole = _FromPixels(network, answers, estimator.image_shape_, scale)
+    whole = _FromPixels(network, answers, (estimator.in_channels_, *estimator.image_shape_), scale)
     model = _export(whole, estimator, answers.names, dtype, opset)
     answers.complete(model.graph)
     strip(model)
@@ -218,6 +219,8 @@ def stamp(model: Any, estimator: Any) -> None:
     model.producer_name, model.producer_version = "sparsecnn", __version__
     model.graph.name = type(estimator).__name__
     facts = answers_of(estimator).facts | {"image_shape": json.dumps(estimator.image_shape_)}
+    if estimator.in_channels_ > 1:
+        facts["in_channels"] = json.dumps(estimator.in_channels_)
     helper.set_model_props(model, facts)
 
 
@@ -252,7 +255,7 @@ def _check_same(model: Any, estimator: Any, answers: Answers, dtype: str) -> Non
     X = rng.integers(0, 256, shape) if dtype == "uint8" else rng.random(shape) * estimator.pixel_scale_
     X = X.astype(dtype)
     module = estimator.module_
-    images = Images(X, estimator.image_shape_, estimator.pixel_scale_, torch.device("cpu")).on(module)
+    images = estimator._images(X, torch.device("cpu")).on(module)
     scores = predict(module, images, contextlib.nullcontext)
     run = session_of(model.SerializeToString(), answers.names)
     for parts in ([X], X[:, np.newaxis]):

@@ -20,8 +20,8 @@ def plain_layers(classifier: Any) -> list[Layer]:
     Returns
     -------
     list of Layer
-        They map images, divided by ``classifier.pixel_scale_``, of shape (n, 1, height, width) to scores of
-        shape (n, n_classes). Their arrays are float32, or float64 if the network computes in it.
+        They map images, divided by ``classifier.pixel_scale_``, of shape (n, channels, height, width) to
+        scores of shape (n, n_classes). Their arrays are float32, or float64 if the network computes in it.
 
     Raises
     ------
@@ -34,6 +34,5 @@ def plain_layers(classifier: Any) -> list[Layer]:
     if not isinstance(module, CompressedNetwork):
         module = remove_dead(module, classifier.image_shape_)
     specs = (describe(layer) for layer in module)
-    return build_layers(
-        specs, classifier.image_shape_, classifier._targets.of(classifier).objective.n_outputs
-    )
+    n_outputs = classifier._targets.of(classifier).objective.n_outputs
+    return build_layers(specs, classifier.image_shape_, n_outputs, classifier.in_channels_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import numpy as np
@@ -115,7 +114,8 @@ def _single(saved: Single, module: Any) -> SparseCurveCNN:
     vars(estimator).update(
         _targets(saved),
         image_shape_=saved.image_shape,
-        n_features_in_=math.prod(saved.image_shape),
+        in_channels_=saved.in_channels,
+        n_features_in_=saved.n_pixels,
         pixel_scale_=saved.pixel_scale,
         module_=network,
         _largest_pixel=saved.largest_pixel,
@@ -175,13 +175,13 @@ def _network(saved: SavedEstimator, module: Any) -> nn.Module:
     if module is not None:
         raise ValueError("The file describes its network: load it without module.")
     try:
-        build_layers(network.specs(), saved.image_shape, saved.n_outputs)
+        build_layers(network.specs(), saved.image_shape, saved.n_outputs, saved.in_channels)
     except ValueError as error:
         raise FileFormatError(str(error).rstrip(".")) from None
     # Without memory for first weights, and without a draw from torch's generator.
     with torch.device("meta"):
         if network.kind == "curve_cnn":
-            options = _curve_options(network)
+            options = _curve_options(network) | {"in_channels": saved.in_channels}
             made: nn.Module = CurveCNN(saved.image_shape, saved.n_outputs, **options)
         else:
             made = CompressedNetwork() if network.kind == "compressed" else nn.Sequential()

@@ -38,7 +38,9 @@ class LayerSpec:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_outputs: int) -> list[Layer]:
+def build_layers(
+    specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_outputs: int, in_channels: int = 1
+) -> list[Layer]:
     """Return the layers that compute what some layers of torch do in evaluation mode.
 
     Parameters
@@ -47,6 +49,8 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_out
     image_shape : tuple of two ints
         (height, width).
     n_outputs : int
+    in_channels : int, default=1
+        Channels of an image.
 
     Raises
     ------
@@ -58,9 +62,7 @@ def build_layers(specs: Iterable[LayerSpec], image_shape: tuple[int, int], n_out
     dtype = np.result_type(*(array for spec in specs for array in spec.arrays.values()))
     layers: list[Layer] = []
     n_windows = n_pixels = 0
-    weights = [spec.arrays["weight"] for spec in specs if spec.kind in ("conv2d", "linear")]
-    n_channels = weights[0].shape[1] if weights and weights[0].ndim == 4 else 1
-    shape: Shape = (n_channels, *image_shape)  # of one image
+    shape: Shape = (in_channels, *image_shape)  # of one image
     for spec in specs:
         layer, shape = BUILDERS[spec.kind](shape, spec.arrays, **spec.options)
         n_windows += sum(len(layer.options[name]) for name in ("rows", "columns") if name in layer.options)

@@ -28,11 +28,13 @@ class NumpyClassifier(NumpyPredictor):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_features_in_ : int
-        Number of pixels of an image.
+        Number of pixels of an image, in all channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names; defined only if the images trained on had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
+    in_channels_ : int
+        Number of channels of an image.
     pixel_scale_ : float
         Pixels are divided by it. Of an ensemble, that of the first member.
     transformer_ : dict or None
@@ -70,7 +72,7 @@ class NumpyClassifier(NumpyPredictor):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, ink bright on black, as the network was trained on.
 
         Returns
@@ -114,7 +116,7 @@ class NumpyClassifier(NumpyPredictor):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, ink bright on black, as the network was trained on.
 
         Returns
@@ -153,7 +155,7 @@ class NumpyClassifier(NumpyPredictor):
 
     def __repr__(self) -> str:
         several = f", {len(self._members)} members" if len(self._members) > 1 else ""
-        return f"NumpyClassifier({len(self.classes_)} classes, images of shape {self.image_shape_}{several})"
+        return f"NumpyClassifier({len(self.classes_)} classes, images of shape {self._shape}{several})"
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -77,6 +77,12 @@ def make_predictor(saved: Saved) -> NumpyClassifier | NumpyRegressor:
     """
     transformer = None
     if isinstance(saved, SavedPipeline):
-        transformer, saved = saved.transformer, saved.last
+        transformer = {name: _plain(value) for name, value in saved.transformer.items()}
+        saved = saved.last
     kind: Any = NumpyRegressor if isinstance(saved, SavedRegressor) else NumpyClassifier
     return kind(saved, transformer)
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter from JSON, where a list is told from a tuple, as a list in either case."""
+    return value["list"] if isinstance(value, dict) and isinstance(value.get("list"), list) else value

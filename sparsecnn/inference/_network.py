@@ -57,13 +57,13 @@ CURVE_CNN: Mapping[str, Any] = {
 }
 
 
-def curve_cnn(image_shape: tuple[int, int], n_outputs: int, options: Mapping[str, Any]) -> list[Blueprint]:
+def curve_cnn(image: tuple[int, int, int], n_outputs: int, options: Mapping[str, Any]) -> list[Blueprint]:
     """Return the layers of the curve CNN, as `SparseCurveCNNClassifier` makes it.
 
     Parameters
     ----------
-    image_shape : tuple of two ints
-        (height, width).
+    image : tuple of three ints
+        (channels, height, width).
     n_outputs : int
     options : mapping
         Those of `CURVE_CNN` that are other. An activation other than "relu" is a list of "binary" and its
@@ -80,10 +80,10 @@ def curve_cnn(image_shape: tuple[int, int], n_outputs: int, options: Mapping[str
         raise FileFormatError(f"its channels are {str(channels)[:60]}, which are no three numbers")
     if not _is_size(side) or side % 2 == 0 or not isinstance(norm, bool):
         raise FileFormatError(f"its kernel_size is {side!r}, or its batch_norm {norm!r}")
-    height, width = image_shape
-    kernel = [1 if n == 1 else side for n in image_shape]
+    n_channels, height, width = image
+    kernel = [1 if n == 1 else side for n in (height, width)]
     layers = []
-    for i, (n_read, n_written) in enumerate(zip([1, *channels], channels, strict=False), start=1):
+    for i, (n_read, n_written) in enumerate(zip([n_channels, *channels], channels, strict=False), start=1):
         conv = {"shape": [n_written, n_read, *kernel], "padding": [n // 2 for n in kernel], "bias": not norm}
         layers += [[f"conv{i}", "conv2d", conv], [f"pool{i}", "halving"]]
         layers += [[f"norm{i}", "weighted_batch_norm2d", {"shape": [n_written]}]] if norm else []

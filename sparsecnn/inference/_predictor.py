@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,10 +36,16 @@ class NumpyPredictor:
         first = saved[0]
         self.image_shape_ = first.image_shape
         self.pixel_scale_ = first.pixel_scale
-        self.n_features_in_ = math.prod(first.image_shape)
+        self.in_channels_ = first.in_channels
+        self.n_features_in_ = first.n_pixels
         self.transformer_ = transformer
         if first.feature_names is not None:
             self.feature_names_in_ = first.feature_names
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Shape of an image, with channels if there are several."""
+        return self.image_shape_ if self.in_channels_ == 1 else (self.in_channels_, *self.image_shape_)
 
     @property
     def layers_(self) -> list[Layer]:
@@ -70,8 +75,9 @@ class NumpyPredictor:
             if pixels.dtype.kind not in "buif":
                 raise ValueError(f"X must hold pixels, got an array of dtype {pixels.dtype}.")
             pixels = pixels.astype(np.float32)
-        wanted = f"(n, {self.n_features_in_}) or (n, {self.image_shape_[0]}, {self.image_shape_[1]})"
-        if pixels.shape[1:] not in ((self.n_features_in_,), self.image_shape_) or not len(pixels):
+        with_channels = (self.in_channels_, *self.image_shape_)
+        if pixels.shape[1:] not in ((self.n_features_in_,), self._shape, with_channels) or not len(pixels):
+            wanted = f"(n, {self.n_features_in_}) or (n, {', '.join(map(str, self._shape))})"
             raise ValueError(f"X must be of shape {wanted} with n at least 1, got {pixels.shape}.")
         pixels = pixels.reshape(len(pixels), -1)
         if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
@@ -105,7 +111,9 @@ class Member:
                 "sparsecnn.export.compress(estimator) instead, which describes chains of layers."
             )
         self._saved = saved
-        self.layers = build_layers(saved.network.specs(), saved.image_shape, saved.n_outputs)
+        self.layers = build_layers(
+            saved.network.specs(), saved.image_shape, saved.n_outputs, saved.in_channels
+        )
         self._dtype = next(layer.arrays["weight"].dtype for layer in self.layers if layer.arrays)
 
     def warn_of_other_pixels(self, pixels: np.ndarray) -> None:
@@ -124,7 +132,7 @@ class Member:
         with np.errstate(all="ignore"):  # what is not finite in the end is an error
             # Divided before large numbers are rounded.
             x = (pixels / pixels.dtype.type(self._saved.pixel_scale)).astype(self._dtype)
-            x = x.reshape(-1, 1, *self._saved.image_shape)
+            x = x.reshape(-1, self._saved.in_channels, *self._saved.image_shape)
             for layer in self.layers:
                 x = layer(x)
         if not np.isfinite(x).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ class SavedEstimator:
     Attributes
     ----------
     image_shape : tuple of two ints
+    in_channels : int
     pixel_scale, largest_pixel, background : float
     feature_names : ndarray of str or None
     params : dict
@@ -71,6 +73,7 @@ class SavedEstimator:
     """
 
     image_shape: tuple[int, int]
+    in_channels: int
     pixel_scale: float
     largest_pixel: float
     background: float
@@ -79,6 +82,11 @@ class SavedEstimator:
     fitted: list[float]
     further: dict[str, Any]
     network: SavedNetwork
+
+    @property
+    def n_pixels(self) -> int:
+        """Numbers of an image, in all channels."""
+        return self.in_channels * math.prod(self.image_shape)
 
     @property
     def n_outputs(self) -> int:

@@ -30,11 +30,13 @@ class NumpyRegressor(NumpyPredictor):
     target_mean_, target_scale_ : ndarray of shape (`n_outputs_`,)
         A prediction is the score of the network times the scale plus the mean.
     n_features_in_ : int
-        Number of pixels of an image.
+        Number of pixels of an image, in all channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names; defined only if the images trained on had them.
     image_shape_ : tuple of two ints
         (height, width) of an image.
+    in_channels_ : int
+        Number of channels of an image.
     pixel_scale_ : float
         Pixels are divided by it.
     transformer_ : dict or None
@@ -72,7 +74,7 @@ class NumpyRegressor(NumpyPredictor):
 
         Parameters
         ----------
-        X : array-like of shape (n, pixels) or (n, height, width)
+        X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
             Images, ink bright on black, as the network was trained on.
 
         Returns
@@ -110,4 +112,4 @@ class NumpyRegressor(NumpyPredictor):
 
     def __repr__(self) -> str:
         targets = f"{self.n_outputs_} target{'s' if self.n_outputs_ > 1 else ''}"
-        return f"NumpyRegressor({targets}, images of shape {self.image_shape_})"
+        return f"NumpyRegressor({targets}, images of shape {self._shape})"

@@ -33,7 +33,7 @@ FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LABEL_DTYPES = re.compile(r"\|O|\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]U[1-9][0-9]{0,6}")
 _ESTIMATOR = ("image_shape", "pixels", "fitted", "network")
-_FURTHER = ("features", "params", "further")
+_FURTHER = ("in_channels", "features", "params", "further")
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
@@ -93,7 +93,7 @@ def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
     saved = [_classifier(member, reader) for member in members]
     if any(len(member.classes) != len(classes) for member in saved):
         raise FileFormatError("a member of an ensemble has other classes")
-    if len({math.prod(member.image_shape) for member in saved}) > 1:
+    if len({member.n_pixels for member in saved}) > 1:
         raise FileFormatError("the members of an ensemble have images of several sizes")
     if weights is not None:
         proper = isinstance(weights, list) and all(is_number(w) and w >= 0 for w in weights)
@@ -122,22 +122,27 @@ def _estimator(entry: dict[str, Any], n_outputs: int, reader: ArrayReader) -> di
     shape = entry["image_shape"]
     if not isinstance(shape, list) or len(shape) != 2 or not all(is_count(n) and n for n in shape):
         raise FileFormatError(f"its image shape is {str(shape)[:60]}")
-    if math.prod(shape) > LARGEST_SIDE:
-        raise FileFormatError(f"its images are of {math.prod(shape)} pixels, more than {LARGEST_SIDE}")
+    in_channels = entry.get("in_channels", 1)
+    if not is_count(in_channels) or not in_channels:
+        raise FileFormatError(f"its images have {str(in_channels)[:60]} channels")
+    n_pixels = in_channels * math.prod(shape)
+    if n_pixels > LARGEST_SIDE:
+        raise FileFormatError(f"its images are of {n_pixels} pixels, more than {LARGEST_SIDE}")
     image_shape = shape[0], shape[1]
     pixels = _numbers(entry["pixels"], 3, "pixel scale, largest pixel and background")
     if min(pixels[:2]) <= 0:
         raise FileFormatError(f"its pixels have the scale {pixels[0]} and go up to {pixels[1]}")
     return {
         "image_shape": image_shape,
+        "in_channels": in_channels,
         "pixel_scale": float(pixels[0]),
         "largest_pixel": float(pixels[1]),
         "background": float(pixels[2]),
-        "feature_names": _feature_names(entry.get("features"), image_shape),
+        "feature_names": _feature_names(entry.get("features"), image_shape, n_pixels),
         "params": _dict(entry.get("params", {})),
         "fitted": _numbers(entry["fitted"], len(FITTED), ", ".join(FITTED)),
         "further": _dict(entry.get("further", {})),
-        "network": _network(entry["network"], image_shape, n_outputs, reader),
+        "network": _network(entry["network"], (in_channels, *image_shape), n_outputs, reader),
     }
 
 
@@ -151,7 +156,8 @@ def _targets(value: Any) -> tuple[np.ndarray, np.ndarray]:
     return mean, scale
 
 
-def _network(entry: Any, image_shape: tuple[int, int], n_outputs: int, reader: ArrayReader) -> SavedNetwork:
+def _network(entry: Any, image: tuple[int, int, int], n_outputs: int, reader: ArrayReader) -> SavedNetwork:
+    """Return the network for images of shape (channels, height, width)."""
     kinds = ("curve_cnn", "compressed", "sequential", "own")
     check_keys(entry, (), (*kinds, "state", "codes", "batches", "dtype", "parameter"))
     kind = next((kind for kind in kinds if kind in entry), None)
@@ -164,7 +170,7 @@ def _network(entry: Any, image_shape: tuple[int, int], n_outputs: int, reader: A
     options, name = {}, kind
     if kind == "curve_cnn":
         options = entry[kind]
-        layers = curve_cnn(image_shape, n_outputs, options)
+        layers = curve_cnn(image, n_outputs, options)
     elif kind == "own":
         name = str(entry[kind])[:60]
     else:
@@ -269,16 +275,30 @@ def make_array(values: list[Any], dtype: str) -> np.ndarray:
     return array
 
 
-def _feature_names(value: Any, image_shape: tuple[int, int]) -> np.ndarray | None:
-    """Return the names of the columns: true stands for ``pixel_{row}_{column}``."""
+def _feature_names(value: Any, image_shape: tuple[int, int], n_pixels: int) -> np.ndarray | None:
+    """Return the names of the columns.
+
+    True stands for ``pixel_{row}_{column}``, and ``{"views": [...]}`` for ``{view}_pixel_{row}_{column}``.
+    """
     if value is None:
         return None
     height, width = image_shape
-    if value is True and height * width <= MOST_NAMES:
-        value = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
-    if len(_texts(value, "features")) != height * width:
-        raise FileFormatError(f"it has names of {len(value)} columns, but {height * width} pixels")
+    by_place = value is True or isinstance(value, dict)
+    if by_place and n_pixels <= MOST_NAMES:
+        views = [""] if value is True else _views(value, n_pixels // (height * width))
+        names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+        value = [view + name for view in views for name in names]
+    if len(_texts(value, "features")) != n_pixels:
+        raise FileFormatError(f"it has names of {len(value)} columns, but {n_pixels} pixels")
     return np.array(value, object)
+
+
+def _views(value: dict[str, Any], n_channels: int) -> list[str]:
+    """Return with what the names of the columns of each channel begin."""
+    views = _texts(check_keys(value, ("views",))["views"], "views")
+    if len(views) != n_channels:
+        raise FileFormatError(f"it has names of {len(views)} views, but {n_channels} channels")
+    return [f"{view}_" for view in views]
 
 
 def _numbers(value: Any, n: int, what: str) -> list[float]:

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, check_scalar
 from sklearn.utils.validation import _num_samples
 
 from sparsecnn._estimator import fitted_network, flat_steps
+from sparsecnn._image_shape import full_shape, images_of_rows
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._pyplot import make_panels
 from sparsecnn.inspection._signed_image import signed_colours
@@ -83,7 +84,8 @@ class AttributionDisplay:
         """Attribute the score of a class, or a prediction, to the pixels of the first images of X; plot both.
 
         The images are drawn as the estimator gets them, behind the other steps of a pipeline, under titles
-        that name the predicted class and its probability, or the predicted target.
+        that name the predicted class and its probability, or the predicted target. Of images of several
+        channels, the mean is drawn, and below it the sum of the attributions of all channels.
 
         Parameters
         ----------
@@ -151,8 +153,10 @@ class AttributionDisplay:
         of_kind = _of_classes if hasattr(fitted, "classes_") else _of_targets
         attributions, names = of_kind(fitted, X, truth, target)
         pixels = fitted._check_pixels(X) / fitted.pixel_scale_
-        images = pixels.reshape(-1, *fitted.image_shape_)
-        return cls(images, attributions, names).plot(ax=ax, **kwargs)
+        images = images_of_rows(pixels, fitted.image_shape_, fitted.in_channels_)
+        if fitted.in_channels_ > 1:
+            attributions = attributions.sum(axis=1)
+        return cls(images.mean(axis=1), attributions, names).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the images in a first row, and the attributions below them.
@@ -226,7 +230,7 @@ def _of_classes(classifier: Any, X: Any, truth: Any, target: Any) -> tuple[np.nd
         names = [f"{name}\ntrue: {label}" for name, label in zip(names, truth, strict=True)]
     if target is not None:
         return integrated_gradients(classifier, X, target=target), names
-    attributions = np.empty((len(found), *classifier.image_shape_))
+    attributions = np.empty((len(found), *full_shape(classifier.image_shape_, classifier.in_channels_)))
     for i in np.unique(found):
         own = np.flatnonzero(found == i)
         its = _safe_indexing(X, own)

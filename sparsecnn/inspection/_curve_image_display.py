@@ -111,7 +111,7 @@ class CurveImageDisplay:
             )
         check_scalar(n_images, "n_images", Integral, min_val=1)
         shown = transformer._check_images(X, reset=False)[:n_images]
-        images = np.asarray(transformer.transform(shown)).reshape(len(shown), *transformer.image_shape)
+        images = np.asarray(transformer.transform(shown)).reshape(len(shown), -1, *transformer.image_shape)
         return cls([read_page(page, PAGE_SIDE) for page in shown], images).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

@@ -41,7 +41,7 @@ def integrated_gradients(
     ----------
     estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor, or a search for one
         Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
-    X : array-like of shape (n, pixels) or (n, height, width)
+    X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
         Images as the estimator takes them.
     target : class label or int, default=None
         Class whose score to attribute. f is its score minus the mean score of the other classes. None is
@@ -57,7 +57,7 @@ def integrated_gradients(
 
     Returns
     -------
-    ndarray of shape (n, height, width)
+    ndarray of shape (n, height, width), or (n, channels, height, width) if there are several channels
         In units of the score; positive where a pixel speaks for the class. Of a regressor, in units of y.
 
     Raises
@@ -119,7 +119,7 @@ def integrated_gradients(
         pixels = estimator._check_pixels(X)
         device = resolve_device(estimator.device)
         module = copy.deepcopy(estimator.module_).requires_grad_(False).eval().to(device)
-        images = Images(pixels, estimator.image_shape_, estimator.pixel_scale_, device).on(module)
+        images = estimator._images(pixels, device).on(module)
         weights = torch.from_numpy(contrast).to(images.device, images.dtype)
         lines = [_Line(module, weights, images, i) for i in range(len(images))]
         found = [_integrate(line, n_steps, tol, max_steps) for line in lines]
@@ -130,7 +130,8 @@ def integrated_gradients(
             f"{gaps.max():.1%}, more than tol={tol}, after max_steps={max_steps}: increase max_steps.",
             ConvergenceWarning,
         )
-    return np.stack([attribution for attribution, _ in found])
+    attributions = np.stack([attribution for attribution, _ in found])
+    return attributions if estimator.in_channels_ > 1 else attributions[:, 0]
 
 
 def _weights_of_scores(estimator: Any, target: Any) -> np.ndarray:
@@ -168,7 +169,7 @@ class _Line:
 
     @property
     def image(self) -> Tensor:
-        """The image at place 1, of shape (1, height, width)."""
+        """The image at place 1, of shape (channels, height, width)."""
         return self.images.pixels(slice(self.index, self.index + 1))[0]
 
     def measure(self, places: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
@@ -215,7 +216,7 @@ def _integrate(line: _Line, n_steps: int, tol: float, max_steps: int) -> tuple[n
         errors = width * slope - (high - low)
         gap = abs(errors.sum()) / scale
         if gap <= tol or len(errors) >= max_steps:
-            return (total * line.image)[0].cpu().numpy(), gap
+            return (total * line.image).cpu().numpy(), gap
         worst = np.argsort(-np.abs(errors))[: max_steps - len(errors)]
         worst = worst[np.abs(errors[worst]) > tol * scale / len(errors)]
         halves, correction = _halve(line, steps[:, worst])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
-from sparsecnn._network import Chain, NoChainError, evaluating, make_chain
+from sparsecnn._network import Chain, NoChainError, channels_read, evaluating, make_chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ def count_network(
 def example_images(module: nn.Module, image_shape: tuple[int, int], n_images: int) -> Tensor:
     """Return images of random pixels from 0 to 1, as the first layer of `module` takes them."""
     first = next(iter(named_layers(module).values()))
-    n_channels = first.in_channels if isinstance(first, _ConvNd) else 1
+    n_channels = first.in_channels if isinstance(first, _ConvNd) else channels_read(first.weight, image_shape)
     generator = torch.Generator().manual_seed(0)
     images = torch.rand((n_images, n_channels, *image_shape), generator=generator)
     return images.to(first.weight.device, first.weight.dtype)

@@ -26,15 +26,12 @@ from sparsecnn._image_shape import (
 )
 from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
-from sparsecnn.preprocessing._colours import find_ink, read_ink
-from sparsecnn.preprocessing._ink import draw_ink
-from sparsecnn.preprocessing._pages import describe_error
-from sparsecnn.preprocessing._sources import column_of_files, is_image, name_of, raise_unreadable
-from sparsecnn.preprocessing._unsteadiness import fineness, weigh_by_unsteadiness
+from sparsecnn.preprocessing._colours import find_ink
+from sparsecnn.preprocessing._sources import column_of_files, is_image, raise_unreadable
+from sparsecnn.preprocessing._views import Drawing, check_views, names_of_views
 
 __all__ = ["CurveImageTransformer"]
 
-SIDES_READ = 16  # times the result's longer side; larger images are first reduced, to no less than this
 SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_")
 
 
@@ -72,7 +69,11 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     unsteadiness_scale : float, default=1/19
         Width of the Gaussian window that smooths the course of a line, as a fraction of the drawing's side,
         above 0 and up to 0.5; the direction of the line is averaged over half of it. Tremor of a short
-        wavelength shows best in narrow windows. Unused without `unsteadiness`.
+        wavelength shows best in narrow windows. Unused without `unsteadiness`, and with `views`.
+    views : sequence of "ink" and numbers, default=None
+        Views of a page, each of which becomes a channel of its image: "ink" is all ink bright, and a number
+        is the `unsteadiness_scale` of a channel of unsteadiness, of which `unsteadiness`, above 0, is the
+        fraction. A page is read once for all of them. None is one view, as `unsteadiness` says.
     input_shape : tuple of two ints, default=None
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, from column names
         "pixel_{row}_{column}", else from a square, else takes images of one row.
@@ -136,11 +137,11 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     >>> float(X.min()), float(X.max())
     (0.0, 1.0)
 
-    A steady line is dim where only unsteadiness is bright:
+    A steady line is dim where only unsteadiness is bright, here in the second of two channels:
 
-    >>> unsteady = CurveImageTransformer((32, 32), unsteadiness=1.0, unsteadiness_scale=1 / 38)
-    >>> bool(unsteady.fit_transform([page]).mean() < 0.5 * X.mean())
-    True
+    >>> two = CurveImageTransformer((32, 32), unsteadiness=1.0, views=("ink", 1 / 38)).fit_transform([page])
+    >>> two.shape, two[0, 1024:].mean() < 0.5 * two[0, :1024].mean()
+    ((1, 2048), np.True_)
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -152,6 +153,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         "margin": [Interval(Real, 0, 0.5, closed="left")],
         "unsteadiness": [Interval(Real, 0, 1, closed="both")],
         "unsteadiness_scale": [Interval(Real, 0, 0.5, closed="right")],
+        "views": [tuple, list, None],
         "input_shape": [tuple, list, None],
         "n_jobs": [Integral, None],
     }
@@ -167,6 +169,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         margin: float = 0.05,
         unsteadiness: float = 0.0,
         unsteadiness_scale: float = 1 / 19,
+        views: Sequence[str | float] | None = None,
         input_shape: tuple[int, int] | None = None,
         n_jobs: int | None = None,
     ):
@@ -178,6 +181,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         self.margin = margin
         self.unsteadiness = unsteadiness
         self.unsteadiness_scale = unsteadiness_scale
+        self.views = views
         self.input_shape = input_shape
         self.n_jobs = n_jobs
 
@@ -203,7 +207,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, if X is a single image, if numbers in X are not finite or do not
+            If a parameter is out of range, if `views` has numbers and `unsteadiness` is 0, if X is a single image, if numbers in X are not finite or do not
             fit `input_shape`, or if forms in gray and in colour are mixed.
 
         See Also
@@ -219,6 +223,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         (20, 30)
         """
         check_image_shape(self.image_shape)
+        self._views()
         fresh = clone(self)
         images = fresh._check_images(X, reset=True)
         if self.ink == "auto":
@@ -242,8 +247,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, height * width), of type `dtype`
-            Ink is bright (1, or 255) and paper is 0. Blank pages are all 0.
+        ndarray of shape (n, channels * height * width), of type `dtype`
+            Ink is bright (1, or 255) and paper is 0. Blank pages are all 0. There is one channel unless `views`
+            has several; each is what a transformer of that view alone gives.
 
         Raises
         ------
@@ -272,13 +278,12 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         ((2, 1024), 255)
         """
         images = self._check_images(X, reset=False)
-        shape = check_image_shape(self.image_shape)
-        ink = self._ink_to_show()
+        drawing = self._drawing()
         n_jobs = effective_n_jobs(self.n_jobs)
         slices = gen_even_slices(len(images), 1 if n_jobs == 1 else 4 * n_jobs)
         # Threads unless the caller chooses: Pillow and numpy release the interpreter lock, in part.
         reports = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._draw)(images[part], part.start, shape, ink) for part in slices
+            delayed(drawing.draw)(images[part], part.start) for part in slices
         )
         drawn, unreadable, blank = zip(*reports, strict=True)
         raise_unreadable(list(chain(*unreadable)), len(images), "images")
@@ -290,7 +295,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
 
-        They are the columns of the data frame under ``set_output(transform="pandas")``.
+        With several `views`, those of each channel begin with its view: "ink_pixel_0_0". They are the columns
+        of the data frame under ``set_output(transform="pandas")``.
 
         Parameters
         ----------
@@ -299,8 +305,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (height * width,), of str objects
-            Names from which `SparseCurveCNNClassifier` takes the shape of the images.
+        ndarray of shape (channels * height * width,), of str objects
+            Names from which `SparseCurveCNNClassifier` takes the shape and the channels of the images.
 
         See Also
         --------
@@ -313,7 +319,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         ['pixel_0_0', 'pixel_0_1', 'pixel_7_15']
         """
         _check_feature_names_in(self, input_features, generate_names=False)
-        return np.array(pixel_names(check_image_shape(self.image_shape)), dtype=object)
+        shape, views = check_image_shape(self.image_shape), names_of_views(self._views())
+        return np.array(pixel_names(shape, views), dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -354,39 +361,24 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
             self.input_shape_ = input_shape
         return X.reshape(-1, *input_shape)
 
+    def _views(self) -> tuple[str | float, ...]:
+        return check_views(self.views, self.unsteadiness, self.unsteadiness_scale)
+
+    def _drawing(self) -> Drawing:
+        """Return how pages are drawn, or raise ValueError or NotFittedError."""
+        return Drawing(
+            image_shape=check_image_shape(self.image_shape),
+            views=self._views(),
+            unsteadiness=self.unsteadiness,
+            dtype=self.dtype,
+            ink=self._ink_to_show(),
+            polarity=self.polarity,
+            crop=self.crop,
+            margin=self.margin,
+        )
+
     def _ink_to_show(self) -> str:
         if self.ink != "auto":
             return self.ink
         check_is_fitted(self, "ink_")
         return self.ink_
-
-    def _draw(
-        self, images: Sequence[Any] | np.ndarray, first: int, image_shape: tuple[int, int], ink: str
-    ) -> tuple[np.ndarray, list[str], list[str]]:
-        """Draw images, the first of which has index `first` in X.
-
-        Return them, a line for each one that cannot be read, and the names of the blank ones.
-        """
-        drawn = np.zeros((len(images), *image_shape), dtype=self.dtype)
-        unreadable: list[str] = []
-        blank: list[str] = []
-        times = fineness(image_shape) if self.unsteadiness else 1
-        fine_shape = times * image_shape[0], times * image_shape[1]
-        polarity = self.polarity if ink == "all" else "dark"
-        for index, image in enumerate(images):
-            name = f"[{first + index}] {name_of(image)}"
-            try:
-                page = read_ink(image, SIDES_READ * max(image_shape), ink)
-            except Exception as error:  # decoders raise nearly anything on damaged files
-                unreadable.append(f"{name}: {describe_error(error)}")
-                continue
-            strokes = draw_ink(page, fine_shape, polarity=polarity, crop=self.crop, margin=self.margin)
-            if strokes is None:
-                blank.append(name)
-                continue
-            if self.unsteadiness:
-                strokes = weigh_by_unsteadiness(
-                    strokes, image_shape, self.unsteadiness, self.unsteadiness_scale
-                )
-            drawn[index] = strokes if self.dtype == "float32" else np.rint(255 * strokes)
-        return drawn, unreadable, blank

@@ -1,6 +1,7 @@
 """How far a line departs from its own smoothed course, whatever shape it draws."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -17,9 +18,9 @@ def fineness(image_shape: tuple[int, int]) -> int:
 
 
 def weigh_by_unsteadiness(
-    ink: np.ndarray, image_shape: tuple[int, int], share: float, scale: float
-) -> np.ndarray:
-    """Return the ink, the brighter the further the line departs from its own smoothed course.
+    ink: np.ndarray, image_shape: tuple[int, int], share: float, scales: Sequence[float]
+) -> list[np.ndarray]:
+    """Return the ink, the brighter the further the line departs from its own smoothed course, at each scale.
 
     Parameters
     ----------
@@ -29,12 +30,12 @@ def weigh_by_unsteadiness(
         (height, width) of the result.
     share : float
         How much of the brightness depends on the line's course, from 0 (none) to 1 (steady lines vanish).
-    scale : float
-        Width of the window over which a course is smoothed, in parts of the drawing's side.
+    scales : sequence of float
+        Widths of the windows over which a course is smoothed, in parts of the drawing's side.
 
     Returns
     -------
-    weighed : ndarray of shape (height, width), float32
+    weighed : list of ndarrays of shape (height, width), float32
         From 0 to 1.
 
     Notes
@@ -43,20 +44,29 @@ def weigh_by_unsteadiness(
     which side of the line is looked at, averaged over Gaussian windows of two widths. An even bend turns both
     averages alike and does not show; a wiggle shorter than the wider window turns only the narrower one.
     """
-    weight = 1 - share + share * np.minimum(_deviation(ink, scale) / FULL, 1)
     factor = ink.shape[0] // image_shape[0]
-    amount = _shrink(ink, factor)
-    # The mean weight of the ink in a pixel, as bright for a fine pen as for a broad one.
-    return _shrink(ink * weight, factor) / np.maximum(amount, FINE_PEN)
+    amount = np.maximum(_shrink(ink, factor), FINE_PEN)
+    tensor, side = _tensor(ink), measure_side(ink)
+    weighed = []
+    for scale in scales:
+        weight = 1 - share + share * np.minimum(_deviation(tensor, scale * side / 2) / FULL, 1)
+        # The mean weight of the ink in a pixel, as bright for a fine pen as for a broad one.
+        weighed.append(_shrink(ink * weight, factor) / amount)
+    return weighed
 
 
-def _deviation(ink: np.ndarray, scale: float) -> np.ndarray:
-    """Return the sine of the angle between the line and its course at every pixel."""
+def _tensor(ink: np.ndarray) -> list[np.ndarray]:
+    """Return the two parts of the structure tensor that tell the direction of the line, at half resolution.
+
+    Directions vary slowly: that is enough for them, at an eighth of the work.
+    """
     across = ndimage.gaussian_filter(ink, EDGE, order=(0, 1), truncate=3)
     down = ndimage.gaussian_filter(ink, EDGE, order=(1, 0), truncate=3)
-    # Directions vary slowly: half the resolution is enough for them, at an eighth of the work.
-    tensor = [_shrink(part, 2) for part in (across * across - down * down, 2 * across * down)]
-    window = scale * measure_side(ink) / 2
+    return [_shrink(part, 2) for part in (across * across - down * down, 2 * across * down)]
+
+
+def _deviation(tensor: list[np.ndarray], window: float) -> np.ndarray:
+    """Return the sine of the angle between the line and its course, over a window, at every pixel."""
     here, course = (_directions(tensor, sigma) for sigma in (window / 2, window))
     deviation = np.sqrt(np.clip((1 - (here * course).sum(0)) / 2, 0, 1))
     return deviation.repeat(2, axis=0).repeat(2, axis=1)
