@@ -12,6 +12,7 @@ from sparsecnn import (
     SparseCurveCNNClassifier,
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
+    SparseCurveEnsemble,
 )
 
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
@@ -21,6 +22,9 @@ ESTIMATORS = [
         SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0), sparsities=[0.25, 0.5], cv=2
     ),
     SparseCurveCNNRegressor(),
+    SparseCurveEnsemble(
+        SparseCurveCNNClassifier(channels=(4, 4, 4), target_sparsity=0.5), n_members=2, random_state=0
+    ),
     CurveImageTransformer(),
 ]
 VARIANTS = [
@@ -45,7 +49,9 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
 
 @pytest.mark.parametrize("check", LEFT_OUT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
-    "estimator", [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), CurveImageTransformer()], ids=str
+    "estimator",
+    [SparseCurveCNNClassifier(), SparseCurveCNNRegressor(), SparseCurveEnsemble(), CurveImageTransformer()],
+    ids=str,
 )
 def test_estimator_passes_check_left_out(estimator, check):
     check(type(estimator).__name__, estimator)

@@ -28,11 +28,14 @@ class Sample:
     labels : ndarray of shape (n,)
     weight : ndarray of float of shape (n,) or None
     groups : ndarray of shape (n,) or None
+    n_left_out : int, default=0
+        Number of images of weight 0, which are not among these.
     """
 
     labels: np.ndarray
     weight: np.ndarray | None
     groups: np.ndarray | None
+    n_left_out: int = 0
 
     def __getitem__(self, rows: np.ndarray) -> Sample:
         weight = None if self.weight is None else self.weight[rows]
@@ -54,6 +57,11 @@ def folds_of(cv: Any, images: np.ndarray, sample: Sample) -> Folds:
     """Return folds on which views can be compared, or raise ValueError."""
     if isinstance(cv, Integral):
         _check_enough_for_folds(cv, sample)
+    elif sample.n_left_out and not hasattr(cv, "split"):
+        raise ValueError(
+            f"cv must be an integer or a splitter where images of weight 0 are left out: {sample.n_left_out} "
+            "such images have no place in splits that are given."
+        )
     folds = make_folds(cv, images, sample.labels, sample.groups)
     n_images, classes = len(sample.labels), np.unique(sample.labels)
     for train, test in folds:
@@ -66,7 +74,7 @@ def folds_of(cv: Any, images: np.ndarray, sample: Sample) -> Folds:
     return folds
 
 
-def _check_enough_for_folds(cv: int, sample: Sample) -> None:
+def _check_enough_for_folds(cv: Any, sample: Sample) -> None:
     """Raise ValueError if a class has fewer groups, or images without groups, than there are folds."""
     what = "images" if sample.groups is None else "groups"
     for label in np.unique(sample.labels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -18,10 +19,11 @@ from sparsecnn._ensemble.prediction import MeanPrediction
 from sparsecnn._ensemble.recipe import recipe_network, shortened
 from sparsecnn._estimator import (
     SparseCurveCNNClassifier,
-    TrainingData,
     all_or_nothing,
-    check_training_data,
+    check_images,
 )
+
+FEATURES = ("n_features_in_", "feature_names_in_")
 
 
 class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -41,7 +43,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         images is that number.
     n_members : int, default=8
         Number of networks whose probabilities are averaged.
-    cv : int or splitter, default=3
+    cv : int, splitter or iterable of splits, default=3
         Folds on which views are compared; unused for images of one channel. An integer gives stratified
         folds; if groups are passed to `fit`, no group is in two of them.
     choice_iter : int or "auto", default="auto"
@@ -116,7 +118,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [SparseCurveCNNClassifier, None],
         "n_members": [Interval(Integral, 1, None, closed="left")],
-        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"])],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split", "get_n_splits"]), Iterable],
         "choice_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "in_channels": "no_validation",  # has a check of its own
         "image_shape": "no_validation",  # has a check of its own
@@ -250,21 +252,8 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         """Set the fitted attributes."""
         rng = check_random_state(self.random_state)
         network = recipe_network() if self.estimator is None else clone(self.estimator)
-        X, c = np.asarray(X), self.in_channels or 1  # TEMP
-        if X.ndim == 4:
-            c = X.shape[1]
-        h = int((np.prod(X.shape[1:]) // c) ** 0.5)
-        if X.ndim < 3 and h * h * c != X.shape[1] or h < 8:
-            h, w = 1, X.shape[1]
-        else:
-            w = int(np.prod(X.shape[1:])) // h // c
-        self.in_channels_ = c
-        X = X.reshape(len(X), -1)
-        whole = clone(network).set_params(class_weight=None, image_shape=(c * h, w))
-        data = check_training_data(whole, X, y, sample_weight, groups)
-        self._keep_layout(data)
-        network.set_params(image_shape=(h, w))
-        views, sample = self._views_and_sample(data, groups)
+        views, sample = self._views_and_sample(network, X, y, sample_weight, groups)
+        network.set_params(image_shape=self.image_shape_, in_channels=1)
         choice_seed, *seeds = rng.randint(2**31 - 1, size=1 + self.n_members).tolist()
         self._choose(network.set_params(random_state=choice_seed), views, sample)
         self.members_ = Parallel(n_jobs=self.n_jobs)(
@@ -272,25 +261,27 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
             for view, seed in zip(self.views_, seeds, strict=True)
         )
 
-    def _keep_layout(self, data: TrainingData) -> None:
-        images = data.images
-        vars(self).update(
-            data.features | data.targets.attributes,
-            image_shape_=images.image_shape,
-            pixel_scale_=images.pixel_scale,
-            _largest_pixel=data.largest_pixel,
-            _background=data.background,
-        )
-
     def _views_and_sample(
-        self, data: TrainingData, groups: ArrayLike | None
+        self,
+        network: SparseCurveCNNClassifier,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
     ) -> tuple[list[np.ndarray], Sample]:
         """Return the images of each view and what is known of them, without images of weight 0."""
-        images = data.images
-        kept = slice(None) if images.rows is None else images.rows
-        names = None if groups is None else np.asarray(groups)[kept]
-        views = np.split(np.asarray(images.X)[kept], self.in_channels_, axis=1)
-        return views, Sample(self.classes_[images.y], images.weight, names)
+        whole: Any = clone(network).set_params(
+            class_weight=None, image_shape=self.image_shape, in_channels=self.in_channels
+        )
+        images, targets, names = check_images(whole, X, y, sample_weight, groups)
+        features = {name: value for name, value in vars(whole).items() if name in FEATURES}
+        self.__dict__.update(
+            features | targets.attributes, image_shape_=images.image_shape, in_channels_=images.in_channels
+        )
+        pixels = images.X if images.rows is None else images.X[images.rows]
+        views = np.split(np.asarray(pixels), images.in_channels, axis=1)
+        n_left_out = len(images.X) - len(pixels)
+        return views, Sample(self.classes_[images.y], images.weight, names, n_left_out)
 
     def _choose(self, network: SparseCurveCNNClassifier, views: list[np.ndarray], sample: Sample) -> None:
         """Set the view of each member, and the log loss of each view."""

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from sparsecnn._estimator import SparseCurveCNNClassifier, check_pixels
+from sparsecnn._estimator import SparseCurveCNNClassifier, valid_pixels
 from sparsecnn._network import zero_fraction
 
 
@@ -49,7 +49,7 @@ class MeanPrediction:
         [(40,), (40,)]
         """
         check_is_fitted(self)
-        views = np.split(check_pixels(self, X), self.in_channels_, axis=1)
+        views = np.split(valid_pixels(self, X), self.in_channels_, axis=1)
         return [(member, views[view]) for member, view in zip(self.members_, self.views_, strict=True)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -141,7 +141,8 @@ class MeanPrediction:
         >>> SparseCurveEnsemble(quick, n_members=2, random_state=0).fit(X, y).predict(X).shape
         (40,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     @property
     def sparsity_(self) -> float:
