@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from sparsecnn import CurveImageTransformer, SparseCurveEnsemble, inference
+from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export import compress, load, save, to_html, to_numpy, to_onnx
 from sparsecnn.export._save import from_bytes, to_bytes
@@ -98,13 +99,13 @@ def test_one_channel_and_the_default_network_are_stored(path):
 
 
 def test_pipeline_with_views_is_stored(tmp_path, path):
-    pages = []
-    for i, stripes in enumerate(STRIPES[:12]):
-        pages.append(tmp_path / f"{i}.png")
-        Image.fromarray(255 - np.kron(stripes, np.ones((4, 4), np.uint8))).save(pages[-1])
+    drawn = make_shaky_drawings(12, image_shape=(64, 64), persons=6, random_state=0)
+    pages = [tmp_path / f"{i}.png" for i in range(12)]
+    for image, page in zip(drawn.images, pages, strict=True):
+        Image.fromarray(255 - image).save(page)
     transformer = CurveImageTransformer((16, 16), unsteadiness=0.8, views=("ink", 1 / 19), dtype="uint8")
     reader = make_pipeline(transformer, tiny(n_members=2))
-    reader.fit(pages, Y[:12], sparsecurveensemble__groups=np.arange(12) // 2)
+    reader.fit(pages, drawn.target, sparsecurveensemble__groups=drawn.groups)
     assert reader[-1].in_channels_ == 2
     save(reader, path)
     np.testing.assert_array_equal(load(path).predict_proba(pages), reader.predict_proba(pages))
