@@ -165,7 +165,7 @@ def _check(transformer: CurveImageTransformer | None, classifier: Any) -> None:
     ink = getattr(transformer, "ink_", getattr(transformer, "ink", "all"))
     if ink != "all":
         raise ValueError(f"A page shows ink of all colours, but the transformer has ink={ink!r}.")
-    if getattr(transformer, "views", None) is not None:
+    if transformer is not None and transformer.views is not None:
         raise ValueError(
             f"A page draws one view, but the transformer has views={transformer.views!r}: set views=None, "
             "and unsteadiness and unsteadiness_scale as they were for the one view."

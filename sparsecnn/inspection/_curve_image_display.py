@@ -25,13 +25,13 @@ class CurveImageDisplay:
     ----------
     pages : sequence of ndarrays of shape (height, width)
         Brightness of each page, upright.
-    images : ndarray of shape (n_images, height, width)
+    images : ndarray of shape (n_images, height, width) or (n_images, channels, height, width)
         The transformed pages, ink bright on black.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes of shape (2, n_images)
-        Pages in the first row, images in the second.
+    axes_ : ndarray of matplotlib Axes of shape (1 + channels, n_images)
+        Pages in the first row, images in the second; of several channels, each in a row of its own.
     figure_ : matplotlib Figure
         The figure of the panels.
 
@@ -111,13 +111,15 @@ class CurveImageDisplay:
             )
         check_scalar(n_images, "n_images", Integral, min_val=1)
         shown = transformer._check_images(X, reset=False)[:n_images]
-        images = np.asarray(transformer.transform(shown)).reshape(len(shown), -1, *transformer.image_shape)
+        rows = np.asarray(transformer.transform(shown))
+        images = rows.reshape(len(shown), -1, *transformer.image_shape)
+        images = images if images.shape[1] > 1 else images[:, 0]
         return cls([read_page(page, PAGE_SIDE) for page in shown], images).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the pages in a first row, and the images below them.
 
-        A page and its image stand in one column, so that a wrong crop or a lost stroke is seen at once.
+        A page and its channels stand in one column, so that a wrong crop or a lost stroke is seen at once.
 
         Parameters
         ----------
@@ -150,10 +152,14 @@ class CurveImageDisplay:
         >>> CurveImageDisplay(pages, images).plot().axes_.shape
         (2, 3)
         """
-        n_images = len(self.pages)
-        self.axes_ = make_panels(ax, 2 * n_images, n_images, (2.1, 2.1)).reshape(2, n_images)
+        n_images, images = len(self.pages), np.asarray(self.images)
+        channels = {"image": images}
+        if images.ndim == 4:
+            channels = {f"channel {i}": channel for i, channel in enumerate(images.swapaxes(0, 1))}
+        rows = {"page": self.pages, **channels}
+        self.axes_ = make_panels(ax, len(rows) * n_images, n_images, (2.1, 2.1)).reshape(len(rows), n_images)
         self.figure_ = self.axes_[0, 0].figure
-        for row, (name, pictures) in enumerate([("page", self.pages), ("image", self.images)]):
+        for row, (name, pictures) in enumerate(rows.items()):
             for panel_ax, picture in zip(self.axes_[row], pictures, strict=True):
                 white = 255 if picture.dtype == np.uint8 else 1
                 panel_ax.imshow(picture, **{"cmap": "gray", "vmin": 0, "vmax": white} | kwargs)

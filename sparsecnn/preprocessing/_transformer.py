@@ -207,8 +207,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, if `views` has numbers and `unsteadiness` is 0, if X is a single image, if numbers in X are not finite or do not
-            fit `input_shape`, or if forms in gray and in colour are mixed.
+            If a parameter is out of range, if `views` has numbers and `unsteadiness` is 0, if X is a single
+            image, if numbers in X are not finite or do not fit `input_shape`, or if forms in gray and in
+            colour are mixed.
 
         See Also
         --------
@@ -248,8 +249,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n, channels * height * width), of type `dtype`
-            Ink is bright (1, or 255) and paper is 0. Blank pages are all 0. There is one channel unless `views`
-            has several; each is what a transformer of that view alone gives.
+            Ink is bright (1, or 255) and paper is 0. Blank pages are all 0. There is one channel unless
+            `views` has several; each is what a transformer of that view alone gives.
 
         Raises
         ------
