@@ -233,7 +233,7 @@ def infer_image_shape(
     """
     if image_shape is None:
         n_pixels, rest = divmod(n_features, in_channels)
-        if rest or not n_pixels:
+        if rest:
             raise ValueError(
                 f"X has {n_features} features, which is no multiple of in_channels={in_channels}."
             )

@@ -256,7 +256,7 @@ def test_groups_on_both_sides_are_warned_of():
         ),
         ({"cv": 40}, {}, "cv=40.*images of each class, but class"),
         ({"cv": GroupKFold(2)}, {}, "makes no folds.*groups"),
-        ({"cv": [(np.arange(59), [60])]}, {}, "more than the 60 images"),
+        ({"cv": [(np.arange(59), [60])]}, {}, "other folds than of the 60 images"),
         ({"cv": [(np.arange(59), [59])]}, {"sample_weight": np.arange(60)}, "splits that are given"),
         ({"cv": "three"}, {}, "makes no folds"),
         ({"cv": 1}, {}, "'cv' parameter"),

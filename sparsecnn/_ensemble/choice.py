@@ -62,11 +62,13 @@ def folds_of(cv: Any, images: np.ndarray, sample: Sample) -> Folds:
             f"cv must be an integer or a splitter where images of weight 0 are left out: {sample.n_left_out} "
             "such images have no place in splits that are given."
         )
-    folds = make_folds(cv, images, sample.labels, sample.groups)
-    n_images, classes = len(sample.labels), np.unique(sample.labels)
-    for train, test in folds:
-        if max(np.max(train, initial=0), np.max(test, initial=0)) >= n_images:
-            raise ValueError(f"cv={cv!r} makes folds of more than the {n_images} images of weight above 0.")
+    every, classes = np.arange(len(images)), np.unique(sample.labels)
+    made = make_folds(cv, images, sample.labels, sample.groups)
+    try:
+        folds = [(np.atleast_1d(every[train]), np.atleast_1d(every[test])) for train, test in made]
+    except IndexError as error:
+        raise ValueError(f"cv={cv!r} makes other folds than of the {len(images)} images: {error}.") from error
+    for train, _ in folds:
         missing = np.setdiff1d(classes, sample.labels[train])
         if len(missing):
             raise ValueError(f"cv={cv!r} leaves the classes {missing.tolist()} out of a training set.")

@@ -25,6 +25,7 @@ from sparsecnn import (
     SparseCurveCNNClassifier,
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
+    SparseCurveEnsemble,
 )
 from sparsecnn.datasets import (
     load_drawings,
@@ -56,6 +57,7 @@ TINY = {"channels": (2, 2, 4), "max_iter": 1, "finetune_iter": 0, "batch_size": 
 TINY |= {"target_sparsity": 0.5}
 # What takes longer the larger it is: that is what was asked for, and not a hang.
 WORK = {"max_iter", "finetune_iter", "n_samples", "n_resamples", "persons", "n_jobs", "sparsities", "verbose"}
+WORK |= {"n_members", "choice_iter"}
 MOST_WORK = 8
 MEMORY = 20_000_000  # of which ten times are what the default network may take
 
@@ -135,6 +137,12 @@ def search(**params):
     return fit(SparseCurveCNNClassifierCV(**{"estimator": quick, "sparsities": [0.0, 0.5], "cv": 2} | params))
 
 
+def average(**params):
+    views, quick = np.stack([X, X[::-1]], axis=1), SparseCurveCNNClassifier(**TINY)
+    ensemble = SparseCurveEnsemble(**{"estimator": quick, "n_members": 1, "cv": 2} | params)
+    return ensemble.fit(views, Y).predict(views)
+
+
 def convert(**params):
     return CurveImageTransformer(**{"image_shape": (16, 16)} | params).fit(X).transform(X)
 
@@ -204,6 +212,7 @@ ESTIMATORS = {
         lambda targets: _check_images(targets, len(X)),
         SparseCurveCNNRegressor._parameter_constraints,
     ),
+    "SparseCurveEnsemble": (average, check_labels, SparseCurveEnsemble._parameter_constraints),
     "CurveImageTransformer": (
         convert,
         lambda images: _check_images(images, len(X)),
