@@ -264,6 +264,7 @@ def test_groups_on_both_sides_are_warned_of():
         ({"choice_iter": 0}, {}, "'choice_iter' parameter"),
         ({"estimator": tiny()}, {}, "'estimator' parameter"),
         ({"estimator": quick(solver="foo")}, {}, "'solver' parameter of SparseCurveCNNClassifier"),
+        ({"estimator": quick(max_iter=0)}, {}, "'max_iter' parameter of SparseCurveCNNClassifier"),
         ({"in_channels": 3}, {}, "in_channels=3"),
         ({"image_shape": (8, 32)}, {}, "image_shape"),
         ({}, {"groups": GROUPS[1:]}, "groups must name the group of each of 60"),

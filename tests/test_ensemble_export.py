@@ -82,6 +82,7 @@ def test_names_of_columns_are_stored(path):
     np.testing.assert_array_equal(load(path).predict_proba(frame), fitted.predict_proba(frame))
     with pytest.raises(ValueError, match="columns"):
         inference.load(path).predict(frame[frame.columns[::-1]])
+    assert not hasattr(fitted.fit(X, Y), "feature_names_in_")
 
 
 def test_one_channel_and_the_default_network_are_stored(path):

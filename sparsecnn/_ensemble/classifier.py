@@ -252,6 +252,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         """Set the fitted attributes."""
         rng = check_random_state(self.random_state)
         network = recipe_network() if self.estimator is None else clone(self.estimator)
+        network._validate_params()
         views, sample = self._views_and_sample(network, X, y, sample_weight, groups)
         network.set_params(image_shape=self.image_shape_, in_channels=1)
         choice_seed, *seeds = rng.randint(2**31 - 1, size=1 + self.n_members).tolist()
@@ -275,6 +276,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         )
         images, targets, names = check_images(whole, X, y, sample_weight, groups)
         features = {name: value for name, value in vars(whole).items() if name in FEATURES}
+        self.__dict__.pop("feature_names_in_", None)  # of a fit before
         self.__dict__.update(
             features | targets.attributes, image_shape_=images.image_shape, in_channels_=images.in_channels
         )
