@@ -48,8 +48,8 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         folds; if groups are passed to `fit`, no group is in two of them.
     choice_iter : int or "auto", default="auto"
         The `max_iter` of the networks that are trained on these folds; `finetune_iter`, if both are numbers,
-        is changed in the same proportion. "auto" is half of the `max_iter` of `estimator`, rounded up, or
-        "auto" if that is.
+        is changed in the same proportion, rounded up. "auto" is half of the `max_iter` of `estimator`,
+        rounded up, or "auto" if that is.
     in_channels : int, default=None
         Number of channels of an image. None is that which X shows, else 1.
     image_shape : tuple of two ints, default=None

@@ -27,5 +27,5 @@ def shortened(network: SparseCurveCNNClassifier, choice_iter: int | str) -> Spar
     if choice_iter == "auto":
         choice_iter = "auto" if isinstance(whole, str) else -(-whole // 2)
     if not (isinstance(whole, str) or isinstance(finetune, str)):
-        finetune = round(finetune * int(choice_iter) / whole)
+        finetune = -(-finetune * int(choice_iter) // whole)
     return clone(network).set_params(max_iter=choice_iter, finetune_iter=finetune)
