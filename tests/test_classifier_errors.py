@@ -130,7 +130,7 @@ def test_fit_refuses_pixels_that_are_not_finite(stripes, value):
         ),
         ([Path("a.png"), Path("b.png")], [0, 1], "type PosixPath|type WindowsPath"),
         ([Image.new("L", (8, 8)), Image.new("L", (9, 8))], [0, 1], "type Image"),
-        (np.zeros((2, 1, 8, 8)), [0, 1], r"got \(2, 1, 8, 8\); CurveImageTransformer"),
+        (np.zeros((2, 8, 8, 3)), [0, 1], r"got \(2, 8, 8, 3\), .* give np\.moveaxis"),
         (np.zeros((4, 16, 16)), [1, 1, 1, 1], "at least two classes, but it has one class"),
         (np.zeros((4, 16, 16)), [0, 1, 1], "inconsistent numbers of samples"),
         (np.zeros((4, 5, 16)), [0, 1, 0, 1], r"shape \(5, 16\) are too small for three poolings"),

@@ -57,10 +57,13 @@ CONSTANT = (15, 22)
 def test_layers_compute_what_those_of_torch_do(seed):
     network, image_shape, n_channels = random_network(seed)
     x = np.random.default_rng(seed).normal(size=(3, n_channels, *image_shape))
-    assert largest_difference(build_layers(map(describe, network), image_shape, 3), network, x) < 1e-13
+
+    def built(module):
+        return build_layers(map(describe, module), image_shape, 3, n_channels)
+
+    assert largest_difference(built(network), network, x) < 1e-13
     if seed not in CONSTANT:
-        small = remove_dead(network, image_shape)
-        assert largest_difference(build_layers(map(describe, small), image_shape, 3), network, x) < 1e-12
+        assert largest_difference(built(remove_dead(network, image_shape)), network, x) < 1e-12
 
 
 ACTIVATIONS = [
@@ -128,9 +131,9 @@ def test_pooling_is_that_of_torch(seed):
     specs = [describe(conv), describe(pool), describe(nn.Flatten())]
     if not expected.size:
         with pytest.raises(ValueError, match="windows"):
-            build_layers(specs, image_shape, 1)
+            build_layers(specs, image_shape, 1, in_channels=3)
         return
-    layers = build_layers(specs, image_shape, expected[0].size)
+    layers = build_layers(specs, image_shape, expected[0].size, in_channels=3)
     np.testing.assert_allclose(layers[1](x), expected, rtol=1e-13, atol=1e-14)
 
 
@@ -139,6 +142,7 @@ def test_layers_that_do_not_fit_are_refused():
     for specs, reason in [
         ([describe(nn.Flatten()), wide, narrow], r"weights of shape \(2, 4\) cannot read \(3,\)"),
         ([describe(nn.Flatten()), wide], r"scores of shape \(3,\), but there are 2 classes"),
+        ([describe(nn.Conv2d(3, 2, 3))], r"weights of shape \(2, 3, 3, 3\) cannot read \(1, 4, 4\)"),
         ([describe(nn.Conv2d(1, 2, 9))], r"filters of shape \(9, 9\) do not fit"),
         ([describe(nn.Conv2d(1, 2, 3)), describe(nn.BatchNorm2d(3))], "scales of"),
     ]:
@@ -192,7 +196,7 @@ def test_attributes_are_those_of_the_classifier(classifier):
         (np.zeros((3, 255)), r"shape \(n, 256\) or \(n, 16, 16\).*\(3, 255\)"),
         (np.zeros((16, 16)), r"\(16, 16\)"),
         (np.zeros((0, 256)), "n at least 1"),
-        (np.zeros((1, 1, 16, 16)), r"\(1, 1, 16, 16\)"),
+        (np.zeros((1, 2, 16, 16)), r"\(1, 2, 16, 16\)"),
         (np.full((1, 256), np.nan), "NaN or infinite"),
         (np.full((1, 256), np.inf), "NaN or infinite"),
         (np.full((1, 256), "a"), "must hold pixels"),

@@ -14,6 +14,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from sparsecnn._image_shape import layout_of_rows
 from sparsecnn._network import pack_tensors
 
 # How a run is watched and kept is no part of what it computes.
@@ -81,6 +82,9 @@ def identify(kind: str, estimator: BaseEstimator, data: Mapping[str, Any], **fur
         More parameters.
     """
     params = {k: v for k, v in estimator.get_params(deep=False).items() if k not in LEFT_OUT} | further
+    _, channels = layout_of_rows(data.get("X"))
+    if channels is not None and channels > 1:  # which the numbers of rows do not tell
+        params["channels of X"] = channels
     texts = {name: _shortened(describe(value)) for name, value in params.items()}
     return Identity(kind, texts, {name: digest(value) for name, value in data.items()})
 

@@ -62,7 +62,7 @@ class SparseCurveCNNClassifier(PredictionMixin, ClassifierMixin, SparseCurveCNN,
     channels : tuple of three ints, default=(32, 32, 64)
         Number of filters of each convolution. If the first has room for all principal components of patches
         of the training images with both signs, 18 filters of 3×3 pixels, it begins with them; everything else
-        begins at random.
+        begins at random. Patches of several channels reach over all, and the largest components are taken.
     kernel_size : int, default=3
         Side of the filters, in pixels; odd, and less than twice the longer side of the image.
     batch_norm : bool, default=True

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -47,9 +48,12 @@ def weigh_by_unsteadiness(
     factor = ink.shape[0] // image_shape[0]
     amount = np.maximum(_shrink(ink, factor), FINE_PEN)
     tensor, side = _tensor(ink), measure_side(ink)
+    directions = cache(lambda sigma: _directions(tensor, sigma))  # windows of two scales may be the same
     weighed = []
     for scale in scales:
-        weight = 1 - share + share * np.minimum(_deviation(tensor, scale * side / 2) / FULL, 1)
+        window = scale * side / 2
+        deviation = _deviation(directions(window / 2), directions(window))
+        weight = 1 - share + share * np.minimum(deviation / FULL, 1)
         # The mean weight of the ink in a pixel, as bright for a fine pen as for a broad one.
         weighed.append(_shrink(ink * weight, factor) / amount)
     return weighed
@@ -65,9 +69,8 @@ def _tensor(ink: np.ndarray) -> list[np.ndarray]:
     return [_shrink(part, 2) for part in (across * across - down * down, 2 * across * down)]
 
 
-def _deviation(tensor: list[np.ndarray], window: float) -> np.ndarray:
-    """Return the sine of the angle between the line and its course, over a window, at every pixel."""
-    here, course = (_directions(tensor, sigma) for sigma in (window / 2, window))
+def _deviation(here: np.ndarray, course: np.ndarray) -> np.ndarray:
+    """Return the sine of the angle between two directions, here and of the course, at every pixel."""
     deviation = np.sqrt(np.clip((1 - (here * course).sum(0)) / 2, 0, 1))
     return deviation.repeat(2, axis=0).repeat(2, axis=1)
 
