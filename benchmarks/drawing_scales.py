@@ -8,12 +8,12 @@ import argparse
 from collections import Counter
 
 import numpy as np
-from real_drawings import draw_views, make_network, make_recipe, shapes_of_views, split_views
+from real_drawings import VIEWS, draw_views, make_network, make_recipe, name_of_view
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings
 
-# Drawings, shape of the pages, shape of the images (about 32 x 32 pixels); images of ink have twice the side.
+# Drawings, shape of the pages, shape of the images (about 32 x 32 pixels).
 SETS = {
     "spiral": ("spiral", (256, 256), (32, 32)),
     "wave": ("wave", (148, 444), (16, 56)),
@@ -29,18 +29,19 @@ def measure(y, probability):
     return roc_auc_score(y, probability), accuracy_score(y, probability > 0.5)
 
 
-def compare(images, shapes, seed):
+def compare(images, image_shape, seed):
     """Return the figures on strangers of each view, of their mean and of the recipe, and the views chosen."""
     (train, X), (test, X_test) = images
-    views, views_test = split_views(X, shapes), split_views(X_test, shapes)
+    views, views_test = (np.split(np.asarray(rows), len(VIEWS), axis=1) for rows in (X, X_test))
     probabilities = {}
-    for name, shape in shapes.items():
-        network = make_network(shape, seed).fit(views[name], train.target)
-        probabilities[name] = network.predict_proba(views_test[name])[:, 1]
+    for view, shown, shown_test in zip(VIEWS, views, views_test, strict=True):
+        network = make_network(image_shape, seed).fit(shown, train.target)
+        probabilities[name_of_view(view)] = network.predict_proba(shown_test)[:, 1]
     probabilities["mean of all views"] = np.mean(list(probabilities.values()), axis=0)
-    recipe = make_recipe(shapes, seed).fit(X, train.target, groups=train.groups)
+    recipe = make_recipe(seed).fit(X, train.target, groups=train.groups)
     probabilities["views chosen"] = recipe.predict_proba(X_test)[:, 1]
-    return {name: measure(test.target, p) for name, p in probabilities.items()}, recipe.chosen_
+    chosen = [name_of_view(VIEWS[view]) for view in recipe.views_]
+    return {name: measure(test.target, p) for name, p in probabilities.items()}, chosen
 
 
 def draw_set(transformer, drawings, page_shape, n_samples, persons, random_state):
@@ -58,12 +59,11 @@ def main():
     arguments = parser.parse_args()
     for name in arguments.sets:
         drawings, page_shape, image_shape = SETS[name]
-        shapes = shapes_of_views(image_shape, tuple(2 * side for side in image_shape))
-        transformer, results, chosen = draw_views(shapes), [], Counter()
+        transformer, results, chosen = draw_views(image_shape), [], Counter()
         strangers = draw_set(transformer, drawings, page_shape, 240, STRANGERS, 3)
         for i, persons in enumerate(TRAINING, start=1):
             train = draw_set(transformer, drawings, page_shape, 100, persons, i)
-            figures, choice = compare((train, strangers), shapes, arguments.seed)
+            figures, choice = compare((train, strangers), image_shape, arguments.seed)
             results.append(figures)
             chosen.update(choice)
         for what in results[0]:

@@ -3,13 +3,13 @@
 Data: the folder that SPARSECNN_DATA names must hold a tree of class folders, by default ``spirals``; the
 first part of each file's name is the person. ``--folder`` and ``--group-pattern`` name any other such tree.
 Every drawing is predicted by a network (or baseline) trained without drawings of that person; all have the
-same folds. In every fold, cross-validation over its training persons chooses whether networks see the ink or
-its unsteadiness, and at which scale. docs/user_guide/drawings.md lists what was tried on these drawings
+same folds. In every fold, the ensemble chooses on its training persons whether networks see the ink or its
+unsteadiness, and at which scale. All views are of one size, about 32×32 pixels; in earlier versions of this
+script, the ink was of twice the side. docs/user_guide/drawings.md lists what was tried on these drawings
 before.
 """
 
 import argparse
-import math
 import os
 import sys
 import time
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -27,110 +27,38 @@ from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
     brier_score_loss,
-    log_loss,
     roc_auc_score,
 )
-from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
-from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import (
+    CurveAugmentation,
+    CurveImageTransformer,
+    SparseCurveCNNClassifier,
+    SparseCurveEnsemble,
+)
 from sparsecnn.datasets import load_drawings
 from sparsecnn.inspection import integrated_gradients
 from sparsecnn.model_selection import average_by_group, bootstrap_interval, validate_groups
 from sparsecnn.preprocessing import suggest_image_shape
 from sparsecnn.pretraining import pretrain_on_drawings
 
-NETWORKS = 8  # whose probabilities are averaged
-# The first is the finest that a scan of 256 pixels shows; each is twice the previous one.
-SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
-SCALE_NAMES = tuple(f"1/{1 / scale:g}" for scale in SCALES)
-INK = "ink"
+# The ink, and its unsteadiness at four scales. The first is the finest that a scan of 256 pixels shows; each
+# is twice the previous one.
+VIEWS = "ink", 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
 
 
-def shapes_of_views(image_shape, ink_shape):
-    """Return the shape of the images of each view: the unsteadiness at every scale, and the ink."""
-    return dict.fromkeys(SCALE_NAMES, image_shape) | {INK: ink_shape}
+def name_of_view(view):
+    """Return how a view is called in tables."""
+    return view if view == "ink" else f"1/{1 / view:g}"
 
 
-def draw_views(shapes):
-    """Return a transformer that draws each page in every view, side by side."""
-    return FeatureUnion([(name, _draw_view(name, shape)) for name, shape in shapes.items()])
-
-
-def _draw_view(name, shape):
-    if name == INK:
-        return CurveImageTransformer(shape, dtype="uint8")
-    scale = SCALES[SCALE_NAMES.index(name)]
-    return CurveImageTransformer(shape, unsteadiness=0.8, unsteadiness_scale=scale, dtype="uint8")
-
-
-def split_views(X, shapes):
-    """Return the images of each view, by name."""
-    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-    return dict(zip(shapes, np.split(X, ends[:-1], axis=1), strict=True))
-
-
-class ViewEnsemble(ClassifierMixin, BaseEstimator):
-    """The mean of networks that each see one view of a drawing; cross-validation chooses the views.
-
-    Each network in turn gets the view that minimises the log loss of the mean so far on persons held back
-    (Caruana et al., "Ensemble selection from libraries of models", ICML 2004).
-
-    Parameters
-    ----------
-    shapes : dict of str to tuple of two ints
-        Shape of the images of each view, in the order of the columns of X.
-    network : SparseCurveCNNClassifier
-    chooser : SparseCurveCNNClassifier
-        Trained on each view in the cross-validation.
-    seed : int
-        The random state of network i is ``1000 * seed + i``.
-    """
-
-    def __init__(self, shapes, network, chooser, seed=0):
-        self.shapes = shapes
-        self.network = network
-        self.chooser = chooser
-        self.seed = seed
-
-    def fit(self, X, y, groups):
-        views = split_views(X, self.shapes)
-        self.classes_ = np.unique(y)
-        held_back = {name: self._predict_held_back(name, views[name], y, groups) for name in self.shapes}
-        self.chosen_ = choose_views(held_back, y, NETWORKS)
-        self.networks_ = [
-            clone(self.network)
-            .set_params(image_shape=self.shapes[name], random_state=1000 * self.seed + i)
-            .fit(views[name], y)
-            for i, name in enumerate(self.chosen_)
-        ]
-        return self
-
-    def _predict_held_back(self, name, images, y, groups):
-        chooser = clone(self.chooser).set_params(image_shape=self.shapes[name], random_state=1000 * self.seed)
-        folds = StratifiedGroupKFold(3)
-        return cross_val_predict(chooser, images, y, groups=groups, cv=folds, method="predict_proba")[:, 1]
-
-    def predict_proba(self, X):
-        return np.mean([net.predict_proba(images) for net, images in self.networks_and_images(X)], axis=0)
-
-    def networks_and_images(self, X):
-        """Return each network with its view of X."""
-        views = split_views(X, self.shapes)
-        return [(net, views[name]) for net, name in zip(self.networks_, self.chosen_, strict=True)]
-
-
-def choose_views(held_back, y, n_networks):
-    """Return the views of `n_networks` networks, from the probabilities on persons held back."""
-    chosen, total = [], np.zeros(len(y))
-    for n in range(1, n_networks + 1):
-        losses = {name: log_loss(y, (total + p) / n, labels=[0, 1]) for name, p in held_back.items()}
-        best = min(losses, key=losses.get)
-        chosen.append(best)
-        total += held_back[best]
-    return chosen
+def draw_views(image_shape):
+    """Return a transformer that draws each page in every view."""
+    return CurveImageTransformer(image_shape, unsteadiness=0.8, views=VIEWS, dtype="uint8")
 
 
 def make_network(image_shape, seed, precision="auto", **params):
@@ -147,11 +75,10 @@ def make_network(image_shape, seed, precision="auto", **params):
     )
 
 
-def make_recipe(shapes, seed, precision="auto"):
-    """Return an ensemble whose views are chosen by networks trained for half as many epochs."""
-    shape = next(iter(shapes.values()))
-    quick = make_network(shape, seed, precision, max_iter=12, finetune_iter=4)
-    return ViewEnsemble(shapes, make_network(shape, seed, precision), quick, seed)
+def make_recipe(seed, precision="auto"):
+    """Return an ensemble whose members see the views that cross-validation chooses."""
+    ensemble = SparseCurveEnsemble(random_state=seed)
+    return ensemble.set_params(estimator__precision=precision)
 
 
 def hog(images):
@@ -168,12 +95,8 @@ def recipes(files, seed, precision, pretrained=False):
         CurveImageTransformer(shapes[128]),
         FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
     )
-    views = shapes_of_views(shapes[32], shapes[64])
     found = {
-        f"mean of {NETWORKS} sparse CNNs, views chosen": (
-            draw_views(views),
-            make_recipe(views, seed, precision),
-        ),
+        "mean of 8 sparse CNNs, views chosen": (draw_views(shapes[32]), make_recipe(seed, precision)),
         "plain sparse CNN on ink": (
             CurveImageTransformer(shapes[64], dtype="uint8"),
             make_network(shapes[64], seed, precision),
@@ -216,32 +139,22 @@ def predict_by_person(learner, X, drawings, jobs):
 
 
 def _predict_fold(learner, X, drawings, train, test):
-    params = {"groups": drawings.groups[train]} if isinstance(learner, ViewEnsemble) else {}
+    is_ensemble = isinstance(learner, SparseCurveEnsemble)
+    params = {"groups": drawings.groups[train]} if is_ensemble else {}
     fitted = clone(learner).fit(X[train], drawings.target[train], **params)
-    if isinstance(fitted, ViewEnsemble):
-        pairs = fitted.networks_and_images(X[test])
-    else:
-        pairs = [(fitted, X[test])] if hasattr(fitted, "sparsity_") else []
+    is_sparse = hasattr(fitted, "sparsity_")
     return Bunch(
         probability=fitted.predict_proba(X[test])[:, 1],
-        evidence=mean_evidence(pairs) if pairs else [None] * len(test),
-        zeros=np.mean([net.sparsity_ for net, _ in pairs]) if pairs else np.nan,
-        chosen=getattr(fitted, "chosen_", []),
+        evidence=evidence_of(fitted, X[test]) if is_sparse else [None] * len(test),
+        zeros=fitted.sparsity_ if is_sparse else np.nan,
+        chosen=[name_of_view(VIEWS[view]) for view in fitted.views_] if is_ensemble else [],
     )
 
 
-def mean_evidence(pairs):
-    """Return the mean evidence of networks, each with its images, at the finest of their resolutions."""
-    maps = [integrated_gradients(net, images) for net, images in pairs]
-    height, width = max(found.shape[1:] for found in maps)
-    return np.mean([_enlarge(found, height, width) for found in maps], axis=0)
-
-
-def _enlarge(maps, height, width):
-    """Return maps of more pixels and the same sum."""
-    n_rows, n_columns = maps.shape[1:]
-    rows, columns = np.arange(height) * n_rows // height, np.arange(width) * n_columns // width
-    return maps[:, rows][:, :, columns] * (n_rows * n_columns / (height * width))
+def evidence_of(fitted, images):
+    """Return the evidence in each image of shape (height, width), summed over its views."""
+    maps = integrated_gradients(fitted, images)
+    return maps.sum(axis=1) if maps.ndim == 4 else maps
 
 
 def figures(drawings, probability):

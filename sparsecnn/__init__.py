@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparsecnn import datasets, penalties, preprocessing
+    from sparsecnn._ensemble import SparseCurveEnsemble
     from sparsecnn._estimator import SparseCurveCNNClassifier, SparseCurveCNNRegressor
     from sparsecnn._network import BinaryActivation
     from sparsecnn._training import CurveAugmentation
@@ -20,6 +21,7 @@ __all__ = [
     "SparseCurveCNNClassifier",
     "SparseCurveCNNClassifierCV",
     "SparseCurveCNNRegressor",
+    "SparseCurveEnsemble",
     "TabletTransformer",
     "datasets",
     "penalties",
@@ -40,6 +42,7 @@ _HOMES = {
     "SparseCurveCNNClassifier": "_estimator",
     "SparseCurveCNNClassifierCV": "model_selection",
     "SparseCurveCNNRegressor": "_estimator",
+    "SparseCurveEnsemble": "_ensemble",
     "TabletTransformer": "preprocessing",
 }
 

@@ -13,6 +13,7 @@ from sparsecnn import (
     SparseCurveCNNClassifier,
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
+    SparseCurveEnsemble,
 )
 from sparsecnn.model_selection import ScreeningClassifier
 from sparsecnn.preprocessing import PrintedFormRemover
@@ -25,6 +26,9 @@ ESTIMATORS = [
         SparseCurveCNNClassifier(channels=(4, 4, 4), random_state=0), sparsities=[0.25, 0.5], cv=2
     ),
     SparseCurveCNNRegressor(),
+    SparseCurveEnsemble(
+        SparseCurveCNNClassifier(channels=(4, 4, 4), target_sparsity=0.5), n_members=2, random_state=0
+    ),
     CurveImageTransformer(),
     ScreeningClassifier(LogisticRegression(), cv=3),
     PrintedFormRemover(),
@@ -56,6 +60,7 @@ def test_estimator_with_other_parameters_passes_check(estimator, check):
     [
         SparseCurveCNNClassifier(),
         SparseCurveCNNRegressor(),
+        SparseCurveEnsemble(),
         CurveImageTransformer(),
         PrintedFormRemover(),
         ScreeningClassifier(LogisticRegression()),

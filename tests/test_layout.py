@@ -34,6 +34,7 @@ ROOMS = (
         "_estimator",
         "callbacks",
         "model_selection",
+        "_ensemble",
         "pretraining",
         "binarization",
         "inspection",

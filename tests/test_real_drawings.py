@@ -3,18 +3,14 @@
 import runpy
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.base import clone
-from sklearn.metrics import log_loss
 
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import load_drawings, make_shaky_drawings
-from sparsecnn.inspection import integrated_gradients
 
 pytestmark = pytest.mark.slow
 
@@ -61,65 +57,23 @@ def test_benchmark_keeps_the_aspect_of_the_pages(benchmark, drawings):
     pytest.importorskip("skimage")
     recipes = benchmark["recipes"](drawings.filenames, 0, "float32")
     assert len(recipes) == 4
-    transformer, learner = next(iter(recipes.values()))
-    assert [part.image_shape for _, part in transformer.transformer_list] == [(16, 56)] * 4 + [(40, 112)]
-    assert list(learner.shapes.values()) == [(16, 56)] * 4 + [(40, 112)]
+    transformer, _ = next(iter(recipes.values()))
+    assert transformer.image_shape == (16, 56)
+    assert len(transformer.views) == 5
     features = recipes["HOG + random forest"][0].fit_transform(drawings.filenames[:2])
     assert np.isfinite(features).all()
 
 
-@pytest.fixture
-def ensemble(benchmark):
-    """Networks on one view of 16×16 pixels and another of 8×8."""
-    network = SparseCurveCNNClassifier(
-        channels=(4, 4, 8), image_shape=(16, 16), max_iter=8, finetune_iter=2, random_state=0
+def test_benchmark_says_which_views_were_chosen(benchmark, drawings):
+    transformer = benchmark["draw_views"]((8, 24))
+    X = transformer.fit_transform(drawings.filenames)
+    learner = benchmark["make_recipe"](0, "float32").set_params(
+        n_members=2, cv=2, estimator__channels=(4, 4, 4), estimator__max_iter=1, estimator__finetune_iter=1
     )
-    return benchmark["ViewEnsemble"]({"large": (16, 16), "small": (8, 8)}, network, network)
-
-
-@pytest.mark.parametrize("telling", ["large", "small"])
-def test_ensemble_chooses_the_view_that_tells_the_classes_apart(benchmark, drawings, ensemble, telling):
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 50, (len(drawings.target), 256 + 64), dtype=np.uint8)
-    benchmark["split_views"](X, ensemble.shapes)[telling][drawings.target == 1] += 200
-    ensemble.fit(X, drawings.target, groups=drawings.groups)
-    assert ensemble.chosen_[0] == telling
-    seeds = [network.random_state for network in ensemble.networks_]
-    assert len(set(seeds)) == len(seeds) == benchmark["NETWORKS"]
-    views = benchmark["split_views"](X, ensemble.shapes)
-    each = [
-        net.predict_proba(views[name]) for net, name in zip(ensemble.networks_, ensemble.chosen_, strict=True)
-    ]
-    np.testing.assert_allclose(ensemble.predict_proba(X), np.mean(each, axis=0))
-
-
-def test_ensemble_shows_its_evidence_at_the_finest_resolution(benchmark, drawings, ensemble):
-    X = np.random.default_rng(0).integers(0, 50, (len(drawings.target), 256 + 64), dtype=np.uint8)
-    X[drawings.target == 1] += 200
-    views = benchmark["split_views"](X, ensemble.shapes)
-    pairs = [
-        (clone(ensemble.network).set_params(image_shape=shape).fit(views[name], drawings.target), views[name])
-        for name, shape in ensemble.shapes.items()
-    ]
-    found = benchmark["mean_evidence"](pairs)
-    assert found.shape == (len(X), 16, 16)
-    sums = [integrated_gradients(*pair).sum((1, 2)) for pair in pairs]
-    np.testing.assert_allclose(found.sum((1, 2)), np.mean(sums, axis=0), rtol=1e-4, atol=1e-4)
-
-
-def test_views_are_chosen_by_the_log_loss_of_the_mean(benchmark):
-    y = np.array([0, 0, 1, 1])
-    held_back = {
-        "good": np.array([0.1, 0.4, 0.6, 0.9]),
-        "other": np.array([0.4, 0.2, 0.7, 0.7]),
-        "wrong": np.array([0.9, 0.9, 0.1, 0.1]),
-    }
-    chosen = benchmark["choose_views"](held_back, y, 3)
-    best = min(
-        product(held_back, repeat=3), key=lambda names: log_loss(y, np.mean([held_back[n] for n in names], 0))
-    )
-    assert sorted(chosen) == sorted(best)
-    assert "wrong" not in chosen
+    read = benchmark["predict_by_person"](learner, X, drawings, jobs=1)
+    assert read.chosen.total() == 6 * 2
+    assert set(read.chosen) <= {"ink", "1/76", "1/38", "1/19", "1/9.5"}
+    assert np.shape(read.evidence) == (18, 8, 24)
 
 
 def test_benchmark_is_skipped_without_data(monkeypatch):

@@ -192,18 +192,22 @@ def _rowwise(function: Callable[..., torch.Tensor], scores: np.ndarray) -> np.nd
 
 
 def check_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation", **y_options: Any) -> Any:
+    """Return X, and y where it is given, as `valid_pixels` does; warn of pixels unlike those trained on."""
+    checked = valid_pixels(estimator, X, y, **y_options)
+    pixels = checked if isinstance(checked, np.ndarray) else checked[0]
+    if min(estimator.image_shape_) > 1:  # curves have no common range
+        warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
+    return checked
+
+
+def valid_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation", **y_options: Any) -> Any:
     """Return X, and y where it is given, checked against what a fitted estimator was trained on.
 
     Options of the check of y are those of scikit-learn's `validate_data`.
     """
     if isinstance(y, str) and _is_valid(estimator, X):
-        checked: Any = np.reshape(X, (-1, estimator.n_features_in_))
-    else:
-        checked = _validated(estimator, X, y, y_options)
-    pixels = checked if isinstance(checked, np.ndarray) else checked[0]
-    if min(estimator.image_shape_) > 1:  # curves have no common range
-        warn_of_other_pixels(pixels, estimator.pixel_scale_, estimator._largest_pixel, estimator._background)
-    return checked
+        return np.reshape(X, (-1, estimator.n_features_in_))
+    return _validated(estimator, X, y, y_options)
 
 
 def _is_valid(estimator: Any, X: Any) -> bool:

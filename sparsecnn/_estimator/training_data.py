@@ -84,6 +84,37 @@ def check_training_data(
     mean_weight_one : bool, default=True
         Whether to scale weights to 1 on average.
     """
+    images, targets, names = check_images(
+        estimator, X, y, sample_weight, groups, continues=continues, classes=classes
+    )
+    images = images.with_mean_weight_one() if mean_weight_one else images
+    validation = None
+    if validation_rng is not None:
+        train, test = targets.split(images.y, names, estimator.validation_fraction, validation_rng)
+        images, validation = images.subset(train), images.subset(test)
+    targets = targets if continues else targets.settled(images, validation)
+    return _scale(estimator, images, validation, targets, continues)
+
+
+def check_images(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    *,
+    continues: bool = False,
+    classes: ArrayLike | None = None,
+) -> tuple[Images, Targets, np.ndarray | None]:
+    """Return the images of a fit as they came, what to predict of them, and the group of each.
+
+    Images of weight 0 are left out. Parameters are those of `check_training_data`.
+
+    Raises
+    ------
+    ValueError
+        If any of them is unusable.
+    """
     kind = estimator._targets
     if continues:
         _check_layout_kept(estimator)
@@ -106,15 +137,8 @@ def check_training_data(
     images = Images(pixels, shape, 1.0, device, dtype, values, weight, all_rows, in_channels)
     if weight is not None and negligible(weight).any():
         kept = np.flatnonzero(~negligible(weight))
-        images, rows, values = images.subset(kept), rows[kept], values[kept]
-    images = images.with_mean_weight_one() if mean_weight_one else images
-    validation = None
-    if validation_rng is not None:
-        kept_names = None if names is None else names[rows]
-        train, test = kind.split(values, kept_names, estimator.validation_fraction, validation_rng)
-        images, validation = images.subset(train), images.subset(test)
-    targets = targets if continues else targets.settled(images, validation)
-    return _scale(estimator, images, validation, targets, continues)
+        images, rows = images.subset(kept), rows[kept]
+    return images, targets, None if names is None else names[rows]
 
 
 def check_same_network(estimator: Any, continues: bool) -> None:

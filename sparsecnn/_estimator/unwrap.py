@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 WRONG = "estimator must be a fitted {kinds}, a search for one, or a Pipeline that ends in one, got {got}."
 CLASSIFIER = "SparseCurveCNNClassifier"
 ANY = f"{CLASSIFIER} or SparseCurveCNNRegressor"
+ANY_OR_ENSEMBLE = f"{CLASSIFIER}, SparseCurveCNNRegressor or SparseCurveEnsemble"
 
 
 def best_estimator(estimator: Any) -> Any:
@@ -27,7 +28,7 @@ def flat_steps(estimator: Any) -> list[Any]:
 
 
 def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
-    """Return the classifier or regressor at the end of pipelines and searches.
+    """Return the classifier or regressor of one network at the end of pipelines and searches.
 
     Raises
     ------
@@ -36,13 +37,34 @@ def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
     TypeError
         If there is neither; the message names `kinds`.
     """
+    last = _fitted_last(estimator, kinds)
+    if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
+        raise TypeError(WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}"))
+    return last
+
+
+def fitted_sparse(estimator: Any) -> Any:
+    """Return the classifier, regressor or ensemble at the end of pipelines and searches.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    TypeError
+        If there is none.
+    """
+    last = _fitted_last(estimator, ANY_OR_ENSEMBLE)
+    if not hasattr(last, "sparsity_") or not hasattr(last, "image_shape_"):
+        raise TypeError(WRONG.format(kinds=ANY_OR_ENSEMBLE, got=f"a fitted {type(last).__name__}"))
+    return last
+
+
+def _fitted_last(estimator: Any, kinds: str) -> Any:
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
         raise TypeError(WRONG.format(kinds=kinds, got=repr(estimator)))
     check_is_fitted(estimator)
     *_, last = flat_steps(estimator) or [estimator]
     check_is_fitted(last)
-    if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
-        raise TypeError(WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}"))
     return last
 
 

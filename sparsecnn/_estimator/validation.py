@@ -46,7 +46,7 @@ def shape_images(
         return X, known or (1, 1), channels  # refused by the check of X
     n_features = dimensions[1]
     shape = infer_image_shape(n_features, known, in_channels=channels)
-    if own_module or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
+    if own_module or shape[0] == 1 or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
         if known is None and shape[0] == channels == 1:
             _warn_of_image_in_one_row(X, n_features)
         return X, shape, channels

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state
+from sparsecnn._ensemble import SparseCurveEnsemble
 from sparsecnn._estimator import SparseCurveCNN
 from sparsecnn._network import Chain, CompressedNetwork, lay_out_filters, make_chain, sequence, undotted
 from sparsecnn.export._fold import plain_layers, plain_link
@@ -32,17 +33,18 @@ def compress(estimator: Any) -> Any:
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, Pipeline or fitted search
-        A fitted classifier or regressor, a pipeline that ends in one, or a search such as `GridSearchCV`, of
-        which the best estimator is taken. It is not modified.
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or search
+        A fitted classifier, regressor or ensemble, a pipeline that ends in one, or a search such as
+        `GridSearchCV`, of which the best estimator is taken. It is not modified.
 
     Returns
     -------
-    SparseCurveCNNClassifier, SparseCurveCNNRegressor or Pipeline
+    SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble or Pipeline
         A copy with another `module_`: plain layers one after another, with batch normalisation folded into
         them. Its ``sparsity_``, ``layer_sparsity_`` and ``n_nonzero_`` are those of the new network, and its
         ``penalty`` is None. Clones of it are dense and as wide as the new network: `channels` are the
-        channels left, or `module` is the new network.
+        channels left, or `module` is the new network. Of an ensemble, its ``members_`` are such copies; its
+        clones train as before.
 
     Raises
     ------
@@ -88,13 +90,18 @@ def compress(estimator: Any) -> Any:
         check_is_fitted(estimator)
         with clean_torch_state():
             return _with_module(estimator, remove_dead(estimator.module_, estimator.image_shape_))
+    if isinstance(estimator, SparseCurveEnsemble):
+        check_is_fitted(estimator)
+        compressed = copy.deepcopy(estimator)
+        compressed.members_ = [compress(member) for member in estimator.members_]
+        return compressed
     if hasattr(estimator, "refit") or isinstance(estimator, SparseCurveCNNClassifierCV):
         message = "This %(name)s has no best_estimator_: fit it first; of other searches with refit=True."
         check_is_fitted(estimator, "best_estimator_", msg=message)
         return compress(estimator.best_estimator_)
     raise TypeError(
-        "compress takes a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a pipeline that ends in one, "
-        f"or a search for one, got {estimator!r}."
+        "compress takes a SparseCurveCNNClassifier, SparseCurveCNNRegressor or SparseCurveEnsemble, a "
+        f"pipeline that ends in one, or a search for one, got {estimator!r}."
     )
 
 

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from sparsecnn._ensemble import SparseCurveEnsemble
 from sparsecnn._estimator import (
     SparseCurveCNN,
     SparseCurveCNNClassifier,
@@ -37,8 +38,8 @@ from sparsecnn.preprocessing import CurveImageTransformer
 
 KINDS = (
     "a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a search for one, a Pipeline of "
-    "CurveImageTransformer and one, or several classifiers in a list, a VotingClassifier(voting='soft') or a "
-    "BaggingClassifier"
+    "CurveImageTransformer and one, or several classifiers in a SparseCurveEnsemble, a list, a "
+    "VotingClassifier(voting='soft') or a BaggingClassifier"
 )
 BACKGROUND_DIGITS = 4  # enough for a warning
 NOT_SAVED = ("module", "checkpoint", "checkpoint_every", "resume")
@@ -90,6 +91,8 @@ def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         return _encode_list(estimator, writer)
     if not isinstance(estimator, type) and hasattr(estimator, "fit"):
         check_is_fitted(estimator)
+    if type(estimator) is SparseCurveEnsemble:
+        return _encode_ensemble(estimator, writer)
     if type(estimator) is VotingClassifier:
         return _encode_vote(estimator, writer)
     if type(estimator) is BaggingClassifier:
@@ -109,6 +112,20 @@ def _encode_list(members: Sequence[Any], writer: ArrayWriter) -> dict[str, Any]:
                 f"{member.classes_.tolist()}."
             )
     return _encode_members([str(i) for i in range(len(best))], best, first, writer)
+
+
+def _encode_ensemble(ensemble: SparseCurveEnsemble, writer: ArrayWriter) -> dict[str, Any]:
+    names, losses = [str(i) for i in range(len(ensemble.members_))], ensemble.view_losses_
+    views: dict[str, Any] = {"in_channels": ensemble.in_channels_, "of_members": ensemble.views_.tolist()}
+    views |= {} if losses is None else {"losses": losses.tolist()}
+    views |= _encode_names(ensemble)
+    if ensemble.estimator is not None:
+        views["estimator"] = encode_params(ensemble.estimator, NOT_SAVED)
+    return {
+        **_encode_members(names, ensemble.members_, ensemble.classes_, writer),
+        "params": encode_params(ensemble, ("estimator",)),
+        "views": views,
+    }
 
 
 def _encode_vote(vote: VotingClassifier, writer: ArrayWriter) -> dict[str, Any]:
@@ -173,20 +190,21 @@ def _encode_single(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         "further": _encode_further(estimator),
         "network": encode_network(estimator, writer),
     }
-    if hasattr(estimator, "feature_names_in_"):
-        entry["features"] = _encode_names(estimator)
+    entry |= _encode_names(estimator)
     return {name: value for name, value in entry.items() if value != {}}
 
 
-def _encode_names(estimator: Any) -> Any:
-    """Return the names of the columns, or in fewer words that they name pixels, of which views."""
+def _encode_names(estimator: Any) -> dict[str, Any]:
+    """Return the names of the columns, if any, or in fewer words that they name pixels, of which views."""
+    if not hasattr(estimator, "feature_names_in_"):
+        return {}
     names, shape = list(estimator.feature_names_in_), estimator.image_shape_
     if len(names) > MOST_NAMES:
-        return names
+        return {"features": names}
     if estimator.in_channels_ == 1:
-        return True if names == pixel_names(shape) else names
+        return {"features": True if names == pixel_names(shape) else names}
     views = [name.removesuffix("_pixel_0_0") for name in names[:: math.prod(shape)]]
-    return {"views": views} if names == pixel_names(shape, views) else names
+    return {"features": {"views": views} if names == pixel_names(shape, views) else names}
 
 
 def _encode_targets(estimator: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import fitted_network, flat_steps
+from sparsecnn._estimator import fitted_sparse, flat_steps
 from sparsecnn._files import check_target, write_whole
-from sparsecnn.export._onnx_graph import DTYPES, network_model, require_onnx, stamp, strip
+from sparsecnn.export._onnx_graph import DTYPES, largest_scale, network_model, require_onnx, stamp, strip
 from sparsecnn.export._onnx_int8 import calibration_pixels, in_int8
 from sparsecnn.export._onnx_sklearn import pipeline_model
 from sparsecnn.preprocessing import CurveImageTransformer
@@ -28,18 +28,19 @@ def to_onnx(
     quantize: str | None = None,
     calibration: ArrayLike | None = None,
 ) -> None:
-    """Write a fitted classifier or regressor to an ONNX file, which runs without Python.
+    """Write a fitted classifier, regressor or ensemble to an ONNX file, which runs without Python.
 
     The file holds everything from pixels to labels or targets: the division by `pixel_scale_`, the network
-    without its dead channels, and the classes, or the mean and scale of the targets. It has standard
-    operators only (opset 18) and takes any number of images at a time.
+    without its dead channels, and the classes, or the mean and scale of the targets. Of an ensemble it holds
+    all networks, and averages their probabilities. It has standard operators only (opset 18) and takes any
+    number of images at a time.
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, Pipeline or fitted search
-        A fitted classifier or regressor, a search for one, such as `GridSearchCV`, of which the best
-        estimator is taken, or a pipeline that ends in one. Earlier steps are converted by skl2onnx, which
-        must be installed.
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or search
+        A fitted classifier, regressor or ensemble, a search for one, such as `GridSearchCV`, of which the
+        best estimator is taken, or a pipeline that ends in one. Earlier steps are converted by skl2onnx,
+        which must be installed.
     path : path-like
         File to write. An old one is replaced in one step, or stays whole if anything fails.
     dtype : {"uint8", "float32"} or dtype, default=None
@@ -47,7 +48,7 @@ def to_onnx(
         255, as it is after a fit on bytes, else "float32"; for pipelines "float32".
     quantize : {"int8"}, default=None
         Compute in 8-bit integers: a file of a third to half of the size, which is faster, with probabilities
-        that differ in the second decimal; for classifiers. None computes in float32.
+        that differ in the second decimal; for classifiers of one network. None computes in float32.
     calibration : array-like of shape (n, pixels) or (n, height, width), default=None
         At least 32 images like those that the file is to classify, such as training images: what they make
         of each layer is the range that 8 bits cover. For `quantize` only.
@@ -107,7 +108,7 @@ def to_onnx(
     (True, (100, 2))
     """
     check_target(path)
-    fitted = fitted_network(estimator)
+    fitted = fitted_sparse(estimator)
     require_onnx()
     pipeline = _pipeline(estimator)
     _check_options(quantize, calibration, pipeline, fitted)
@@ -149,6 +150,11 @@ def _check_options(quantize: Any, calibration: Any, pipeline: Pipeline | None, f
         )
     elif quantize != "int8":
         raise ValueError(f"quantize must be 'int8' or None, got {quantize!r}.")
+    elif not hasattr(fitted, "module_"):
+        raise ValueError(
+            f"quantize='int8' is for a classifier of one network, got a {type(fitted).__name__}: it can be "
+            "written in float32."
+        )
     elif not hasattr(fitted, "classes_"):
         raise ValueError("quantize='int8' is for classifiers, whose labels 8 bits hardly change.")
     elif calibration is None:
@@ -170,7 +176,7 @@ def _check_dtype(dtype: DTypeLike | None, classifier: Any, pipeline: Pipeline | 
     ValueError
         If it is neither uint8 nor float32, or uint8 for a network of pixels of another range.
     """
-    scale = classifier.pixel_scale_
+    scale = largest_scale(classifier)
     if dtype is None:
         return "uint8" if scale == 255 and pipeline is None else "float32"
     try:

@@ -1,4 +1,4 @@
-"""The ONNX graph of a fitted classifier or regressor: scaling, network and answers."""
+"""The ONNX graph of a fitted classifier, regressor or ensemble: scaling, networks and answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import log_softmax, logsumexp
 from torch import Tensor, nn
 
+from sparsecnn._ensemble import SparseCurveEnsemble
 from sparsecnn._network import INERT, MaxPool, NoChainError, make_chain, sequence
 from sparsecnn._training import predict
 from sparsecnn.export._compress import remove_dead
@@ -68,40 +70,72 @@ def quiet() -> Iterator[None]:
         root.removeHandler(handler)
 
 
+class _Scores(nn.Module):
+    """From rows of pixels to the scores of one network.
+
+    Parameters
+    ----------
+    estimator : fitted SparseCurveCNNClassifier or SparseCurveCNNRegressor
+    """
+
+    def __init__(self, estimator: Any):
+        super().__init__()
+        self.pixel_scale = float(np.float32(estimator.pixel_scale_))
+        if not 0 < self.pixel_scale < np.inf:
+            raise ValueError(f"pixel_scale_={estimator.pixel_scale_} is out of the range of float32.")
+        self.network = _in_float32(estimator.module_, estimator.image_shape_)
+        self.shape = (estimator.in_channels_, *estimator.image_shape_)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.network((X.to(torch.float32) / self.pixel_scale).reshape(-1, *self.shape))
+
+
+class _MeanScores(nn.Module):
+    """From rows of pixels to scores whose softmax is the mean probability of the members of an ensemble.
+
+    Parameters
+    ----------
+    ensemble : fitted SparseCurveEnsemble
+    """
+
+    def __init__(self, ensemble: SparseCurveEnsemble):
+        super().__init__()
+        self.members = nn.ModuleList(_Scores(member) for member in ensemble.members_)
+        self.views = ensemble.views_.tolist()
+        self.in_channels = ensemble.in_channels_
+
+    def forward(self, X: Tensor) -> Tensor:
+        channels = X.chunk(self.in_channels, dim=1)
+        pairs = zip(self.members, self.views, strict=True)
+        return torch.stack([member(channels[view]).log_softmax(1) for member, view in pairs]).logsumexp(0)
+
+
 class _FromPixels(nn.Module):
     """From rows of pixels to answers.
 
     Parameters
     ----------
-    network : nn.Module
-        Maps images of shape (n, channels, height, width) to scores.
+    scores : nn.Module
+        Maps rows of pixels to scores.
     answers : nn.Module
         Maps scores to the answers.
-    shape : tuple of three ints
-        (channels, height, width) of an image.
-    pixel_scale : float
     """
 
-    def __init__(
-        self, network: nn.Module, answers: nn.Module, shape: tuple[int, int, int], pixel_scale: float
-    ):
+    def __init__(self, scores: nn.Module, answers: nn.Module):
         super().__init__()
-        self.network = network
+        self.scores = scores
         self.answers = answers
-        self.shape = shape
-        self.pixel_scale = pixel_scale
 
     def forward(self, X: Tensor) -> Any:
-        images = (X.to(torch.float32) / self.pixel_scale).reshape(-1, *self.shape)
-        return self.answers(self.network(images))
+        return self.answers(self.scores(X))
 
 
 def network_model(estimator: Any, dtype: str, opset: int = OPSET) -> Any:
-    """Return the ModelProto of a fitted classifier or regressor, with standard operators only.
+    """Return the ModelProto of a fitted classifier, regressor or ensemble, with standard operators only.
 
     Parameters
     ----------
-    estimator : fitted SparseCurveCNNClassifier or SparseCurveCNNRegressor
+    estimator : fitted SparseCurveCNNClassifier, SparseCurveCNNRegressor or SparseCurveEnsemble
     dtype : {"float32", "uint8"}
         Of the input "X", of shape (n, pixels).
     opset : int, default=18
@@ -113,11 +147,8 @@ def network_model(estimator: Any, dtype: str, opset: int = OPSET) -> Any:
         If ONNX cannot hold the classes, the pixel scale, the targets or the network.
     """
     answers = answers_of(estimator)
-    scale = float(np.float32(estimator.pixel_scale_))
-    if not 0 < scale < np.inf:
-        raise ValueError(f"pixel_scale_={estimator.pixel_scale_} is out of the range of float32.")
-    network = _in_float32(estimator.module_, estimator.image_shape_)
-    whole = _FromPixels(network, answers, (estimator.in_channels_, *estimator.image_shape_), scale)
+    scores = _MeanScores if isinstance(estimator, SparseCurveEnsemble) else _Scores
+    whole = _FromPixels(scores(estimator), answers)
     model = _export(whole, estimator, answers.names, dtype, opset)
     answers.complete(model.graph)
     strip(model)
@@ -187,13 +218,13 @@ def _export(network: nn.Module, estimator: Any, names: list[str], dtype: str, op
             cause = cause.__cause__
         reason = str(cause).strip().splitlines()[0]
         raise ValueError(
-            f"The network {type(estimator.module_).__name__} cannot be written as ONNX: {reason}"
+            f"The network {_network_name(estimator)} cannot be written as ONNX: {reason}"
         ) from error
     assert program is not None
     model = program.model_proto
     if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise ValueError(
-            f"The network {type(estimator.module_).__name__} cannot be written as ONNX: what it does "
+            f"The network {_network_name(estimator)} cannot be written as ONNX: what it does "
             "depends on the number of images, so the file would take one number of them only."
         )
     return model
@@ -231,13 +262,19 @@ def _check_domains(model: Any, estimator: Any) -> None:
     foreign = sorted({f"{node.domain}::{node.op_type}" for node in _nodes(model.graph) if node.domain})
     if foreign:
         raise ValueError(
-            f"The network {type(estimator.module_).__name__} needs operators that ONNX's standard lacks: "
+            f"The network {_network_name(estimator)} needs operators that ONNX's standard lacks: "
             f"{', '.join(foreign)}."
         )
     opset = max(entry.version for entry in model.opset_import if not entry.domain)
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", opset))
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)  # older runtimes read it too
+
+
+def _network_name(estimator: Any) -> str:
+    """Return the class of the network of a fitted estimator, of an ensemble that of its first member."""
+    one = estimator.members_[0] if isinstance(estimator, SparseCurveEnsemble) else estimator
+    return type(one.module_).__name__
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
@@ -252,20 +289,37 @@ def _nodes(graph: Any) -> Iterator[Any]:
 def _check_same(model: Any, estimator: Any, answers: Answers, dtype: str) -> None:
     """Raise ValueError if the model gives other answers than the network, for one image or several."""
     rng, shape = np.random.default_rng(0), (N_IMAGES, estimator.n_features_in_)
-    X = rng.integers(0, 256, shape) if dtype == "uint8" else rng.random(shape) * estimator.pixel_scale_
+    X = rng.integers(0, 256, shape) if dtype == "uint8" else rng.random(shape) * largest_scale(estimator)
     X = X.astype(dtype)
-    module = estimator.module_
-    images = estimator._images(X, torch.device("cpu")).on(module)
-    scores = predict(module, images, contextlib.nullcontext)
+    scores = _expected_scores(estimator, X)
     run = session_of(model.SerializeToString(), answers.names)
     for parts in ([X], X[:, np.newaxis]):
         found = [np.concatenate(outputs) for outputs in zip(*map(run, parts), strict=True)]
         difference = answers.difference(found, scores)
         if not difference <= TOLERANCE:
             raise ValueError(
-                f"The network {type(module).__name__} cannot be written as ONNX: its {answers.names[-1]} "
+                f"The network {_network_name(estimator)} cannot be written as ONNX: its {answers.names[-1]} "
                 f"would change by {difference:.2g}."
             )
+
+
+def _expected_scores(estimator: Any, X: np.ndarray) -> np.ndarray:
+    """Return the scores of rows of pixels; of an ensemble those whose softmax is the mean probability."""
+    if isinstance(estimator, SparseCurveEnsemble):
+        pairs = zip(estimator.members_, estimator.views_, strict=True)
+        channels = np.split(X, estimator.in_channels_, axis=1)
+        each = [log_softmax(_expected_scores(member, channels[view]), axis=1) for member, view in pairs]
+        return logsumexp(each, axis=0)
+    module = estimator.module_
+    images = estimator._images(X, torch.device("cpu")).on(module)
+    return predict(module, images, contextlib.nullcontext)
+
+
+def largest_scale(estimator: Any) -> float:
+    """Return the pixel scale of a fitted estimator; of an ensemble the largest of its members."""
+    if isinstance(estimator, SparseCurveEnsemble):
+        return max(member.pixel_scale_ for member in estimator.members_)
+    return estimator.pixel_scale_
 
 
 def session_of(data: bytes, names: list[str]) -> Callable[[np.ndarray], list[np.ndarray]]:

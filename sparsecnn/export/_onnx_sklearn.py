@@ -9,7 +9,8 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from sparsecnn._compute import clean_torch_state
-from sparsecnn._estimator import SparseCurveCNNClassifier, SparseCurveCNNRegressor, fitted_network
+from sparsecnn._ensemble import SparseCurveEnsemble
+from sparsecnn._estimator import SparseCurveCNNClassifier, SparseCurveCNNRegressor, fitted_sparse
 from sparsecnn.export._onnx_answers import label_values
 from sparsecnn.export._onnx_graph import OPSET, network_model, quiet, require_onnx
 from sparsecnn.model_selection import SparseCurveCNNClassifierCV
@@ -55,7 +56,7 @@ def register_skl2onnx() -> None:
     """
     require_onnx()
     skl2onnx = _import_skl2onnx()
-    for kind in (SparseCurveCNNClassifier, SparseCurveCNNClassifierCV):
+    for kind in (SparseCurveCNNClassifier, SparseCurveCNNClassifierCV, SparseCurveEnsemble):
         skl2onnx.update_registered_converter(
             kind,
             f"Sparsecnn{kind.__name__}",
@@ -130,7 +131,7 @@ def _add_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of a classifier to one that skl2onnx is building."""
     from skl2onnx.common.utils_classifier import get_label_classes
 
-    classifier = copy.copy(fitted_network(operator.raw_operator))
+    classifier = copy.copy(fitted_sparse(operator.raw_operator))
     classifier.classes_ = get_label_classes(scope, operator.raw_operator)  # or only their indices
     _add_graph(classifier, scope, operator, container)
 

@@ -14,6 +14,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 from torch import nn
 
+from sparsecnn._ensemble import SparseCurveEnsemble
 from sparsecnn._estimator import (
     ClassTargets,
     RealTargets,
@@ -42,6 +43,7 @@ from sparsecnn.inference import (
     SavedNetwork,
     SavedPipeline,
     SavedRegressor,
+    SavedViews,
     Single,
     build_layers,
     check_keys,
@@ -78,7 +80,7 @@ def rebuild(saved: Saved, module: Any = None) -> Any:
         steps = list(zip(saved.names, (transformer, last), strict=True))
         return _make(Pipeline, saved.params, steps=steps)
     if isinstance(saved, SavedEnsemble):
-        return _vote(saved, module)
+        return _vote(saved, module) if saved.views is None else _ensemble(saved, saved.views, module)
     return _single(saved, module)
 
 
@@ -108,6 +110,26 @@ def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
     if hasattr(members[0], "feature_names_in_"):
         vote.feature_names_in_ = members[0].feature_names_in_
     return vote
+
+
+def _ensemble(saved: SavedEnsemble, views: SavedViews, module: Any) -> SparseCurveEnsemble:
+    network = None
+    if views.estimator is not None:
+        network = _make(SparseCurveCNNClassifier, views.estimator, module=module)
+    ensemble: Any = _make(SparseCurveEnsemble, saved.params, estimator=network)
+    first = saved.members[0]
+    vars(ensemble).update(
+        classes_=saved.classes,
+        members_=[_single(member, module) for member in saved.members],
+        views_=np.array(views.of_members),
+        view_losses_=None if views.losses is None else np.array(views.losses, float),
+        image_shape_=first.image_shape,
+        in_channels_=views.in_channels,
+        n_features_in_=views.in_channels * first.n_pixels,
+    )
+    if views.feature_names is not None:
+        ensemble.feature_names_in_ = views.feature_names
+    return ensemble
 
 
 def _single(saved: Single, module: Any) -> SparseCurveCNN:

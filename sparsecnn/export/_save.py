@@ -38,8 +38,8 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline or ensemble
         A fitted classifier or regressor, also one that `compress` made; a search, of which the best estimator
         is saved; a pipeline of `CurveImageTransformer` and one of these; or an ensemble of classifiers: a
-        ``VotingClassifier(voting="soft")``, a `BaggingClassifier` that gives every classifier all pixels, or
-        a list of classifiers for the same classes. It is not modified.
+        `SparseCurveEnsemble`, a ``VotingClassifier(voting="soft")``, a `BaggingClassifier` that gives every
+        classifier all pixels, or a list of classifiers for the same classes. It is not modified.
     path : path-like
         File to write, by custom ``*.safetensors``. An old one is replaced in one step, once the new one is
         complete.
@@ -55,8 +55,9 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     NotFittedError
         If it is not fitted.
     ValueError
-        If something of it cannot be stored, which is named: a penalty of your own, a `RandomState`, weights
-        too large for float16, labels other than texts, numbers and truth values.
+        If something of it cannot be stored, which is named: a penalty of your own, a `RandomState`, the
+        splitter of an ensemble, weights too large for float16, labels other than texts, numbers and truth
+        values.
     OSError
         If the file cannot be written. The old one is then as before.
 

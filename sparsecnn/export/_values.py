@@ -82,6 +82,8 @@ def encode_value(value: Any, name: str) -> Any:
     advice = ""
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         advice = " Set an integer or None, as by set_params(random_state=None), which changes no prediction."
+    elif name == "cv":
+        advice = " No prediction needs it: save a copy with set_params(cv=3)."
     elif name == "penalty":
         advice = " No prediction needs it: save a copy with set_params(penalty=None)."
     raise ValueError(f"The parameter {name}={value!r} cannot be stored: it is of the class {kind}.{advice}")

@@ -22,6 +22,7 @@ from sparsecnn.inference._records import SavedEstimator as SavedEstimator
 from sparsecnn.inference._records import SavedNetwork as SavedNetwork
 from sparsecnn.inference._records import SavedPipeline as SavedPipeline
 from sparsecnn.inference._records import SavedRegressor as SavedRegressor
+from sparsecnn.inference._records import SavedViews as SavedViews
 from sparsecnn.inference._records import Single as Single
 from sparsecnn.inference._regressor import NumpyRegressor
 from sparsecnn.inference._rice import encode_positions as encode_positions

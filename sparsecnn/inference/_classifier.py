@@ -61,8 +61,12 @@ class NumpyClassifier(NumpyPredictor):
     """
 
     def __init__(self, saved: SavedClassifier | SavedEnsemble, transformer: dict[str, Any] | None = None):
-        super().__init__(saved.members if isinstance(saved, SavedEnsemble) else [saved], transformer)
-        self._weights = saved.weights if isinstance(saved, SavedEnsemble) else None
+        if isinstance(saved, SavedEnsemble):
+            super().__init__(saved.members, transformer, saved.views)
+            self._weights = saved.weights
+        else:
+            super().__init__([saved], transformer)
+            self._weights = None
         self.classes_ = saved.classes
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -106,7 +110,8 @@ class NumpyClassifier(NumpyPredictor):
         array([0.8, 1. , 0.1, 0. ], dtype=float32)
         """
         pixels = self._check_pixels(X)
-        probabilities = [member.apply(pixels, _softmax) for member in self._members]
+        seen = self._members_and_images(pixels)
+        probabilities = [member.apply(images, _softmax) for member, images in seen]
         return probabilities[0] if len(probabilities) == 1 else self._average(probabilities)
 
     def predict(self, X: ArrayLike) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from sparsecnn._pixels import warn_of_other_pixels
 from sparsecnn.inference._build import build_layers
 from sparsecnn.inference._layers import Layer
-from sparsecnn.inference._records import SavedEstimator
+from sparsecnn.inference._records import SavedEstimator, SavedViews
 
 # Pixels of the images that are computed at once.
 BATCH_PIXELS = 2**18
@@ -29,18 +30,27 @@ class NumpyPredictor:
         One, or the members of an ensemble.
     transformer : dict or None
         Parameters of the transformer that makes its images.
+    views : SavedViews, default=None
+        Which channel each member of an ensemble sees; None if all see all.
     """
 
-    def __init__(self, saved: Sequence[SavedEstimator], transformer: dict[str, Any] | None):
+    def __init__(
+        self,
+        saved: Sequence[SavedEstimator],
+        transformer: dict[str, Any] | None,
+        views: SavedViews | None = None,
+    ):
         self._members = [Member(member) for member in saved]
         first = saved[0]
         self.image_shape_ = first.image_shape
         self.pixel_scale_ = first.pixel_scale
-        self.in_channels_ = first.in_channels
-        self.n_features_in_ = first.n_pixels
+        self.in_channels_ = first.in_channels if views is None else views.in_channels
+        self.n_features_in_ = self.in_channels_ * math.prod(first.image_shape)
         self.transformer_ = transformer
-        if first.feature_names is not None:
-            self.feature_names_in_ = first.feature_names
+        self._views = None if views is None else views.of_members
+        names = first.feature_names if views is None else views.feature_names
+        if names is not None:
+            self.feature_names_in_ = names
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -83,9 +93,16 @@ class NumpyPredictor:
         if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
             raise ValueError("X must hold finite numbers, but a pixel is NaN or infinite.")
         if min(self.image_shape_) > 1:  # curves have no common range
-            for member in self._members:
-                member.warn_of_other_pixels(pixels)
+            for member, images in self._members_and_images(pixels):
+                member.warn_of_other_pixels(images)
         return pixels
+
+    def _members_and_images(self, pixels: np.ndarray) -> list[tuple[Member, np.ndarray]]:
+        """Return each member with what it sees of rows of pixels."""
+        if self._views is None:
+            return [(member, pixels) for member in self._members]
+        channels = np.split(pixels, self.in_channels_, axis=1)
+        return [(member, channels[view]) for member, view in zip(self._members, self._views, strict=True)]
 
     def _check_names(self, X: Any) -> None:
         names, columns = getattr(self, "feature_names_in_", None), getattr(X, "columns", None)

@@ -134,8 +134,31 @@ Single = SavedClassifier | SavedRegressor
 
 
 @dataclass(frozen=True)
+class SavedViews:
+    """What members of an ensemble see, each one channel of the image, as a file holds it.
+
+    Attributes
+    ----------
+    in_channels : int
+    of_members : list of int
+        The channel that each member sees.
+    losses : list of float or None
+        Log loss of each channel in the choice.
+    feature_names : ndarray of str or None
+    estimator : dict or None
+        Parameters of the network that was trained, from JSON.
+    """
+
+    in_channels: int
+    of_members: list[int]
+    losses: list[float] | None
+    feature_names: np.ndarray | None
+    estimator: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
 class SavedEnsemble:
-    """A soft vote of classifiers as a file holds it.
+    """Classifiers whose probabilities are averaged, as a file holds them.
 
     Attributes
     ----------
@@ -145,6 +168,8 @@ class SavedEnsemble:
     params : dict
         Of the estimator, from JSON.
     weights : list of float or None
+    views : SavedViews or None
+        None if all members see all channels.
     """
 
     names: list[str]
@@ -152,6 +177,7 @@ class SavedEnsemble:
     classes: np.ndarray
     params: dict[str, Any]
     weights: list[float] | None
+    views: SavedViews | None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sparsecnn.inference._records import (
     SavedNetwork,
     SavedPipeline,
     SavedRegressor,
+    SavedViews,
     Single,
 )
 
@@ -85,7 +86,7 @@ def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
 def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
     if not isinstance(entry, dict) or "members" not in entry:
         return _single(entry, reader)
-    check_keys(entry, ("names", "members", "classes"), ("classes_dtype", "params", "weights"))
+    check_keys(entry, ("names", "members", "classes"), ("classes_dtype", "params", "weights", "views"))
     names, members = _texts(entry["names"], "names"), entry["members"]
     if not isinstance(members, list) or not members or len(set(names)) != len(members):
         raise FileFormatError("an ensemble must have a name for each member")
@@ -99,7 +100,27 @@ def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
         proper = isinstance(weights, list) and all(is_number(w) and w >= 0 for w in weights)
         if not proper or len(weights) != len(members) or not any(weights):
             raise FileFormatError("the weights of an ensemble must be numbers, one for each member")
-    return SavedEnsemble(names, saved, classes, _dict(entry.get("params", {})), weights)
+    views = _views_of_members(entry["views"], saved) if "views" in entry else None
+    return SavedEnsemble(names, saved, classes, _dict(entry.get("params", {})), weights, views)
+
+
+def _views_of_members(entry: Any, members: list[SavedClassifier]) -> SavedViews:
+    """Return which channel each member sees."""
+    check_keys(entry, ("in_channels", "of_members"), ("losses", "features", "estimator"))
+    in_channels, of_members, losses = (entry.get(name) for name in ("in_channels", "of_members", "losses"))
+    shapes = {member.image_shape for member in members}
+    if len(shapes) > 1 or any(member.in_channels > 1 for member in members):
+        raise FileFormatError("members that see one channel each must have images of one shape and channel")
+    if not is_count(in_channels) or not 0 < in_channels * members[0].n_pixels <= LARGEST_SIDE:
+        raise FileFormatError(f"its images have {str(in_channels)[:60]} channels")
+    proper = all(is_count(view) and view < in_channels for view in _list(of_members))
+    if not proper or len(of_members) != len(members):
+        raise FileFormatError(f"its members see the channels {str(of_members)[:60]} of {in_channels}")
+    if losses is not None:
+        _numbers(losses, in_channels, "log losses of the channels")
+    names = _feature_names(entry.get("features"), members[0].image_shape, in_channels * members[0].n_pixels)
+    estimator = _dict(entry["estimator"]) if "estimator" in entry else None
+    return SavedViews(in_channels, of_members, losses, names, estimator)
 
 
 def _single(entry: Any, reader: ArrayReader) -> Single:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sparsecnn._compute import clean_torch_state, resolve_device, shared_threads
+from sparsecnn._ensemble import SparseCurveEnsemble
 from sparsecnn._training import Images, bounded_batches
 from sparsecnn._warn import warn_user
 
@@ -39,7 +40,7 @@ def integrated_gradients(
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier or SparseCurveCNNRegressor, or a search for one
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor or SparseCurveEnsemble, or a search for one
         Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
     X : array-like of shape (n, pixels), (n, height, width) or (n, channels, height, width)
         Images as the estimator takes them.
@@ -58,7 +59,8 @@ def integrated_gradients(
     Returns
     -------
     ndarray of shape (n, height, width), or (n, channels, height, width) if there are several channels
-        In units of the score; positive where a pixel speaks for the class. Of a regressor, in units of y.
+        In units of the score; positive where a pixel speaks for the class. Of a regressor, in units of y. Of
+        an ensemble, the mean over its members of the attributions of each, on the channel that it sees.
 
     Raises
     ------
@@ -83,6 +85,10 @@ def integrated_gradients(
     the largest ``|f(t·x) - f(0)|`` at the ends and midpoints of the first `n_steps` steps. The second term
     matters only where the score returns to that of the blank image.
 
+    The attributions of an ensemble sum, over all channels, to the mean over its members of ``f(x) - f(0)`` of
+    each member's own score f. That is not the change of the log-odds of the mean probability, which are no
+    mean of scores. A channel that no member sees has attributions of 0.
+
     Scores are computed in the dtype of the network, also if `estimator` predicts with a lower ``precision``.
     Attributions show what the network uses, which need not be the cause of the label.
 
@@ -102,11 +108,14 @@ def integrated_gradients(
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
     check_is_fitted(estimator)
+    if isinstance(estimator, SparseCurveEnsemble):
+        options = {"target": target, "n_steps": n_steps, "tol": tol, "max_steps": max_steps}
+        return _mean_over_members(estimator, X, options)
     if not hasattr(estimator, "module_"):
         raise ValueError(
-            "estimator must be a fitted SparseCurveCNNClassifier or SparseCurveCNNRegressor, or a search for "
-            f"one, got {estimator!r}. For a pipeline, give the last step, and as X the output of the steps "
-            "before it."
+            "estimator must be a fitted SparseCurveCNNClassifier, SparseCurveCNNRegressor or "
+            f"SparseCurveEnsemble, or a search for one, got {estimator!r}. For a pipeline, give the last "
+            "step, and as X the output of the steps before it."
         )
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     check_scalar(max_steps, "max_steps", Integral, min_val=n_steps)
@@ -132,6 +141,17 @@ def integrated_gradients(
         )
     attributions = np.stack([attribution for attribution, _ in found])
     return attributions if estimator.in_channels_ > 1 else attributions[:, 0]
+
+
+def _mean_over_members(ensemble: SparseCurveEnsemble, X: ArrayLike, options: dict[str, Any]) -> np.ndarray:
+    """Return the mean of the attributions of members, each on the channel that it sees."""
+    seen = ensemble.members_and_images(X)
+    found = [integrated_gradients(member, images, **options) for member, images in seen]
+    n_images, *shape = found[0].shape
+    maps = np.zeros((n_images, ensemble.in_channels_, *shape), found[0].dtype)
+    for view, its in zip(ensemble.views_, found, strict=True):
+        maps[:, view] += its / len(found)
+    return maps if ensemble.in_channels_ > 1 else maps[:, 0]
 
 
 def _weights_of_scores(estimator: Any, target: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from sparsecnn._estimator import fitted_network
+from sparsecnn._estimator import fitted_sparse
 
 __all__ = ["sparsest_within_one_se", "sparsity_scorer"]
 
@@ -24,8 +24,8 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     Parameters
     ----------
     estimator : estimator
-        Fitted `SparseCurveCNNClassifier` or `SparseCurveCNNRegressor`, or a fitted pipeline or search that
-        ends in one.
+        Fitted `SparseCurveCNNClassifier`, `SparseCurveCNNRegressor` or `SparseCurveEnsemble`, or a fitted
+        pipeline or search that ends in one.
     X : array-like, default=None
         Ignored; scikit-learn passes it to every scorer.
     y : array-like, default=None
@@ -39,7 +39,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     Raises
     ------
     TypeError
-        If `estimator` is neither and ends in neither.
+        If `estimator` is none of these and ends in none.
     NotFittedError
         If it is not fitted.
 
@@ -60,7 +60,7 @@ def sparsity_scorer(estimator: Any, X: ArrayLike | None = None, y: ArrayLike | N
     ...     refit=sparsest_within_one_se,
     ... )
     """
-    return fitted_network(estimator).sparsity_
+    return fitted_sparse(estimator).sparsity_
 
 
 def sparsest_within_one_se(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
 from sparsecnn._naming import naming
@@ -241,20 +239,6 @@ def bootstrap_interval(
             "mean certainty: where all n are right, the true share may be as low as about 1 - 3 / n."
         )
     return Bunch(value=value, low=float(low), high=float(high), resampled=resampled)
-
-
-def make_folds(
-    cv: Any, X: Any, y: np.ndarray, groups: ArrayLike | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return folds by `cv`; an integer makes stratified folds, of which no two have images of one group."""
-    splitter = StratifiedGroupKFold(cv) if groups is not None and isinstance(cv, Integral) else cv
-    try:
-        folds = [(train, test) for train, test in check_cv(splitter, y, classifier=True).split(X, y, groups)]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cv={cv!r} makes no folds of {len(y)} images: {error}") from error
-    if not folds:
-        raise ValueError(f"cv={cv!r} makes no folds.")
-    return folds
 
 
 def warn_of_shared_groups(folds: Iterable[tuple[np.ndarray, np.ndarray]], groups: ArrayLike | None) -> None:

@@ -11,12 +11,8 @@ from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, has_fit_parameter
 
-from sparsecnn.model_selection._groups import (
-    average_by_group,
-    make_folds,
-    validate_groups,
-    warn_of_shared_groups,
-)
+from sparsecnn.model_selection._folds import make_folds
+from sparsecnn.model_selection._groups import average_by_group, validate_groups, warn_of_shared_groups
 
 
 class ScreeningData(NamedTuple):

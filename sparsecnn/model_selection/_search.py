@@ -31,7 +31,8 @@ from sparsecnn._estimator import (
 )
 from sparsecnn.model_selection._choice import format_results, sparsest_within_one_se
 from sparsecnn.model_selection._fold import score_path, score_with
-from sparsecnn.model_selection._groups import make_folds, warn_of_shared_groups
+from sparsecnn.model_selection._folds import make_folds
+from sparsecnn.model_selection._groups import warn_of_shared_groups
 from sparsecnn.model_selection._kept import LAST, keep_search
 from sparsecnn.model_selection._sparsity_path import path_start, target_points
 from sparsecnn.model_selection._tasks import SearchTasks

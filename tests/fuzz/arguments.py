@@ -26,6 +26,7 @@ from sparsecnn import (
     SparseCurveCNNClassifier,
     SparseCurveCNNClassifierCV,
     SparseCurveCNNRegressor,
+    SparseCurveEnsemble,
 )
 from sparsecnn.datasets import (
     load_drawings,
@@ -57,6 +58,7 @@ TINY = {"channels": (2, 2, 4), "max_iter": 1, "finetune_iter": 0, "batch_size": 
 TINY |= {"target_sparsity": 0.5}
 # What takes longer the larger it is: that is what was asked for, and not a hang.
 WORK = {"max_iter", "finetune_iter", "n_samples", "n_resamples", "persons", "n_jobs", "sparsities", "verbose"}
+WORK |= {"n_members", "choice_iter"}
 MOST_WORK = 8
 MEMORY = 20_000_000  # of which ten times are what the default network may take
 
@@ -142,6 +144,12 @@ def screen(**params):
     return ScreeningClassifier(**start | params).fit(flat, Y).predict(flat)
 
 
+def average(**params):
+    views, quick = np.stack([X, X[::-1]], axis=1), SparseCurveCNNClassifier(**TINY)
+    ensemble = SparseCurveEnsemble(**{"estimator": quick, "n_members": 1, "cv": 2} | params)
+    return ensemble.fit(views, Y).predict(views)
+
+
 def convert(**params):
     return CurveImageTransformer(**{"image_shape": (16, 16)} | params).fit(X).transform(X)
 
@@ -212,6 +220,7 @@ ESTIMATORS = {
         lambda targets: _check_images(targets, len(X)),
         SparseCurveCNNRegressor._parameter_constraints,
     ),
+    "SparseCurveEnsemble": (average, check_labels, SparseCurveEnsemble._parameter_constraints),
     "CurveImageTransformer": (
         convert,
         lambda images: _check_images(images, len(X)),
