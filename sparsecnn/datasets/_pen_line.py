@@ -9,6 +9,7 @@ from sparsecnn.datasets._paper import blur, deposit
 
 _LARGEST_TREMOR = 0.03  # as a fraction of the drawing's side, at severity 1
 _WAVES = 12
+_THINNEST = 0.1  # side of a drawing that is one straight stroke, as a part of its length
 ROOM = 0.84  # of the page, for a drawing of size 1
 _STRAIGHT = 1.0  # radians per drawing's side, below which a pen is as fast as on a line
 _FRESH = 0.3  # power of the pen's speed by which its ink gets paler
@@ -36,7 +37,8 @@ def place(
     box = scale * (high - low)
     slack = np.maximum(extent - box, 0) / 2
     centre = np.array(shape[::-1]) / 2 + slack * rng.uniform(-1, 1, 2)
-    return scale * (path.T - (low + high) / 2).T + centre[:, None], np.sqrt(box.prod())
+    side = max(np.sqrt(box.prod()), _THINNEST * box.max())
+    return scale * (path.T - (low + high) / 2).T + centre[:, None], side
 
 
 def resample(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -217,13 +217,18 @@ def make_shaky_drawings(
         groups=groups,
         drawings=np.array(_KINDS)[kind],
         severity=degree,
-        DESCR=_DESCR.format(n=n_samples, shape=shape, persons=len(numbers)),
+        DESCR=_DESCR.format(
+            n=n_samples,
+            shape=shape,
+            persons=len(numbers),
+            ink="ink bright on dark paper" if pen is None else "in colour, dark ink on light paper",
+        ),
     )
 
 
 _DESCR = """Drawings by regular and shaky persons (generated)
 
-{n} images of {shape} pixels, ink bright on dark paper, by {persons} persons (`groups`), each of whom is
+{n} images of {shape} pixels, {ink}, by {persons} persons (`groups`), each of whom is
 either regular (target 0) or shaky (target 1).
 """
 
