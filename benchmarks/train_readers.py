@@ -47,11 +47,14 @@ WORD_SHAPES = (64, 64), (64, 96), (96, 96), (64, 64), (128, 128)
 DRAWING_SHAPES = (256, 256), (170, 512), (200, 200), (256, 256), (128, 320)
 # Folders, their patterns of a person, and the ink that is drawn by hand.
 REAL = {"spirals": (r"V\d+", "all"), "newhandpd": (r"^([HP]\d+)", "pen")}
-# Options of one batch of drawings after the other.
-HANDS = (
-    {},
-    {"hands": "recorded", "drawings": (*DRAWING_KINDS, "characters")},
-    {"hands": "recorded", "capture": ("scan", "phone")},
+# Options of one batch of drawings after the other, in each half of the training set.
+HALVES = (
+    ({"severity": (0.15, 1.0)},),
+    (
+        {"severity": (0.05, 1.0), "hands": "recorded", "drawings": (*DRAWING_KINDS, "characters")},
+        {"severity": (0.05, 1.0), "hands": "recorded", "capture": ("scan", "phone")},
+        {"severity": (0.05, 1.0)},
+    ),
 )
 
 
@@ -137,14 +140,21 @@ def read_words(n, transformer, seed, part=0):
 def read_drawings(n, transformer, seed, part=0):
     """Return images of generated drawings and their classes; `part` 2 has other persons than 0 and 1."""
     persons = range(2000, 2600) if part == 2 else range(2000)
-    options = cycle(HANDS)
+    halves = [read_half(n // 2, transformer, seed, persons, options) for options in HALVES]
+    X, y = (np.concatenate(column) for column in zip(*halves, strict=True))
+    return X, y
+
+
+def read_half(n, transformer, seed, persons, options):
+    """Return images of generated drawings and their classes; each batch has the next of `options`."""
+    following = cycle(options)
 
     def make(n, shape, seed):
+        chosen = next(following)
         arguments = {"image_shape": shape, "persons": persons, "return_X_y": True, "random_state": seed}
-        chosen = next(options)
-        if shape == (200, 200) and not chosen:
+        if shape == (200, 200) and "hands" not in chosen:
             return make_shaky_spirals(n, **arguments)
-        return make_shaky_drawings(n, severity=(0.05, 1.0), **arguments, **chosen)
+        return make_shaky_drawings(n, **arguments, **chosen)
 
     return read_generated(n, transformer, seed, make, DRAWING_SHAPES, binary=0.05, plain=0.5)
 
@@ -191,7 +201,7 @@ def drawings_reader(seed):
         max_iter=24,
         finetune_iter=8,
         random_state=seed,
-        precision="auto",
+        precision="float32",
     )
     return transformer, classifier
 
