@@ -75,9 +75,9 @@ def load_reader(name: str) -> Pipeline:
 
     "drawings" was trained on 6,000 generated drawings by 2,000 generated persons, seed 1. On 1,000 drawings
     of other generated persons its accuracy is 83.20 %. On real spirals it does not tell people with
-    Parkinson's disease from others: on those of a public set, for which its settings were chosen, it is right
-    on 45.62 % of 160 drawings, with an area under the ROC curve of 0.78, of persons of 0.84. Train on your own
-    labelled drawings for that.
+    Parkinson's disease from others: on those of a public set, for which its settings were chosen, it is
+    right on 45.62 % of 160 drawings, with an area under the ROC curve of 0.78, of persons of 0.84. Train on
+    your own labelled drawings for that.
 
     Both files have half precision and hold 19,524 and 9,219 bytes. All settings, data and figures are in
     ``docs/user_guide/readers.md``, and ``benchmarks/train_readers.py`` prints them.
