@@ -21,6 +21,11 @@ def pretrain_on_drawings(
     drawings: str | Sequence[str] = DRAWING_KINDS,
     persons: int | Iterable[int] = 1000,
     severity: float | tuple[float, float] = (0.15, 1.0),
+    hands: str = "synthetic",
+    guide: str | Sequence[str] = "none",
+    pen: str | Sequence[str] | None = None,
+    paper: str | Sequence[str] = "plain",
+    capture: str | Sequence[str] = "clean",
     page_shape: tuple[int, int] = (256, 256),
     classes: Sequence[Any] = (0, 1),
     random_state: int | np.random.RandomState | None = None,
@@ -43,6 +48,16 @@ def pretrain_on_drawings(
         Numbers of the persons who draw, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
     severity : float or (low, high), default=(0.15, 1.0)
         Severity of the tremor, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+    hands : {"synthetic", "recorded"}, default="synthetic"
+        Where the styles of persons come from, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+    guide : {"none", "black", "gray"} or list of these, default="none"
+        Printed line that the persons trace.
+    pen : {"blue", "black", "red", "pencil"} or list of these, default=None
+        Colour of the pen; None for pages in gray. A reader with ``ink="pen"`` needs one in colour.
+    paper : {"plain", "lined", "squared", "framed"} or list of these, default="plain"
+        Rulings or a frame on the paper.
+    capture : {"clean", "scan", "phone"} or list of these, default="clean"
+        How the pages become pictures.
     page_shape : tuple (height, width), default=(256, 256)
         Size of the generated pages in pixels, each at least 32; similar to that of the real pages.
     classes : pair of labels, default=(0, 1)
@@ -94,13 +109,19 @@ def pretrain_on_drawings(
         drawings=drawings,
         persons=persons,
         severity=severity,
+        hands=hands,
+        guide=guide,
+        pen=pen,
+        paper=paper,
+        capture=capture,
         image_shape=shape,
         return_X_y=True,
         random_state=random_state,
     )
     pretrained = clone(reader)
     pretrained[-1].set_params(**params)
-    pretrained.fit(pages.reshape(n_samples, *shape), labels[shaky])
+    colours = () if pen is None else (3,)
+    pretrained.fit(pages.reshape(n_samples, *shape, *colours), labels[shaky])
     after = clone(last).get_params(deep=False) | {"module": pretrained[-1].module_}
     pretrained[-1].set_params(**after)
     return pretrained

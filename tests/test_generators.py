@@ -121,7 +121,7 @@ def test_generator_rejects_bad_arguments(make, options, error, message):
 
 
 BAD_VALUES = (None, "x", -1, np.nan, [], object())
-MAY_BE_NONE = ("fonts", "words", "random_state", "group_pattern")
+MAY_BE_NONE = ("fonts", "words", "pen", "random_state", "group_pattern")
 FUNCTIONS = (make_shaky_words, make_shaky_spirals, make_shaky_drawings, load_drawings, pretrain_on_drawings)
 
 

@@ -91,3 +91,23 @@ def test_pretrained_reader_goes_on_in_cross_validation(pretrained):
 def test_pretraining_refuses_what_it_cannot_use(reader, make, options, message):
     with pytest.raises(ValueError, match=message):
         pretrain_on_drawings(make(reader), **options)
+
+
+def test_pretraining_on_forms_reads_the_pen_alone(reader):
+    forms = clone(reader).set_params(curveimagetransformer__ink="pen")
+    pretrained = pretrain_on_drawings(
+        forms,
+        n_samples=20,
+        page_shape=(96, 96),
+        hands="recorded",
+        guide="black",
+        pen=["blue", "red"],
+        paper="framed",
+        capture="scan",
+        random_state=0,
+    )
+    gray = make_shaky_drawings(2, image_shape=(96, 96), random_state=0).images
+    with pytest.raises(ValueError, match="needs colours"):
+        pretrained.predict(list(gray))
+    with pytest.raises(ValueError, match="pen must be one or several of"):
+        pretrain_on_drawings(forms, n_samples=4, pen="green")

@@ -16,6 +16,7 @@ seed 0.
 import matplotlib.pyplot as plt
 import numpy as np
 
+from sparsecnn import CurveImageTransformer
 from sparsecnn.datasets import (
     DRAWING_KINDS,
     make_shaky_drawings,
@@ -72,8 +73,8 @@ for column, person in zip(axes.T, range(6), strict=True):
 # Drawings
 # --------
 #
-# Five kinds of drawing, with pen or pencil, on smooth or rough paper: above by regular, below by shaky
-# persons.
+# Five kinds of drawing are the default, with pen or pencil, on smooth or rough paper: above by regular, below
+# by shaky persons.
 figure, axes = plt.subplots(
     2, len(DRAWING_KINDS), figsize=(11, 4.9), layout="constrained"
 )
@@ -87,3 +88,48 @@ for column, kind in zip(axes.T, DRAWING_KINDS, strict=True):
         [np.flatnonzero(drawings.target == label)[0] for label in (0, 1)],
     )
     column[0].set_title(f"{kind}, {column[0].get_title()}")
+
+# %%
+# Hands and sheets
+# ----------------
+#
+# With ``hands="recorded"``, size, slant, corners and speed of a person are measured on the pen paths of real
+# people; ``"characters"`` are their characters. Pages may be forms with a printed guide, in colour, on ruled
+# paper, and scanned or photographed.
+sheets = [
+    {"guide": "black", "pen": "blue", "capture": "scan"},
+    {"guide": "gray", "pen": "red", "paper": "framed", "capture": "scan"},
+    {"pen": "pencil", "paper": "squared", "capture": "phone"},
+    {"pen": "blue", "paper": "lined", "capture": "phone"},
+]
+kinds = ("spiral", "meander", "characters", "word")
+figure, axes = plt.subplots(3, 4, figsize=(10, 7.8), layout="constrained")
+for column, kind, sheet in zip(axes.T, kinds, sheets, strict=True):
+    pages = make_shaky_drawings(
+        8,
+        drawings=kind,
+        image_shape=(200, 200),
+        persons=4,
+        hands="recorded",
+        severity=(0.3, 0.8),
+        random_state=0,
+        **sheet,
+    )
+    chosen = [np.flatnonzero(pages.target == label)[0] for label in (0, 1)]
+    for ax, i in zip(column, chosen, strict=False):
+        ax.imshow(pages.images[i])
+        ax.set_title(f"{kind}, {pages.target_names[pages.target[i]]}")
+    ink = CurveImageTransformer(
+        (100, 100), ink="pen" if sheet.get("guide") else "all"
+    )
+    column[2].imshow(
+        1 - ink.transform(pages.images[chosen[1:]]).reshape(100, 100),
+        cmap="gray",
+    )
+    column[2].set_title("ink of the pen, to the reader")
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+
+# %%
+# Print and pen of different colours are told apart by ``ink="pen"``: the third row shows the drawing above it
+# as a classifier gets it, without the guide.

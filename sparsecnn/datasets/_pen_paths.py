@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sparsecnn.datasets._hands import draw_characters
+
 _TURN = 96  # points per turn, wave or stroke
 # Strokes of each cursive letter: width, height, and the distance of the upstroke to the right of the
 # downstroke, large for a loop, negative for an arch.
@@ -79,6 +81,19 @@ DRAWERS: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]]
     "loops": draw_loops,
     "word": draw_word,
 }
+CHARACTERS = "characters"  # by real hands, of several strokes
+
+
+def draw_course(
+    rng: np.random.Generator, kind: str, shape: tuple[int, int], joins: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a path of a kind, and return it with the numbers of the points at which a new stroke begins.
+
+    `joins` is the mean distance by which strokes of characters are off their place, in sides of a character.
+    """
+    if kind == CHARACTERS:
+        return draw_characters(rng, _count(rng, shape, 1, 4), joins)
+    return DRAWERS[kind](rng, shape), np.empty(0, dtype=int)
 
 
 def _count(rng: np.random.Generator, shape: tuple[int, int], low: int, high: int) -> int:

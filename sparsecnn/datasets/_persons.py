@@ -70,9 +70,13 @@ def assign_persons(
     return target[order], groups[order]
 
 
-def person_styles(groups: np.ndarray, habits: Habits) -> np.ndarray:
-    """Return the styles (n, habits) of the persons of all drawings, from 0 to 1, fixed for a person."""
-    styles = {number: np.random.default_rng(number).random(len(habits)) for number in np.unique(groups)}
+def person_styles(groups: np.ndarray, habits: Habits, stream: int = 0) -> np.ndarray:
+    """Return the styles (n, habits) of the persons of all drawings, from 0 to 1, fixed for a person.
+
+    Different sets of habits need a `stream` of random numbers each.
+    """
+    seeds = {number: [number, stream] if stream else number for number in np.unique(groups).tolist()}
+    styles = {number: np.random.default_rng(seed).random(len(habits)) for number, seed in seeds.items()}
     return np.array([styles[number] for number in groups])
 
 

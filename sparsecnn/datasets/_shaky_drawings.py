@@ -1,6 +1,7 @@
 """Drawings of several kinds, as tests of tremor use them, by regular and by shaky persons."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -8,11 +9,16 @@ from sklearn.utils import Bunch
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.datasets._bunch import pack
 from sparsecnn.datasets._checks import check_choice, check_count, check_flag, check_range, make_generator
-from sparsecnn.datasets._paper import blur, deposit, photograph
-from sparsecnn.datasets._pen_paths import DRAWERS
+from sparsecnn.datasets._draw_page import draw_page
+from sparsecnn.datasets._hands import recorded_habits
+from sparsecnn.datasets._pen_line import ROOM
+from sparsecnn.datasets._pen_paths import CHARACTERS, DRAWERS
 from sparsecnn.datasets._persons import assign_persons, check_persons, person_styles, vary_habits
+from sparsecnn.datasets._sheets import CAPTURES, GUIDES, PAPERS, PENS, draw_sheet
 
 DRAWING_KINDS = tuple(DRAWERS)
+_KINDS = (*DRAWING_KINDS, CHARACTERS)
+_HANDS = ("synthetic", "recorded")
 # A person's habits: each is uniform between two bounds over persons, and varies by a fraction of this range
 # from drawing to drawing. Lengths are fractions of the drawing's side.
 _HABITS = {
@@ -35,8 +41,12 @@ _HABITS = {
     "axis": (0.0, np.pi, 0.1),
     "one_sided": (0.0, 0.8, 0.2),  # concentration of the tremor on its axis
 }
-_LARGEST_TREMOR = 0.03  # as a fraction of the drawing's side, at severity 1
-_WAVES = 12
+# Habits of who traces a guide; the stream of random numbers keeps them apart from the others.
+_TRACING = {
+    "tracing": (0.003, 0.02, 0.3),  # by which a line is off its guide, in sides of the drawing
+    "correction": (0.05, 0.4, 0.3),  # distance between corrections, in sides
+}
+_TRACING_STREAM = 2
 
 
 def make_shaky_drawings(
@@ -46,15 +56,20 @@ def make_shaky_drawings(
     image_shape: tuple[int, int] = (128, 128),
     persons: int | Iterable[int] = 40,
     severity: float | tuple[float, float] = (0.15, 1.0),
+    hands: str = "synthetic",
+    guide: str | Sequence[str] = "none",
+    pen: str | Sequence[str] | None = None,
+    paper: str | Sequence[str] = "plain",
+    capture: str | Sequence[str] = "clean",
     return_X_y: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Generate drawings as tests of tremor use them, by regular and by shaky persons.
 
-    Spirals, meanders, waves, cursive loops and cursive words, drawn with a pen or pencil and scanned. Each
-    person has a style (size, slant, drift, slow waviness, width and pressure of the pen, roughness of the
-    paper), from one distribution for both classes. A shaky person has a tremor in addition, whose wavelength,
-    axis, jerkiness and severity are part of the style.
+    Spirals, meanders, waves, cursive loops, cursive words and characters, drawn with a pen or pencil and
+    scanned. Each person has a style (size, slant, drift, slow waviness, width and pressure of the pen,
+    roughness of the paper), from one distribution for both classes. A shaky person has a tremor in addition,
+    whose wavelength, axis, jerkiness and severity are part of the style.
 
     Parameters
     ----------
@@ -62,7 +77,8 @@ def make_shaky_drawings(
         Number of images. The classes are equally frequent (up to one image), and so are the persons of a
         class (up to one image).
     drawings : str or list of str, default=("spiral", "meander", "wave", "loops", "word")
-        Kinds of drawing; the kind of each image is drawn at random.
+        Kinds of drawing; the kind of each image is drawn at random. There is also "characters": a row of
+        one to four characters of several strokes, by real hands.
     image_shape : tuple (height, width), default=(128, 128)
         In pixels, each at least 32. Wider images have more waves, loops and letters.
     persons : int or iterable of int, default=40
@@ -73,6 +89,25 @@ def make_shaky_drawings(
     severity : float or (low, high), default=(0.15, 1.0)
         Severity of the tremor, one number for all shaky persons or a range. At severity 1 the amplitude is
         about 3 % of the drawing's side; at 0 the classes do not differ.
+    hands : {"synthetic", "recorded"}, default="synthetic"
+        Where the styles of persons come from. "synthetic": every habit is uniform between two bounds.
+        "recorded": size, stretch, slant, drift, roundness of corners, speed along the path (and by how much
+        the pen is slower in bends) and gaps between strokes are those of 160 hands of Omniglot [1]_, and
+        differ from one of these by 0.3 standard deviations. The tremor then goes on in time instead of along
+        the path, and ink is darker where the pen is slow.
+    guide : {"none", "black", "gray"} or list of these, default="none"
+        Printed line that the person traces. A traced line is off its guide by 0.3 to 2 % of the drawing's
+        side, and comes back in corrections, in both classes.
+    pen : {"blue", "black", "red", "pencil"} or list of these, default=None
+        Colour of the pen. Pages are then in colour, dark ink on light paper. None: pages are in gray, ink
+        bright on dark paper.
+    paper : {"plain", "lined", "squared", "framed"} or list of these, default="plain"
+        Rulings or a frame on the paper, pale blue or gray; a frame may be black.
+    capture : {"clean", "scan", "phone"} or list of these, default="clean"
+        How the page becomes a picture. "clean": blur, uneven light and noise are weak, and the drawing fills
+        the page. "scan" and "phone": the sheet is turned by up to 3° or 6°, margins are up to half of the
+        page, blur and noise are stronger, light is more uneven by a phone, and the picture was a JPEG file of
+        quality 50 to 95 or 30 to 90. Of several guides, pens, papers or captures, one is drawn per image.
     return_X_y : bool, default=False
         Return ``(data, target)`` only.
     random_state : int, RandomState instance or None, default=None
@@ -84,9 +119,10 @@ def make_shaky_drawings(
         With the attributes
 
         data : ndarray of uint8, shape (n_samples, height * width)
-            Grey values, ink bright on dark paper.
+            Gray values, ink bright on dark paper. With a `pen`, three values of each pixel.
         images : ndarray of uint8, shape (n_samples, height, width)
-            The same values, a view of `data`.
+            The same values, a view of `data`. With a `pen`, of shape (n_samples, height, width, 3), red,
+            green and blue, dark ink on light paper.
         target : ndarray of int, shape (n_samples,)
             0 for regular, 1 for shaky.
         target_names : ndarray of str, shape (2,)
@@ -120,7 +156,15 @@ def make_shaky_drawings(
     The displacement of the pen is a sum of sines along its path, with random phases. The slow waviness of
     every person has wavelengths of 0.22 to 0.6 of the drawing's side; the tremor has wavelengths of 0.05 to
     0.18 and the octave above, and waxes and wanes in bursts. Ink follows the path, except in the hollows of
-    rough paper.
+    rough paper. A recorded pen is slower by a power of the path's curvature, 0.1 to 0.65, and the
+    wavelength of its tremor goes with its speed.
+
+    For a seed, the lines are the same on every paper and with every pen.
+
+    References
+    ----------
+    .. [1] B. M. Lake, R. Salakhutdinov, J. B. Tenenbaum, "Human-level concept learning through probabilistic
+       program induction", Science 350, 1332-1338, 2015. Copyright (c) 2015 Brenden Lake, MIT licence.
 
     Examples
     --------
@@ -130,122 +174,84 @@ def make_shaky_drawings(
     ((20, 64, 192), ['loops', 'wave'])
     >>> bool((drawings.severity[drawings.target == 0] == 0).all())
     True
+
+    Forms with a printed guide, traced with a blue pen. The pen can be told from the print:
+
+    >>> from sparsecnn import CurveImageTransformer
+    >>> forms = make_shaky_drawings(4, guide="black", pen="blue", capture="scan", random_state=0)
+    >>> forms.images.shape
+    (4, 128, 128, 3)
+    >>> CurveImageTransformer((32, 32), ink="pen").transform(forms.images).shape
+    (4, 1024)
     """
     check_count("n_samples", n_samples)
     shape = check_image_shape(image_shape, smallest=32)
     bounds = check_range("severity", severity)
-    chosen = check_choice("drawings", drawings, DRAWING_KINDS)
+    chosen = check_choice("drawings", drawings, _KINDS)
     numbers = check_persons(persons)
+    on = _check_sheets(guide, pen, paper, capture)
+    recorded = check_choice("hands", [hands], _HANDS)[0] == 1
     check_flag("return_X_y", return_X_y)
     rng = make_generator(random_state)
 
+    # Hands and sheets have random numbers of their own: the line is the same on every paper.
+    hand_rng, sheet_rng = rng.spawn(2)
+    sheets = [draw_sheet(sheet_rng, names, ROOM) for names in _choose(sheet_rng, n_samples, on)]
     target, groups = assign_persons(rng, n_samples, numbers)
-    styles = person_styles(groups, _HABITS)
+    styles, tracing = person_styles(groups, _HABITS), person_styles(groups, _TRACING, _TRACING_STREAM)
     kind = rng.choice(chosen, n_samples)
-    images = np.empty((n_samples, *shape), dtype=np.uint8)
+    colours = () if pen is None else (3,)
+    images = np.empty((n_samples, *shape, *colours), dtype=np.uint8)
     degree = np.zeros(n_samples)
-    for i in range(n_samples):
-        habits = vary_habits(rng, _HABITS, styles[i])
+    for i, sheet in enumerate(sheets):
+        habits: dict[str, Any] = vary_habits(rng, _HABITS, styles[i])
+        habits |= vary_habits(sheet_rng, _TRACING, tracing[i])
+        if recorded:
+            habits |= recorded_habits(hand_rng, groups[i])
         degree[i] = target[i] * (bounds[0] + (bounds[1] - bounds[0]) * habits["severity"])
-        images[i] = _draw(rng, DRAWING_KINDS[kind[i]], habits, degree[i], shape)
+        images[i] = draw_page((rng, hand_rng, sheet_rng), _KINDS[kind[i]], habits, degree[i], sheet, shape)
     return pack(
         images,
         target,
         return_X_y,
         groups=groups,
-        drawings=np.array(DRAWING_KINDS)[kind],
+        drawings=np.array(_KINDS)[kind],
         severity=degree,
-        DESCR=_DESCR.format(n=n_samples, shape=shape, persons=len(numbers)),
+        DESCR=_DESCR.format(
+            n=n_samples,
+            shape=shape,
+            persons=len(numbers),
+            ink="ink bright on dark paper" if pen is None else "in colour, dark ink on light paper",
+        ),
     )
 
 
 _DESCR = """Drawings by regular and shaky persons (generated)
 
-{n} images of {shape} pixels, ink bright on dark paper, by {persons} persons (`groups`), each of whom is
+{n} images of {shape} pixels, {ink}, by {persons} persons (`groups`), each of whom is
 either regular (target 0) or shaky (target 1).
 """
 
 
-def _draw(
-    rng: np.random.Generator,
-    kind: str,
-    habits: dict[str, np.ndarray],
-    severity: float,
-    shape: tuple[int, int],
-) -> np.ndarray:
-    """Draw one image."""
-    path, side = _place(rng, DRAWERS[kind](rng, shape), habits, shape)
-    path, length = _resample(path)
-    along = length / side  # in sides of the drawing
-    bend = habits["drift"] * _noise(rng, along, along[-1], 0.7)
-    wobble = habits["wobble"] * _noise(rng, along, habits["wobble_length"], 0.4)
-    jitter = habits["jitter"] * _noise(rng, along, 0.012, 0.5)
-    path = path + side * (bend + wobble + jitter + _tremor(rng, along, habits, severity))
-    points, steps = (path[:, 1:] + path[:, :-1]) / 2, np.hypot(*np.diff(path, axis=1))
-    fading = np.exp(habits["fading"] * _noise(rng, along, along[-1] / 3, 0.5)[0, 1:])
-    width = max(habits["width"] * side, 0.45)
-    ink = deposit(points[:, None], (steps * fading)[None], shape)
-    ink = _add_grain(rng, blur(ink, np.array([width])), habits["grain"])
-    gain = habits["pressure"] * np.sqrt(2 * np.pi) * width
-    return photograph(1 - np.exp(-gain * ink), rng)[0]
+def _check_sheets(
+    guide: str | Sequence[str],
+    pen: str | Sequence[str] | None,
+    paper: str | Sequence[str],
+    capture: str | Sequence[str],
+) -> list[list[str]]:
+    """Return the guides, pens, papers and captures to choose from; "" is no pen in colour."""
+    return [
+        _names("guide", guide, GUIDES),
+        [""] if pen is None else _names("pen", pen, PENS),
+        _names("paper", paper, PAPERS),
+        _names("capture", capture, CAPTURES),
+    ]
 
 
-def _place(
-    rng: np.random.Generator, path: np.ndarray, habits: dict[str, np.ndarray], shape: tuple[int, int]
-) -> tuple[np.ndarray, float]:
-    """Return the path within the image and the drawing's side, the square root of its area, in pixels."""
-    stretch = np.sqrt(habits["stretch"])
-    cos, sin = np.cos(habits["turn"]), np.sin(habits["turn"])
-    path = np.array([[cos, -sin], [sin, cos]]) @ [[stretch, habits["slant"]], [0, 1 / stretch]] @ path
-    low, high = path.min(axis=1), path.max(axis=1)
-    room = np.array(shape[::-1]) * 0.84
-    scale = habits["size"] * np.min(room / (high - low))
-    box = scale * (high - low)
-    slack = np.maximum(room - box, 0) / 2
-    centre = np.array(shape[::-1]) / 2 + slack * rng.uniform(-1, 1, 2)
-    return scale * (path.T - (low + high) / 2).T + centre[:, None], np.sqrt(box.prod())
+def _names(name: str, chosen: str | Sequence[str], known: Sequence[str]) -> list[str]:
+    return [known[index] for index in check_choice(name, chosen, known)]
 
 
-def _resample(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points about half a pixel apart, and the distance of each along the path."""
-    length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=1)))])
-    even = np.linspace(0, length[-1], int(2 * length[-1]) + 2)
-    return np.stack([np.interp(even, length, axis) for axis in path]), even
-
-
-def _noise(
-    rng: np.random.Generator, along: np.ndarray, wavelength: float | np.ndarray, spread: float
-) -> np.ndarray:
-    """Draw a displacement (2, points) of power 1/2, with wavelengths `spread` octaves around one.
-
-    The points lie evenly `along` the path, from 0. In rows of equal length each is the sum of its row's start
-    a and its place b in the first row: sin(a + b) = sin a cos b + cos a sin b makes the sum over the waves a
-    product of two thin matrices.
-    """
-    waves = wavelength * np.exp2(spread * rng.standard_normal((2, _WAVES, 1)))
-    phases = rng.uniform(0, 2 * np.pi, waves.shape)
-    row = int(np.sqrt(along.size)) + 1
-    starts, places = 2 * np.pi * along[::row] / waves + phases, 2 * np.pi * along[:row] / waves
-    left = np.concatenate([np.sin(starts), np.cos(starts)], axis=1)
-    right = np.concatenate([np.cos(places), np.sin(places)], axis=1)
-    return (left.swapaxes(1, 2) @ right).reshape(2, -1)[:, : along.size] / np.sqrt(_WAVES)
-
-
-def _tremor(
-    rng: np.random.Generator, along: np.ndarray, habits: dict[str, np.ndarray], severity: float
-) -> np.ndarray:
-    """Draw the displacement by the tremor: two octaves, jerky, in bursts, mostly along one axis."""
-    wave = habits["tremor_length"]
-    noise = _noise(rng, along, wave, 0.25) + 0.5 * _noise(rng, along, wave / 2, 0.3)
-    noise += habits["jerk"] * (np.tanh(3 * noise) - noise)
-    envelope = np.exp(habits["bursts"] * _noise(rng, along, 12 * wave, 0.5)[0])
-    envelope /= np.sqrt(np.mean(envelope**2))
-    axis = np.array([np.cos(habits["axis"]), np.sin(habits["axis"])])
-    noise -= habits["one_sided"] * np.outer(axis, axis @ noise)
-    size = _LARGEST_TREMOR * np.sqrt(wave / 0.12)  # slower tremors are larger
-    return severity * size * envelope * noise
-
-
-def _add_grain(rng: np.random.Generator, ink: np.ndarray, grain: np.ndarray) -> np.ndarray:
-    """Return the ink without the hollows of rough paper."""
-    return ink * np.clip(1 + grain * rng.standard_normal(ink.shape), 0, None)
+def _choose(rng: np.random.Generator, n: int, sets: list[list[str]]) -> list[tuple[str, ...]]:
+    """Draw a name of each set, `n` times."""
+    return list(zip(*(rng.choice(names, n).tolist() for names in sets), strict=True))

@@ -286,7 +286,7 @@ REST = {
     "make_shaky_drawings": (
         _some(make_shaky_drawings, n_samples=2, image_shape=(32, 32), random_state=0),
         _nothing,
-        _free(*GENERATED, "persons", "drawings", "severity"),
+        _free(*GENERATED, "persons", "drawings", "severity", "hands", "guide", "pen", "paper", "capture"),
     ),
     "load_drawings": (
         lambda **params: load_drawings(**{"folder": drawings()} | params),
