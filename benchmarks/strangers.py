@@ -1,7 +1,7 @@
 """Drawings by strangers: one recipe, with one set of settings, on all sets of real drawings, by person.
 
 Data: the folder that SPARSECNN_DATA names, with the trees ``spirals``, ``newhandpd`` and
-``dysgraphia/words`` (ten words of each child). Within a set, ten folds keep persons together, and the views
+``dysgraphia/words`` (four words of each child). Within a set, ten folds keep persons together, and the views
 of the ensemble are chosen on the training persons of each fold. Across sets, a reader is fitted on all of one
 set and frozen; the threshold and the calibration that it takes along are found on the persons held back in
 the set that it was fitted on. The probability of a person is the mean over their drawings. Figures are means
@@ -41,7 +41,7 @@ from sparsecnn.pretrained import load_reader
 SETS = {
     "spirals": ("spirals", r"V\d+", None),
     "newhandpd": ("newhandpd", r"^([HP]\d+)", None),
-    "children": ("dysgraphia/words", r"^(U\d+)", 10),
+    "children": ("dysgraphia/words", r"^(U\d+)", 4),
 }
 ILL = ["parkinson", "dysgraphia"]
 SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5  # of unsteadiness
