@@ -14,7 +14,6 @@ import argparse
 import io
 import os
 import time
-from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,15 +46,6 @@ WORD_SHAPES = (64, 64), (64, 96), (96, 96), (64, 64), (128, 128)
 DRAWING_SHAPES = (256, 256), (170, 512), (200, 200), (256, 256), (128, 320)
 # Folders, their patterns of a person, and the ink that is drawn by hand.
 REAL = {"spirals": (r"V\d+", "all"), "newhandpd": (r"^([HP]\d+)", "pen")}
-# Options of one batch of drawings after the other, in each half of the training set.
-HALVES = (
-    ({"severity": (0.15, 1.0)},),
-    (
-        {"severity": (0.05, 1.0), "hands": "recorded", "drawings": (*DRAWING_KINDS, "characters")},
-        {"severity": (0.05, 1.0), "hands": "recorded", "capture": ("scan", "phone")},
-        {"severity": (0.05, 1.0)},
-    ),
-)
 
 
 # Pages
@@ -140,21 +130,13 @@ def read_words(n, transformer, seed, part=0):
 def read_drawings(n, transformer, seed, part=0):
     """Return images of generated drawings and their classes; `part` 2 has other persons than 0 and 1."""
     persons = range(2000, 2600) if part == 2 else range(2000)
-    halves = [read_half(n // 2, transformer, seed, persons, options) for options in HALVES]
-    X, y = (np.concatenate(column) for column in zip(*halves, strict=True))
-    return X, y
-
-
-def read_half(n, transformer, seed, persons, options):
-    """Return images of generated drawings and their classes; each batch has the next of `options`."""
-    following = cycle(options)
 
     def make(n, shape, seed):
-        chosen = next(following)
-        arguments = {"image_shape": shape, "persons": persons, "return_X_y": True, "random_state": seed}
-        if shape == (200, 200) and "hands" not in chosen:
-            return make_shaky_spirals(n, **arguments)
-        return make_shaky_drawings(n, **arguments, **chosen)
+        if shape == (200, 200):
+            return make_shaky_spirals(
+                n, image_shape=shape, persons=persons, return_X_y=True, random_state=seed
+            )
+        return make_shaky_drawings(n, image_shape=shape, persons=persons, return_X_y=True, random_state=seed)
 
     return read_generated(n, transformer, seed, make, DRAWING_SHAPES, binary=0.05, plain=0.5)
 
@@ -191,7 +173,7 @@ def words_reader(seed):
 
 
 def drawings_reader(seed):
-    transformer = CurveImageTransformer((48, 48), unsteadiness=0.8, unsteadiness_scale=1 / 19, dtype="uint8")
+    transformer = CurveImageTransformer((48, 48), unsteadiness=0.8, unsteadiness_scale=1 / 38, dtype="uint8")
     classifier = SparseCurveCNNClassifier(
         channels=(16, 32, 32),
         augment=CurveAugmentation(flip=True),
@@ -201,12 +183,12 @@ def drawings_reader(seed):
         max_iter=24,
         finetune_iter=8,
         random_state=seed,
-        precision="float32",
+        precision="auto",
     )
     return transformer, classifier
 
 
-READERS = {"words": (words_reader, read_words, 14000), "drawings": (drawings_reader, read_drawings, 6000)}
+READERS = {"words": (words_reader, read_words, 14000), "drawings": (drawings_reader, read_drawings, 5000)}
 N_MEASURED = 1000
 
 
@@ -243,7 +225,7 @@ def measure_held_out(reader, name, n_images):
     print_figures(f"generated {name}, not in training", y, reader[-1].predict_proba(X)[:, 1])
 
 
-def measure_words(reader, n_images, seeds, real):
+def measure_words(reader, n_images, seeds):
     """Measure on words of ``other_curves.py``: arrays of 64 x 64 pixels, and files."""
     fonts = TRAIN_FONTS + TEST_FONTS
     for seed in seeds:
@@ -288,8 +270,8 @@ def draw_sharply(outlines, rng):
     return np.asarray(page.convert("L").resize(tuple(size), Image.Resampling.BOX)) / 255
 
 
-def measure_drawings(reader, n_images, seeds, real):
-    """Measure on drawings of each kind by other generated persons, and on the real ones of some folders."""
+def measure_drawings(reader, n_images, seeds):
+    """Measure on drawings of each kind by other generated persons, and on real ones."""
     persons = range(2000, 2600)
     for kind in DRAWING_KINDS:
         made = make_shaky_drawings(
@@ -300,8 +282,7 @@ def measure_drawings(reader, n_images, seeds, real):
     if "SPARSECNN_DATA" not in os.environ:
         print("Real drawings skipped: set SPARSECNN_DATA to the folder that holds them.")
         return
-    for folder in real:
-        pattern, ink = REAL[folder]
+    for folder, (pattern, ink) in REAL.items():
         drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], folder), group_pattern=pattern)
         ill = (drawings.target_names == "parkinson")[drawings.target]
         of_ink = make_pipeline(clone(reader[0]).set_params(ink=ink), reader[-1])
@@ -320,9 +301,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of the pages and of the network")
     parser.add_argument(
         "--measured-seeds", type=int, nargs="+", default=[11, 12, 13], help="of what is measured"
-    )
-    parser.add_argument(
-        "--real", nargs="*", choices=list(REAL), default=list(REAL), help="real drawings to measure on"
     )
     parser.add_argument("--held-out", action="store_true", help="train on a part and measure on the rest")
     parser.add_argument("--measure", action="store_true", help="only measure the saved reader")
@@ -346,7 +324,7 @@ def main():
     if arguments.held_out:
         measure_held_out(reader, name, n_measured)
     else:
-        MEASURES[name](reader, n_measured, arguments.measured_seeds, arguments.real)
+        MEASURES[name](reader, n_measured, arguments.measured_seeds)
 
 
 if __name__ == "__main__":

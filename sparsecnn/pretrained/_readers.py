@@ -73,13 +73,12 @@ def load_reader(name: str) -> Pipeline:
     accuracy is 99.23 % for 3,000 images of 64×64 pixels and 99.40 % for 1,500 files of all sizes. It reads
     one word of one to eight letters at a time, and answers whatever else a picture shows.
 
-    "drawings" was trained on 6,000 generated drawings by 2,000 generated persons, seed 1. On 1,000 drawings
-    of other generated persons its accuracy is 83.20 %. On real spirals it does not tell people with
-    Parkinson's disease from others: on those of a public set, for which its settings were chosen, it is
-    right on 45.62 % of 160 drawings, with an area under the ROC curve of 0.78, of persons of 0.84. Train on
-    your own labelled drawings for that.
+    "drawings" was trained on 5,000 generated drawings by 2,000 generated persons, seed 1. On 1,000 drawings
+    of other generated persons its accuracy is 85.90 %. On real spirals it does not tell people with
+    Parkinson's disease from others: of two public sets, it is right on 57.84 % of 102 and 47.50 % of 160
+    drawings, with areas under the ROC curve of 0.72 and 0.75. Train on your own labelled drawings for that.
 
-    Both files have half precision and hold 19,524 and 9,219 bytes. All settings, data and figures are in
+    Both files have half precision and hold 19,524 and 9,508 bytes. All settings, data and figures are in
     ``docs/user_guide/readers.md``, and ``benchmarks/train_readers.py`` prints them.
 
     Examples
