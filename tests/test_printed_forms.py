@@ -297,7 +297,7 @@ def test_too_few_pages_are_an_error(forms):
         PrintedFormRemover().fit([forms[0][0]])
     with pytest.raises(ValueError, match="got an empty list"):
         PrintedFormRemover().fit([])
-    with pytest.raises(ValueError, match="X must be a list of images, got a str"):
+    with pytest.raises(ValueError, match="X must be a list of images, got the path 'pages'"):
         PrintedFormRemover().fit("pages")
 
 

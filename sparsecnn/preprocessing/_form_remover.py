@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._form_page import FormPage, draw_distance, find_pen, find_print, read_form
 from sparsecnn.preprocessing._form_template import LEAST_PAGES, Template, find_template
+from sparsecnn.preprocessing._image_list import check_images
 from sparsecnn.preprocessing._page_list import PageListTransformer
 from sparsecnn.preprocessing._pages import describe_error
 from sparsecnn.preprocessing._registration import Registration
@@ -200,7 +201,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         (0, False)
         """
         fresh = clone(self)
-        pages = fresh._check_pages(X, reset=True)
+        pages = check_images(fresh, X, reset=True)
         if len(pages) < LEAST_PAGES:
             raise ValueError(
                 f"X must hold at least {LEAST_PAGES} pages, to tell print from pens by what they share, got "

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sparsecnn._image_shape import PixelRows, flatten_images, infer_image_shape, is_file_or_image, pixel_names
-from sparsecnn._naming import naming
-from sparsecnn.preprocessing._sources import column_of_files, is_image
+from sparsecnn._image_shape import PixelRows, pixel_names
+from sparsecnn.preprocessing._image_list import check_images
 
 
 class PageListTransformer(BaseEstimator):
@@ -76,7 +74,7 @@ class PageListTransformer(BaseEstimator):
         (255, 60)
         """
         check_is_fitted(self)
-        pages = self._check_pages(X, reset=False)
+        pages = check_images(self, X, reset=False)
         result = self._transform_pages(pages)
         if isinstance(pages, list):
             return result
@@ -119,28 +117,3 @@ class PageListTransformer(BaseEstimator):
 
     def _transform_pages(self, pages: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
         raise NotImplementedError
-
-    def _check_pages(self, X: Any, reset: bool) -> list[Any] | np.ndarray:
-        """Return a list of images, or an array of shape (n, height, width); with `reset`, store its shape."""
-        if isinstance(X, (str, os.PathLike, Iterator)) or is_file_or_image(X):
-            raise ValueError(
-                f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
-            )
-        X = column_of_files(X)
-        if isinstance(X, (list, tuple)) and not X:
-            raise ValueError("X must hold at least one image, got an empty list.")
-        n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
-        with naming("X"):
-            single = n_dim == 4 or (n_dim == 1 and any(map(is_image, X)))
-        if single:
-            if not len(X):
-                raise ValueError(f"X must hold at least one image, got shape {X.shape}.")
-            return list(X)
-        input_shape = self.input_shape if reset else self.input_shape or getattr(self, "input_shape_", None)
-        X, input_shape = flatten_images(X, input_shape, "input_shape")
-        with naming("X"):
-            X = validate_data(self, X, dtype="numeric", reset=reset)
-        shape = infer_image_shape(X.shape[1], input_shape, "input_shape")
-        if reset:
-            self.input_shape_ = shape
-        return np.asarray(X).reshape(-1, *shape)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -14,20 +13,17 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sparsecnn._image_shape import (
     PixelRows,
     check_image_shape,
-    flatten_images,
-    infer_image_shape,
-    is_file_or_image,
     pixel_names,
 )
-from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._colours import find_ink
-from sparsecnn.preprocessing._sources import column_of_files, is_image, raise_unreadable
+from sparsecnn.preprocessing._image_list import check_images
+from sparsecnn.preprocessing._sources import raise_unreadable
 from sparsecnn.preprocessing._views import Drawing, check_views, names_of_views
 
 __all__ = ["CurveImageTransformer"]
@@ -334,33 +330,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         """Return X as a sequence of images; with `reset`, store the shape of images made of numbers."""
         if self.ink != "all" and self.polarity == "light":
             raise ValueError(f"ink={self.ink!r} needs paper that is lighter than ink, got polarity='light'.")
-        if isinstance(X, (str, os.PathLike)):
-            raise ValueError(
-                f"X must be a list of images, got the path {os.fspath(X)!r}; wrap a file: [X], or list the "
-                "images of a folder with sparsecnn.datasets.load_drawings."
-            )
-        if isinstance(X, Iterator) or is_file_or_image(X):
-            raise ValueError(
-                f"X must be a list of images, got a {type(X).__name__}; wrap it: [X], or list(X)."
-            )
-        X = column_of_files(X)
-        if isinstance(X, (list, tuple)) and not X:
-            raise ValueError("X must hold at least one image, got an empty list.")
-        n_dim = 1 if isinstance(X, (list, tuple)) else getattr(X, "ndim", 0)
-        with naming("X"):
-            single = n_dim == 4 or (n_dim == 1 and any(map(is_image, X)))
-        if single:
-            if not len(X):
-                raise ValueError(f"X must hold at least one image, got shape {X.shape}.")
-            return list(X)
-        input_shape = self.input_shape if reset else self.input_shape or getattr(self, "input_shape_", None)
-        X, input_shape = flatten_images(X, input_shape, "input_shape")
-        with naming("X"):
-            X = validate_data(self, X, dtype="numeric", reset=reset)
-        input_shape = infer_image_shape(X.shape[1], input_shape, "input_shape")
-        if reset:
-            self.input_shape_ = input_shape
-        return X.reshape(-1, *input_shape)
+        return check_images(self, X, reset)
 
     def _views(self) -> tuple[str | float, ...]:
         return check_views(self.views, self.unsteadiness, self.unsteadiness_scale)
