@@ -81,7 +81,13 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/baselines.py
 	-$(BIN)/python benchmarks/drawing_scales.py
 	-$(BIN)/python benchmarks/real_drawings.py
+	-$(BIN)/python benchmarks/strangers.py
 	-$(BIN)/python benchmarks/confounders.py
+	-$(BIN)/python benchmarks/forms.py
+	-$(BIN)/python benchmarks/generated_only.py
+	-$(BIN)/python benchmarks/screening.py
+	-$(BIN)/python benchmarks/shift.py
+	-$(BIN)/python benchmarks/tablet.py
 	-$(BIN)/python benchmarks/related.py sparse_graph GRAPH=0,1,2,3,4 SEED=0,1,2
 	-$(BIN)/python benchmarks/related.py spoken_digits SPEAKER=george,jackson,lucas,nicolas,theo,yweweler
 	-$(BIN)/python benchmarks/speed.py
