@@ -92,7 +92,7 @@ class PageListTransformer(BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_features_in_,), of str objects
+        ndarray of shape (`n_features_in_`,), of str objects
             One name, "page", if `fit` saw a list of pages.
 
         See Also
