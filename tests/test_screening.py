@@ -104,7 +104,7 @@ def test_confidence_is_the_share_of_fits_that_reach_the_sensitivity_among_all_pe
     assert np.mean(np.array(thresholds) >= 0.8) == pytest.approx(reached, abs=0.03)
 
 
-@pytest.mark.parametrize(("coverage", "n_persons"), [(0.8, 4), (0.9, 9), (0.9, 25), (0.75, 40)])
+@pytest.mark.parametrize(("coverage", "n_persons"), [(0.8, 4), (0.9, 9), (0.9, 25), (0.75, 40), (1e-300, 4)])
 def test_coverage_of_each_class_is_at_least_the_wanted_and_little_more(coverage, n_persons):
     rng = np.random.default_rng(0)
     sought = np.repeat([True, False], n_persons)

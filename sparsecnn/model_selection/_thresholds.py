@@ -37,7 +37,7 @@ def coverage_limits(
     """
     ranks = []
     for label, n_persons in zip(labels, (int((~sought).sum()), int(sought.sum())), strict=True):
-        rank = math.ceil((n_persons + 1) * coverage - _ROUNDING)
+        rank = max(1, math.ceil((n_persons + 1) * coverage - _ROUNDING))
         if rank > n_persons:
             needed = math.ceil(coverage / (1 - coverage) - _ROUNDING)
             raise ValueError(_too_few(f"coverage={coverage}", needed, n_persons, label))
