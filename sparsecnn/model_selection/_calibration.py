@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 _SMALLEST = np.finfo(float).eps
+_UNPENALISED = 1e12  # as C; of infinity, scikit-learn 1.8 warns
 
 
 class PlattScaling(NamedTuple):
@@ -38,7 +39,7 @@ def fit_platt(proba: np.ndarray, sought: np.ndarray, weight: np.ndarray) -> Plat
     if spread > _SMALLEST * max(1, abs(centre)):
         # A target t is a person of class 1 with weight t, and one of class 0 with weight 1 - t.
         doubled = np.concatenate([weight * target, weight * (1 - target)])
-        fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+        fit = LogisticRegression(C=_UNPENALISED, solver="newton-cholesky", tol=1e-10, max_iter=1000)
         fit.fit(np.tile((z - centre) / spread, 2)[:, None], np.repeat([1, 0], len(z)), sample_weight=doubled)
         slope = float(fit.coef_[0, 0]) / spread
         if slope > 0:
