@@ -173,7 +173,8 @@ def _shortest_way(
 
 def _walk(printed: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the length of the way on the print from a start to each pixel; infinite beside the print."""
-    numbers: np.ndarray[Any, np.dtype[np.int64]] = np.full(printed.shape, -1)
+    # int32, as csgraph of older SciPy wants it.
+    numbers: np.ndarray[Any, np.dtype[np.int32]] = np.full(printed.shape, -1, dtype=np.int32)
     numbers[printed] = np.arange(np.count_nonzero(printed))
     pairs, lengths = [], []
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):

@@ -143,7 +143,7 @@ def _resize(image: np.ndarray, factor: float) -> np.ndarray:
     shape = tuple(max(1, round(side * factor)) for side in image.shape)
     step = 1 / factor
     return ndimage.affine_transform(
-        smooth, [step, step], [(step - 1) / 2] * 2, shape, order=1, mode="nearest"
+        smooth, step * np.eye(2), [(step - 1) / 2] * 2, shape, order=1, mode="nearest"
     )
 
 
