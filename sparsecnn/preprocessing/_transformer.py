@@ -136,8 +136,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     A steady line is dim where only unsteadiness is bright, here in the second of two channels:
 
     >>> two = CurveImageTransformer((32, 32), unsteadiness=1.0, views=("ink", 1 / 38)).fit_transform([page])
-    >>> two.shape, two[0, 1024:].mean() < 0.5 * two[0, :1024].mean()
-    ((1, 2048), np.True_)
+    >>> two.shape, bool(two[0, 1024:].mean() < 0.5 * two[0, :1024].mean())
+    ((1, 2048), True)
     """
 
     _parameter_constraints: ClassVar[dict] = {
