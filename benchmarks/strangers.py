@@ -27,7 +27,7 @@ from sklearn.metrics import (
     roc_auc_score,
     roc_curve,
 )
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
@@ -94,25 +94,22 @@ def make_readers(seed):
     }
 
 
-def fit(classifier, X, drawings, rows=slice(None)):
-    """Return a fitted copy of the classifier; the ensemble is given the persons."""
-    params = {"groups": drawings.groups[rows]} if isinstance(classifier, SparseCurveEnsemble) else {}
-    return clone(classifier).fit(X[rows], drawings.target[rows], **params)
+def fit_params(classifier, drawings):
+    """Return what else to give the fit: the ensemble is given the persons."""
+    return {"groups": drawings.groups} if isinstance(classifier, SparseCurveEnsemble) else {}
 
 
 def predict_within(classifier, X, drawings, seed, jobs):
     """Return the probability of each drawing from a classifier that has not seen its person."""
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    folds = list(splitter.split(X, drawings.target, drawings.groups))
-    parts = Parallel(n_jobs=jobs)(delayed(_predict_fold)(classifier, X, drawings, *fold) for fold in folds)
-    proba = np.empty(len(X))
-    for (_, test), part in zip(folds, parts, strict=True):
-        proba[test] = part
-    return proba
-
-
-def _predict_fold(classifier, X, drawings, train, test):
-    return fit(classifier, X, drawings, train).predict_proba(X[test])[:, 1]
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    return cross_val_predict(
+        *(classifier, X, drawings.target),
+        groups=drawings.groups,
+        cv=folds,
+        method="predict_proba",
+        n_jobs=jobs,
+        params=fit_params(classifier, drawings),
+    )[:, 1]
 
 
 class Given(ClassifierMixin, BaseEstimator):
@@ -187,7 +184,10 @@ def compare(name, sets, images, seeds, jobs):
         figures = [measure(proba, drawings) for proba in held_back]
         print_row(name, at, at, figures, interval_of_auc(held_back[0], drawings))
         screenings = [screen(proba, drawings) for proba in held_back]
-        fitted = Parallel(n_jobs=jobs)(delayed(fit)(one, images[at], drawings) for one in classifiers)
+        fitted = Parallel(n_jobs=jobs)(
+            delayed(clone(one).fit)(images[at], drawings.target, **fit_params(one, drawings))
+            for one in classifiers
+        )
         for to in [other for other in sets if other != at]:
             probas = [one.predict_proba(images[to])[:, 1] for one in fitted]
             figures = [measure(p, sets[to], one) for p, one in zip(probas, screenings, strict=True)]
