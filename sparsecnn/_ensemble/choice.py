@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from sparsecnn._estimator import SparseCurveCNNClassifier
-from sparsecnn.model_selection import make_folds, warn_of_shared_groups
+from sparsecnn.model_selection import count_groups, make_folds, warn_of_shared_groups
 
 SMALLEST = np.finfo(np.float64).eps  # of a probability whose logarithm is taken
 
@@ -79,9 +79,7 @@ def folds_of(cv: Any, images: np.ndarray, sample: Sample) -> Folds:
 def _check_enough_for_folds(cv: Any, sample: Sample) -> None:
     """Raise ValueError if a class has fewer groups, or images without groups, than there are folds."""
     what = "images" if sample.groups is None else "groups"
-    for label in np.unique(sample.labels):
-        of_class = sample.labels == label
-        n = of_class.sum() if sample.groups is None else len(np.unique(sample.groups[of_class]))
+    for label, n in count_groups(sample.labels, sample.groups).items():
         if n < cv:
             raise ValueError(
                 f"cv={cv} folds, in which views are compared, need as many {what} of each class, but class "

@@ -2,7 +2,8 @@
 
 from sparsecnn.model_selection._choice import sparsest_within_one_se, sparsity_scorer
 from sparsecnn.model_selection._choice import standard_errors as standard_errors  # for displays
-from sparsecnn.model_selection._folds import make_folds as make_folds  # for ensembles
+from sparsecnn.model_selection._folds import count_groups as count_groups  # for ensembles
+from sparsecnn.model_selection._folds import make_folds as make_folds
 from sparsecnn.model_selection._groups import average_by_group, bootstrap_interval, validate_groups
 from sparsecnn.model_selection._groups import warn_of_shared_groups as warn_of_shared_groups
 from sparsecnn.model_selection._screening import ScreeningClassifier

@@ -30,3 +30,9 @@ def make_folds(
     if not folds:
         raise ValueError(f"cv={cv!r} makes no folds.")
     return folds
+
+
+def count_groups(y: np.ndarray, groups: np.ndarray | None) -> dict[Any, int]:
+    """Return how many groups each class has; without groups, how many images."""
+    groups = np.arange(len(y)) if groups is None else groups
+    return {label: len(np.unique(groups[y == label])) for label in np.unique(y)}

@@ -11,8 +11,8 @@ from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, has_fit_parameter
 
-from sparsecnn.model_selection._folds import make_folds
-from sparsecnn.model_selection._groups import average_by_group, validate_groups, warn_of_shared_groups
+from sparsecnn.model_selection._folds import count_groups, make_folds
+from sparsecnn.model_selection._groups import validate_groups, warn_of_shared_groups
 
 
 class ScreeningData(NamedTuple):
@@ -100,10 +100,8 @@ def _check_persons(cv: Any, labels: np.ndarray, persons: np.ndarray) -> None:
     """Raise ValueError if a class has fewer persons than there are folds."""
     if not isinstance(cv, Integral):
         return
-    target = average_by_group(np.zeros(len(labels)), persons, labels).target
-    for label in np.unique(labels):
-        n_persons = np.sum(target == label)
-        if n_persons < cv:
+    for label, n_persons in count_groups(labels, persons).items():
+        if n_persons < int(cv):
             raise ValueError(
                 f"cv={cv} folds need at least {cv} persons of each class, got {n_persons} of {label!s}."
             )
