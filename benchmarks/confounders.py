@@ -7,12 +7,11 @@ reader of whole pages may have learned that and no tremor. Ink that is cropped h
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from real_data import read_set
 from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -20,10 +19,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparsecnn.datasets import load_drawings
 from sparsecnn.model_selection import average_by_group
 
-SETS = {"spirals": r"V\d+", "newhandpd": r"^([HP]\d+)"}
 DARK = 0.25  # of the way from paper to black, which ink covers
 LEAST_INK = 60  # pixels that touch; smaller specks are dust
 
@@ -78,12 +75,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the folds")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
+    sets = {name: read_set(name) for name in ("spirals", "newhandpd")}
     print(f"{'set':>10} {'numbers of the page':>30} {'balanced':>9} {'AUC':>6} {'AUC of persons':>15}")
-    for name, pattern in SETS.items():
-        drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], name), group_pattern=pattern)
-        for kind, X in numbers_of(drawings.filenames).items():
+    for name, drawings in sets.items():
+        for kind, X in numbers_of(drawings.files).items():
             rows = [measure(X, drawings.target, drawings.groups, seed) for seed in arguments.seeds]
             balanced, auc, of_persons = np.mean(rows, axis=0)
             print(f"{name:>10} {kind:>30} {balanced:>9.3f} {auc:>6.3f} {of_persons:>15.3f}", flush=True)

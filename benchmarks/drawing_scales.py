@@ -8,7 +8,7 @@ import argparse
 from collections import Counter
 
 import numpy as np
-from real_drawings import VIEWS, draw_views, make_network, make_recipe, name_of_view
+from drawing_recipes import VIEWS, draw_views, make_network, make_recipe, name_of_view
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings

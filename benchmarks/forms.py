@@ -9,24 +9,25 @@ has not seen, in 10 folds: numbers of the pen's line alone, and none of the marg
 """
 
 import argparse
-import os
-import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 from confounders import measure
 from PIL import Image
+from real_data import read_set
 from scipy import ndimage
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sparsecnn.datasets import load_drawings
 from sparsecnn.preprocessing import CurveImageTransformer, PrintedFormRemover
 
 INK = 0.3  # of the brightness of ink, which a pixel of the pen has
 SECTORS = 8  # of angle around the middle of the drawing
 SCALES = (1 / 38, 1 / 19, 1 / 9.5)  # of unsteadiness
+
+
+def gray_pages(files):
+    return [np.asarray(Image.open(file).convert("L")) for file in files]
 
 
 def ink_of(pages, ink="all"):
@@ -69,7 +70,7 @@ def numbers_of_unsteadiness(files):
 def halves(drawings, gray, output="pages"):
     """Yield indices of pages, and what a remover makes of them that was fitted on other persons."""
     folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
-    for fit, test in folds.split(drawings.filenames, drawings.target, drawings.groups):
+    for fit, test in folds.split(drawings.files, drawings.target, drawings.groups):
         start = time.perf_counter()
         remover = PrintedFormRemover(output).fit([gray[i] for i in fit])
         fitted = time.perf_counter()
@@ -89,7 +90,7 @@ def report_pen(drawings, gray):
             clean[i] = page
     kept = sum(np.array_equal(a, b) for a, b in zip(clean, gray, strict=True))
     print(f"print not found: {kept} of {len(gray)} pages")
-    truth, printed = ink_of(drawings.filenames, "pen"), near(ink_of(drawings.filenames, "black"))
+    truth, printed = ink_of(drawings.files, "pen"), near(ink_of(drawings.files, "black"))
     print("pen against its colour:    precision recall  precision and recall to within a pixel")
     for name, found in (("gray, all ink", ink_of(gray)), ("without print", ink_of(clean))):
         print(f"{name:>26} " + "  ".join(f"{part:.3f}" for part in compare(found, truth)))
@@ -97,9 +98,8 @@ def report_pen(drawings, gray):
         print(f"{'beside the print':>26} " + "  ".join(f"{part:.3f}" for part in beside), flush=True)
 
 
-def report_free_spirals(folder, gray):
+def report_free_spirals(pages, gray):
     """Print how often print is found on free spirals, among themselves and with another set's print."""
-    pages = [np.asarray(Image.open(file).convert("L")) for file in load_drawings(folder).filenames]
     generator, found = np.random.default_rng(0), []
     for n_pages in (5, 5, 5, 5, 10, 10, 20):
         chosen = generator.choice(len(pages), n_pages, replace=False)
@@ -116,7 +116,7 @@ def report_classes(drawings, gray):
     deviation = np.zeros((len(gray), 4 + SECTORS))
     for test, pages in halves(drawings, gray, "distance"):
         deviation[test] = [numbers_of_distance(page) for page in pages]
-    unsteady = numbers_of_unsteadiness(drawings.filenames)
+    unsteady = numbers_of_unsteadiness(drawings.files)
     numbers = {"deviation": deviation, "unsteadiness": unsteady, "both": np.hstack([deviation, unsteady])}
     for name, X in numbers.items():
         rows = [measure(X, drawings.target, drawings.groups, seed) for seed in (0, 1, 2)]
@@ -130,16 +130,13 @@ def main():
         "parts", nargs="*", default=["pen", "spirals", "classes"], help="to run; all by default"
     )
     parts = parser.parse_args().parts
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
     warnings.filterwarnings("ignore", message=".*(print is not found|share no print)")
-    data = Path(os.environ["SPARSECNN_DATA"])
-    drawings = load_drawings(data / "newhandpd", group_pattern=r"^([HP]\d+)")
-    gray = [np.asarray(Image.open(file).convert("L")) for file in drawings.filenames]
+    drawings = read_set("newhandpd")
+    gray = gray_pages(drawings.files)
     if "pen" in parts:
         report_pen(drawings, gray)
     if "spirals" in parts:
-        report_free_spirals(data / "spirals", gray)
+        report_free_spirals(gray_pages(read_set("spirals").files), gray)
     if "classes" in parts:
         report_classes(drawings, gray)
 

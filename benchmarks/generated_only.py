@@ -8,15 +8,14 @@ chosen on the other sets.
 """
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
-from real_drawings import make_network
+from drawing_recipes import make_network
+from real_data import SETS, read_set, take
 from sklearn.metrics import roc_auc_score
 
 from sparsecnn import CurveImageTransformer
-from sparsecnn.datasets import DRAWING_KINDS, load_drawings, make_shaky_drawings
+from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings
 from sparsecnn.model_selection import average_by_group
 
 SHAPE = 32, 32
@@ -47,12 +46,7 @@ STRANGE = {
     "recorded hands": RECORDED,
     "forms": RECORDED_FORMS | {"guide": ["black", "gray"]},
 }
-# Folder, pattern of a person, name of the sought class, ink, and most drawings of a person.
-REAL = {
-    "newhandpd": ("newhandpd", r"^([HP]\d+)", "parkinson", "pen", None),
-    "dysgraphia": ("dysgraphia/words", r"^(U\d+)", "dysgraphia", "all", 8),
-    "spirals": ("spirals", r"V\d+", "parkinson", "all", None),
-}
+MOST_WORDS = 8  # of a child
 
 
 def view(pages, ink, scale):
@@ -71,15 +65,12 @@ def draw_generated(n, persons, seed, scale, options):
 
 def draw_real(name, scale):
     """Return views of a real set, which are of the sought class, and the persons."""
-    folder, pattern, sought, ink, most = REAL[name]
-    drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], folder), group_pattern=pattern)
-    kept = np.arange(len(drawings.groups))
-    if most:
-        rng = np.random.default_rng(0)
-        persons = [rng.permutation(np.flatnonzero(drawings.groups == g)) for g in np.unique(drawings.groups)]
-        kept = np.sort(np.concatenate([own[:most] for own in persons]))
-    found = (drawings.target_names == sought)[drawings.target][kept].astype(int)
-    return view(drawings.filenames[kept], ink, scale), found, drawings.groups[kept]
+    drawings = read_set(name)
+    if name == "dysgraphia":
+        rng, groups = np.random.default_rng(0), drawings.groups
+        words = [rng.permutation(np.flatnonzero(groups == child)) for child in np.unique(groups)]
+        drawings = take(drawings, np.sort(np.concatenate([some[:MOST_WORDS] for some in words])))
+    return view(drawings.files, SETS[name].ink, scale), drawings.target, drawings.groups
 
 
 def measure(network, measured):
@@ -97,7 +88,7 @@ def measure(network, measured):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", nargs="+", choices=list(PAGES), default=list(PAGES))
-    parser.add_argument("--sets", nargs="*", choices=list(REAL), default=["newhandpd", "dysgraphia"])
+    parser.add_argument("--sets", nargs="*", choices=list(SETS), default=["newhandpd", "dysgraphia"])
     parser.add_argument("--scale", type=float, default=1 / 38, help="of the unsteadiness")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the networks")
     arguments = parser.parse_args()

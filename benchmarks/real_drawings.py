@@ -10,19 +10,26 @@ before.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
+from drawing_recipes import (
+    VIEWS,
+    draw_views,
+    hog_of_files,
+    logistic_regression,
+    make_network,
+    make_recipe,
+    name_of_view,
+)
 from joblib import Parallel, delayed
+from real_data import SETS, data_path
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -31,70 +38,20 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
-from sparsecnn import (
-    CurveAugmentation,
-    CurveImageTransformer,
-    SparseCurveCNNClassifier,
-    SparseCurveEnsemble,
-)
+from sparsecnn import CurveImageTransformer, SparseCurveEnsemble
 from sparsecnn.datasets import load_drawings
 from sparsecnn.inspection import integrated_gradients
 from sparsecnn.model_selection import average_by_group, bootstrap_interval, validate_groups
 from sparsecnn.preprocessing import suggest_image_shape
 from sparsecnn.pretraining import pretrain_on_drawings
 
-# The ink, and its unsteadiness at four scales. The first is the finest that a scan of 256 pixels shows; each
-# is twice the previous one.
-VIEWS = "ink", 1 / 76, 1 / 38, 1 / 19, 1 / 9.5
-
-
-def name_of_view(view):
-    """Return how a view is called in tables."""
-    return view if view == "ink" else f"1/{1 / view:g}"
-
-
-def draw_views(image_shape):
-    """Return a transformer that draws each page in every view."""
-    return CurveImageTransformer(image_shape, unsteadiness=0.8, views=VIEWS, dtype="uint8")
-
-
-def make_network(image_shape, seed, precision="auto", **params):
-    """Return the network of all recipes, with fewer filters than by default, for a hundred drawings."""
-    return SparseCurveCNNClassifier(
-        channels=(16, 32, 32),
-        image_shape=image_shape,
-        augment=CurveAugmentation(flip=True),
-        batch_size=64,
-        class_weight="balanced",
-        precision=precision,
-        random_state=seed,
-        **{"solver": "adam", "max_iter": 24, "finetune_iter": 8} | params,
-    )
-
-
-def make_recipe(seed, precision="auto"):
-    """Return an ensemble whose members see the views that cross-validation chooses."""
-    ensemble = SparseCurveEnsemble(random_state=seed)
-    return ensemble.set_params(estimator__precision=precision)
-
-
-def hog(images):
-    """Return the histograms of oriented gradients of images."""
-    from skimage.feature import hog as hog_of_image
-
-    return np.array([hog_of_image(image, pixels_per_cell=(16, 16)) for image in images])
-
 
 def recipes(files, seed, precision, pretrained=False):
     """Return, by name, a transformer of files, which learns nothing, and a classifier of its images."""
     shapes = {side: suggest_image_shape(files, side, multiple=8) for side in (32, 64, 128)}
-    features = make_pipeline(
-        CurveImageTransformer(shapes[128]),
-        FunctionTransformer(lambda X: hog(X.reshape(-1, *shapes[128]))),
-    )
+    features = hog_of_files(CurveImageTransformer(shapes[128]))
     found = {
         "mean of 8 sparse CNNs, views chosen": (draw_views(shapes[32]), make_recipe(seed, precision)),
         "plain sparse CNN on ink": (
@@ -102,10 +59,7 @@ def recipes(files, seed, precision, pretrained=False):
             make_network(shapes[64], seed, precision),
         ),
         "HOG + random forest": (features, RandomForestClassifier(100, random_state=seed)),
-        "HOG + logistic regression": (
-            features,
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
-        ),
+        "HOG + logistic regression": (features, logistic_regression()),
     }
     if pretrained:
         unsteady = CurveImageTransformer(shapes[32], unsteadiness=0.8, dtype="uint8")
@@ -219,9 +173,11 @@ def draw_evidence(path, drawings, probability, evidence, n=5):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="spirals", help="below SPARSECNN_DATA")
+    parser.add_argument("--folder", default=SETS["spirals"].folder, help="below SPARSECNN_DATA")
     parser.add_argument(
-        "--group-pattern", default=r"V\d+", help="regular expression of the person in a file name"
+        "--group-pattern",
+        default=SETS["spirals"].person,
+        help="regular expression of the person in a file name",
     )
     parser.add_argument("--min-images", type=int, default=2, help="smallest number of drawings of a person")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -233,9 +189,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="folds to run at a time")
     parser.add_argument("--picture", default="real_drawings.png")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds the drawings.")
-    folder = Path(os.environ["SPARSECNN_DATA"], arguments.folder)
+    folder = data_path(arguments.folder)
     drawings = load_drawings(folder, group_pattern=arguments.group_pattern)
     if len(drawings.target_names) != 2:
         sys.exit(f"{folder} must hold two classes, but it holds {drawings.target_names.tolist()}.")

@@ -5,34 +5,32 @@ and generated drawings (100 persons, 4 of each kind, seed 0). At most 4 pages of
 to ink of 32×32 pixels. False alarms: fitted to two thirds of the persons of a set, and tried on the others,
 on all of them and on those of one class. Warnings: fitted to all, and tried on 5 or 10 persons of another
 set. The classifier is a logistic regression, but of ``spirals``, whose labels serve for nothing here, one
-that knows the share of the classes only.
+that knows the share of the classes only. Class 1 is the ill or shaky, but in ``dysgraphia`` the typical.
 """
 
 import argparse
-import os
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from real_data import SETS, first_of_each, read_set
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from sparsecnn import CurveImageTransformer
-from sparsecnn.datasets import load_drawings, make_shaky_drawings
+from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.model_selection import ScreeningClassifier
 
-FOLDERS = {"spirals": r"V\d+", "newhandpd": r"^([HP]\d+)", "dysgraphia/words": r"^(U\d+)"}
 KINDS = ("spiral", "meander", "wave", "loops", "word")
 LEVELS = (0.01, 0.05)
 
 
-def load_sets(folder):
+def load_sets():
     """Return ink, labels and persons of each set, by name."""
     sets = {}
-    for name, pattern in FOLDERS.items():
-        drawings = load_drawings(Path(folder, name), group_pattern=pattern)
-        sets[name] = few_pages(drawings.filenames, drawings.target, drawings.groups)
+    for name in SETS:
+        drawings = read_set(name)
+        target = 1 - drawings.target if name == "dysgraphia" else drawings.target
+        sets[name] = few_pages(drawings.files, target, drawings.groups)
     for kind in KINDS:
         drawings = make_shaky_drawings(400, drawings=kind, persons=100, random_state=0)
         sets[f"generated: {kind}"] = few_pages(drawings.images, drawings.target, drawings.groups)
@@ -41,7 +39,7 @@ def load_sets(folder):
 
 def few_pages(pages, target, groups, most=4):
     """Return ink of at most `most` pages of each person, their labels and persons."""
-    chosen = np.concatenate([np.flatnonzero(groups == person)[:most] for person in np.unique(groups)])
+    chosen = first_of_each(groups, most)
     ink = CurveImageTransformer((32, 32)).fit_transform([pages[i] for i in chosen])
     return ink, target[chosen], groups[chosen]
 
@@ -86,9 +84,7 @@ def main():
     parser.add_argument("--draws", type=int, default=100, help="of persons, for each figure")
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
-    sets = load_sets(os.environ["SPARSECNN_DATA"])
+    sets = load_sets()
     rng = np.random.default_rng(arguments.seed)
     print(
         "| fitted to | persons | false alarms, level 0.01 | of class 0 only | of class 1 only | level 0.05 |"

@@ -9,17 +9,14 @@ over seeds; the interval, 95 %, is that of the AUC of persons for the first seed
 """
 
 import argparse
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
+from drawing_recipes import draw_views, hog, hog_of_files, logistic_regression
 from joblib import Parallel, delayed
 from PIL import Image
-from real_drawings import hog
+from real_data import SETS, first_of_each, read_set, take
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -29,33 +26,20 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils import Bunch
+from sklearn.preprocessing import FunctionTransformer
 
 from sparsecnn import CurveAugmentation, CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveEnsemble
-from sparsecnn.datasets import load_drawings
 from sparsecnn.model_selection import ScreeningClassifier, average_by_group, bootstrap_interval
 from sparsecnn.pretrained import load_reader
 
-# Folder, pattern of a person, and how many drawings of each person are read.
-SETS = {
-    "spirals": ("spirals", r"V\d+", None),
-    "newhandpd": ("newhandpd", r"^([HP]\d+)", None),
-    "children": ("dysgraphia/words", r"^(U\d+)", 4),
-}
-ILL = ["parkinson", "dysgraphia"]
-SCALES = 1 / 76, 1 / 38, 1 / 19, 1 / 9.5  # of unsteadiness
+MOST = {"dysgraphia": 4}  # drawings of a person
 FOLDS = 10
 
 
-def read_set(name):
-    """Return files, targets (1: ill) and persons of a set."""
-    folder, pattern, most = SETS[name]
-    drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], folder), group_pattern=pattern)
-    persons = np.unique(drawings.groups)
-    kept = np.concatenate([np.flatnonzero(drawings.groups == person)[:most] for person in persons])
-    ill = np.isin(drawings.target_names[drawings.target], ILL)
-    return Bunch(files=drawings.filenames[kept], target=ill[kept].astype(int), groups=drawings.groups[kept])
+def read_few(name):
+    """Return a set, person by person, without the drawings beyond the MOST."""
+    drawings = read_set(name)
+    return take(drawings, first_of_each(drawings.groups, MOST.get(name)))
 
 
 def gray_pages(files):
@@ -66,7 +50,6 @@ def gray_pages(files):
 
 def make_readers(seed):
     """Return, by name, a transformer of files and a classifier of what it gives."""
-    views = ("ink", *SCALES)
     drawings = load_reader("drawings")
     network = SparseCurveCNNClassifier(
         channels=(16, 32, 32),
@@ -75,20 +58,13 @@ def make_readers(seed):
         random_state=seed,
     )
     ink = CurveImageTransformer((128, 128), ink="auto", dtype="uint8")
-    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     return {
-        "ensemble": (
-            CurveImageTransformer((32, 32), ink="auto", unsteadiness=0.8, views=views, dtype="uint8"),
-            SparseCurveEnsemble(random_state=seed),
-        ),
+        "ensemble": (draw_views((32, 32), ink="auto"), SparseCurveEnsemble(random_state=seed)),
         "sparse CNN on ink": (CurveImageTransformer((64, 64), ink="auto", dtype="uint8"), network),
-        "HOG of ink": (
-            make_pipeline(ink, FunctionTransformer(lambda X: hog(X.reshape(-1, 128, 128)))),
-            regression,
-        ),
+        "HOG of ink": (hog_of_files(ink), logistic_regression()),
         "HOG of gray page": (
             make_pipeline(FunctionTransformer(gray_pages), FunctionTransformer(hog)),
-            regression,
+            logistic_regression(),
         ),
         "ready reader": (clone(drawings[0]).set_params(ink="auto"), FrozenEstimator(drawings[-1])),
     }
@@ -202,9 +178,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="folds to run at a time")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Set SPARSECNN_DATA to the folder that holds the drawings.")
-    sets = {name: read_set(name) for name in arguments.sets}
+    sets = {name: read_few(name) for name in arguments.sets}
     for name, drawings in sets.items():
         n_persons = len(np.unique(drawings.groups))
         print(f"{name}: {len(drawings.files)} drawings, {drawings.target.mean():.0%} ill, {n_persons} people")

@@ -51,6 +51,15 @@ def make_stripes(n_images, *, side=16, random_state):
     return np.clip(128 + 80 * images, 0, 255).astype(np.uint8), np.where(down, "down", "across")
 
 
+@pytest.fixture(scope="module")
+def benchmarks():
+    """The folder of the benchmarks, which import each other."""
+    folder = Path(__file__).parent.parent / "benchmarks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def bars():
     """Images of one bar each, and its thickness."""

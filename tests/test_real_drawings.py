@@ -3,7 +3,6 @@
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +13,11 @@ from sparsecnn.datasets import load_drawings, make_shaky_drawings
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "real_drawings.py"
-
 
 @pytest.fixture(scope="module")
-def benchmark():
+def benchmark(benchmarks):
     """The functions of the script, by name."""
-    return runpy.run_path(str(SCRIPT))
+    return runpy.run_path(str(benchmarks / "real_drawings.py"))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +73,9 @@ def test_benchmark_says_which_views_were_chosen(benchmark, drawings):
     assert np.shape(read.evidence) == (18, 8, 24)
 
 
-def test_benchmark_is_skipped_without_data(monkeypatch):
+def test_benchmark_is_skipped_without_data(benchmarks, monkeypatch):
     monkeypatch.delenv("SPARSECNN_DATA", raising=False)
-    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(benchmarks / "real_drawings.py")], capture_output=True, text=True
+    )
     assert "Skipped: set SPARSECNN_DATA" in done.stderr
