@@ -8,14 +8,12 @@ for 24 epochs at 90 % zeros, and the second row that of Adam at 99.64 %. The loo
 
 import argparse
 import math
-import os
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
-from lenet_mnist import LeNet5, load
+from lenet_mnist import LeNet5, as_pixels, load
+from real_data import data_path
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torch.optim.swa_utils import AveragedModel
 
@@ -174,11 +172,8 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--changes", nargs="+", choices=list(CHANGES), default=list(CHANGES), metavar="NAME")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds mnist-train.npz.")
-    X, y = load(Path(os.environ["SPARSECNN_DATA"], "mnist-train.npz"))
-    X = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
-    y = torch.from_numpy(y).long()
+    X, y = load(data_path("mnist-train.npz"))
+    X, y = as_pixels(X), torch.from_numpy(y).long()
     print(f"{'':40} {'held-out error, %':>18}   {'each seed':20} kept of each layer, %")
     for name in arguments.changes:
         recipe = Recipe(**CHANGES[name])

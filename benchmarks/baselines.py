@@ -17,14 +17,13 @@ repeated: a run may be interrupted.
 import argparse
 import csv
 import math
-import os
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from lenet_mnist import LeNet5, load
+from lenet_mnist import LeNet5, as_pixels, load, percent_kept
+from real_data import data_path
 from torch.nn.functional import cross_entropy
 
 from sparsecnn import RVSM
@@ -82,14 +81,18 @@ class Cut(Dense):
         return largest(self.weights, target)
 
 
-class ProximalL0(Cut):
-    """Proximal SGD with ℓ0, iterative hard thresholding. The setting is the share of the ramp."""
+class RampedCut(Cut):
+    """The same. The setting is the share of the epochs over which the target rises."""
 
     settings = (0.25, 0.5, 0.75, 1.0)
 
     @property
     def ramp(self):
         return self.setting
+
+
+class ProximalL0(RampedCut):
+    """Proximal SGD with ℓ0, iterative hard thresholding."""
 
     def step(self, target):
         super().step(target)
@@ -145,14 +148,8 @@ class EpochADMM(ADMM):
     interval = 157
 
 
-class GradualPruning(Cut):
-    """The smallest weights are cut every 100 steps and stay zero. The setting is the share of the ramp."""
-
-    settings = (0.25, 0.5, 0.75, 1.0)
-
-    @property
-    def ramp(self):
-        return self.setting
+class GradualPruning(RampedCut):
+    """The smallest weights are cut every 100 steps and stay zero."""
 
     def step(self, target):
         super().step(target)
@@ -239,8 +236,8 @@ def error_percent(net, X, y):
 def load_images(path):
     """Return the images and labels to train on, to report on and to tune on."""
     X, y = load(path)
-    pixels = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
-    pixels, labels = pixels.contiguous(memory_format=torch.channels_last), torch.from_numpy(y).long()
+    pixels = as_pixels(X).contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(y).long()
     places = {
         "train": slice(N_TRAIN),
         "report": slice(N_TRAIN, N_TRAIN + N_REPORT),
@@ -289,9 +286,7 @@ def run(rows, images, where, **key):
             *images["train"],
             report=lambda net: error_percent(net, *images[where]),
         )
-        weights = [p for p in net.parameters() if p.ndim > 1]
-        kept = 100 * sum(int(w.count_nonzero()) for w in weights) / sum(w.numel() for w in weights)
-        error = error_percent(net, *images[where])
+        kept, error = percent_kept(net), error_percent(net, *images[where])
     except FloatingPointError:
         kept, before, error = math.nan, 100.0, 100.0
     seconds = round(time.perf_counter() - start, 1)
@@ -327,11 +322,8 @@ def main():
     parser.add_argument("--sparsity", type=float, default=0.98)
     parser.add_argument("--rows", type=Path, help="a file of rows, read and appended to")
     arguments = parser.parse_args()
-    data = os.environ.get("SPARSECNN_DATA")
-    if data is None:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds mnist-train.npz.")
     torch.set_num_threads(1)
-    images, rows = load_images(Path(data, "mnist-train.npz")), Rows(arguments.rows)
+    images, rows = load_images(data_path("mnist-train.npz")), Rows(arguments.rows)
     lr = best_setting(rows, images, "dense", None, 0.0)
     reported = {}
     for method in arguments.methods:

@@ -11,10 +11,10 @@ stroke.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
+from real_data import data_path
 from scipy.ndimage import gaussian_filter1d
 
 PACKAGE = Path(__file__).parent.parent / "sparsecnn" / "datasets" / "hands"
@@ -158,7 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=PACKAGE, help="where to write the files")
     folder = parser.parse_args().folder
-    source = Path(os.environ["SPARSECNN_DATA"], "omniglot", "paths.npz")
+    source = data_path("omniglot/paths.npz")
     characters, alphabets, names, drawers = read_characters(source)
     measures = np.array([measure(strokes) for strokes in characters], dtype=float)
     mean, spread = derive_table(measures, alphabets, names, drawers)

@@ -12,13 +12,12 @@ counted as in the literature, with biases: ``(25 * read + 1) * pixels * written`
 
 import argparse
 import math
-import os
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from real_data import data_path
 from sklearn.metrics import zero_one_loss
 from torch import nn
 
@@ -109,6 +108,17 @@ def load(path):
         return [file[name] for name in names]
 
 
+def as_pixels(X):
+    """Return images as a network takes them, with values from 0 to 1."""
+    return torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
+
+
+def percent_kept(module):
+    """Return the percentage of the weights, biases left out, that are not zero."""
+    weights = [p for p in module.parameters() if p.ndim > 1]
+    return 100 * sum(int(w.count_nonzero()) for w in weights) / sum(w.numel() for w in weights)
+
+
 def train(name, kept, params, X, y, seed):
     """Return a fitted classifier with `kept` percent of its weights."""
     classifier = SparseCurveCNNClassifier(
@@ -133,12 +143,9 @@ def measure(name, path, X, y):
     module = MODULES[name]()
     with np.load(path) as weights:
         module.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights})
-    matrices = [p for p in module.parameters() if p.ndim > 1]
-    kept = 100 * sum(int(w.count_nonzero()) for w in matrices) / sum(w.numel() for w in matrices)
     with torch.no_grad():
-        pixels = torch.from_numpy(X).float().view(-1, 1, 28, 28) / 255
-        predicted = torch.cat([module(batch).argmax(1) for batch in pixels.split(1000)])
-    return kept, 100 * zero_one_loss(y, predicted.numpy()), *count_channels(module)
+        predicted = torch.cat([module(batch).argmax(1) for batch in as_pixels(X).split(1000)])
+    return percent_kept(module), 100 * zero_one_loss(y, predicted.numpy()), *count_channels(module)
 
 
 def count_channels(module):
@@ -176,10 +183,7 @@ def main():
     parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    data = os.environ.get("SPARSECNN_DATA")
-    if arguments.test is None and data is None:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds mnist-train.npz, or give --test FILE.")
-    X, y = load(arguments.test or Path(data, "mnist-train.npz"))
+    X, y = load(arguments.test or data_path("mnist-train.npz"))
     print_published()
     for run in arguments.runs:
         name, kept, held_out, method, params = RUNS[run]

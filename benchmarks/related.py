@@ -10,7 +10,6 @@ Data: the folder that SPARSECNN_DATA names must hold ``family/cora.npz`` and the
 import argparse
 import itertools
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from real_data import data_path
 
 OURS = ("RVSM", "half of the channels")  # lines in another colour
 N_DRAWN = 3
@@ -115,8 +115,7 @@ def main():
     parser.add_argument("--results", type=Path)
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds family/.")
+    data_path("family")  # which the examples read
     torch.set_num_threads(1)
     source = EXAMPLES.joinpath(f"plot_{arguments.example}.py").read_text(encoding="utf-8")
     names, choices = zip(*arguments.values, strict=True) if arguments.values else ((), ())

@@ -9,13 +9,11 @@ results. Figures are means over the seeds, which draw folds and models, with sta
 """
 
 import argparse
-import os
-import sys
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
+from real_data import data_path
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -105,9 +103,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--words", action="store_true", help="only count words")
     arguments = parser.parse_args()
-    if "SPARSECNN_DATA" not in os.environ:
-        sys.exit("Skipped: set SPARSECNN_DATA to the folder that holds dysgraphia/paths.npz.")
-    pages, y = load_pages(Path(os.environ["SPARSECNN_DATA"], "dysgraphia", "paths.npz"))
+    pages, y = load_pages(data_path("dysgraphia/paths.npz"))
     counts = [len(split_words(page)) for page in pages]
     print(f"{min(counts)} to {max(counts)} words a child, {np.median(counts):.0f} in the median")
     if arguments.words:

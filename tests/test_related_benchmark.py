@@ -1,13 +1,11 @@
 """The benchmark that repeats an example with other values of its constants."""
 
 import importlib.util
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent
 EXAMPLE = """
 NAME, SEED = "a", 0
 table = {"sum": {"value": SEED + 1, "letters": len(NAME)}, "twice": {"value": 2 * SEED, "letters": 0}}
@@ -15,8 +13,8 @@ table = {"sum": {"value": SEED + 1, "letters": len(NAME)}, "twice": {"value": 2 
 
 
 @pytest.fixture
-def related():
-    spec = importlib.util.spec_from_file_location("related", ROOT / "benchmarks" / "related.py")
+def related(benchmarks):
+    spec = importlib.util.spec_from_file_location("related", benchmarks / "related.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
