@@ -113,22 +113,33 @@ def write(word, font, shaky, rng):
     return [outline - points.min(0) + corner for outline in drawn]
 
 
+def write_any(words, fonts, shaky, rng):
+    """Return the outlines of the beginning of one of the words in one of the fonts."""
+    word = rng.choice(words)[: rng.integers(2, 8)]
+    word = rng.choice([word, word, word.capitalize(), word.upper()])
+    return write(word, rng.choice(fonts), shaky, rng)
+
+
 def draw(outlines, rng):
     """Return the outlines as an image of uint8, filled or traced."""
-    side = SIDE * OVERSAMPLING
-    page = Image.new("1", (side, side))
-    traced, pen = rng.random() < 0.4, int(OVERSAMPLING * rng.uniform(1.0, 1.8))
+    traced, pen = rng.random() < 0.4, rng.uniform(1.0, 1.8)
+    ink = fill_or_trace(outlines, (SIDE, SIDE), pen if traced else None) * rng.uniform(0.55, 1.0)
+    return np.clip(ink + rng.normal(0, rng.uniform(0, 6), ink.shape), 0, 255).astype(np.uint8)
+
+
+def fill_or_trace(outlines, size, pen):
+    """Return the ink of outlines, from 0 to 255: filled, or traced by a pen of so many pixels."""
+    page = Image.new("1", tuple(OVERSAMPLING * side for side in size))
     for outline in outlines:
         points = [tuple(point) for point in outline * OVERSAMPLING]
         glyph = Image.new("1", page.size)
-        if traced:
-            ImageDraw.Draw(glyph).line([*points, points[0]], fill=1, width=pen)
+        if pen:
+            ImageDraw.Draw(glyph).line([*points, points[0]], fill=1, width=int(OVERSAMPLING * pen))
+            page = ImageChops.logical_or(page, glyph)
         else:
             ImageDraw.Draw(glyph).polygon(points, fill=1)
-        # An outline inside another cuts a hole.
-        page = ImageChops.logical_or(page, glyph) if traced else ImageChops.logical_xor(page, glyph)
-    ink = np.asarray(page.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)) * rng.uniform(0.55, 1.0)
-    return np.clip(ink + rng.normal(0, rng.uniform(0, 6), ink.shape), 0, 255).astype(np.uint8)
+            page = ImageChops.logical_xor(page, glyph)  # an outline inside another cuts a hole
+    return np.asarray(page.convert("L").resize(tuple(size), Image.Resampling.BOX))
 
 
 def make_other_curves(n_images, fonts, words, seed):
@@ -137,9 +148,7 @@ def make_other_curves(n_images, fonts, words, seed):
     target = rng.permutation(np.arange(n_images) % 2)
     images = []
     for shaky in target:
-        word = rng.choice(words)[: rng.integers(2, 8)]
-        word = rng.choice([word, word, word.capitalize(), word.upper()])
-        images.append(draw(write(word, rng.choice(fonts), shaky, rng), rng))
+        images.append(draw(write_any(words, fonts, shaky, rng), rng))
     return Bunch(data=np.reshape(images, (n_images, -1)), target=target)
 
 

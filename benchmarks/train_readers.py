@@ -18,8 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from other_curves import OVERSAMPLING, TEST_FONTS, TRAIN_FONTS, WORDS, make_other_curves, write
-from PIL import Image, ImageChops, ImageDraw
+from other_curves import TEST_FONTS, TRAIN_FONTS, WORDS, fill_or_trace, make_other_curves, write_any
+from PIL import Image
+from real_data import SETS, read_set
 from scipy import ndimage
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
@@ -31,7 +32,6 @@ from sparsecnn.datasets import (
     DRAWING_KINDS,
     list_fonts,
     list_words,
-    load_drawings,
     make_shaky_drawings,
     make_shaky_spirals,
     make_shaky_words,
@@ -44,8 +44,6 @@ CLASSES = np.array(["regular", "shaky"])
 AT_ONCE = 250  # pages that are made and converted at once
 WORD_SHAPES = (64, 64), (64, 96), (96, 96), (64, 64), (128, 128)
 DRAWING_SHAPES = (256, 256), (170, 512), (200, 200), (256, 256), (128, 320)
-# Folders, their patterns of a person, and the ink that is drawn by hand.
-REAL = {"spirals": (r"V\d+", "all"), "newhandpd": (r"^([HP]\d+)", "pen")}
 
 
 # Pages
@@ -242,9 +240,7 @@ def write_files(folder, n_images, fonts, rng):
     """Write words of ``other_curves.py`` as files of all sizes and several formats; return these and y."""
     files, y = [], CLASSES[rng.permutation(np.arange(n_images) % 2)]
     for i, answer in enumerate(y):
-        word = rng.choice(WORDS)[: rng.integers(2, 8)]
-        word = rng.choice([word, word, word.capitalize(), word.upper()])
-        outlines = write(word, rng.choice(fonts), answer == "shaky", rng)
+        outlines = write_any(WORDS, fonts, answer == "shaky", rng)
         path = os.path.join(folder, f"{i}.{('png', 'jpg', 'webp', 'tiff')[i % 4]}")
         photograph(draw_sharply(outlines, rng), rng).save(path)
         files.append(path)
@@ -254,20 +250,12 @@ def write_files(folder, n_images, fonts, rng):
 def draw_sharply(outlines, rng):
     """Return the ink of outlines, filled or traced, 1 to 6 times as large, with margins of any width."""
     scale = rng.uniform(1, 6)
-    traced, pen = rng.random() < 0.4, int(OVERSAMPLING * scale * rng.uniform(1.0, 1.8))
+    traced, pen = rng.random() < 0.4, scale * rng.uniform(1.0, 1.8)
     points = np.vstack(outlines)
     before, after = rng.uniform(3, 64, (2, 2))
     size = np.ceil(scale * (np.ptp(points, axis=0) + before + after)).astype(int)
-    page = Image.new("1", tuple(OVERSAMPLING * size))
-    for outline in outlines:
-        polygon = [tuple(p) for p in OVERSAMPLING * scale * (outline - points.min(0) + before)]
-        glyph = Image.new("1", page.size)
-        if traced:
-            ImageDraw.Draw(glyph).line([*polygon, polygon[0]], fill=1, width=pen)
-        else:
-            ImageDraw.Draw(glyph).polygon(polygon, fill=1)
-        page = ImageChops.logical_or(page, glyph) if traced else ImageChops.logical_xor(page, glyph)
-    return np.asarray(page.convert("L").resize(tuple(size), Image.Resampling.BOX)) / 255
+    placed = [scale * (outline - points.min(0) + before) for outline in outlines]
+    return fill_or_trace(placed, size, pen if traced else None) / 255
 
 
 def measure_drawings(reader, n_images, seeds):
@@ -282,14 +270,13 @@ def measure_drawings(reader, n_images, seeds):
     if "SPARSECNN_DATA" not in os.environ:
         print("Real drawings skipped: set SPARSECNN_DATA to the folder that holds them.")
         return
-    for folder, (pattern, ink) in REAL.items():
-        drawings = load_drawings(Path(os.environ["SPARSECNN_DATA"], folder), group_pattern=pattern)
-        ill = (drawings.target_names == "parkinson")[drawings.target]
-        of_ink = make_pipeline(clone(reader[0]).set_params(ink=ink), reader[-1])
-        probability = of_ink.predict_proba(drawings.filenames)[:, 1]
-        print_figures(f"real {folder}, drawings", CLASSES[ill.astype(int)], probability)
-        persons = average_by_group(probability, drawings.groups, ill.astype(int))
-        print_figures(f"real {folder}, means of persons", CLASSES[persons.target], persons.proba)
+    for name in ("spirals", "newhandpd"):
+        drawings = read_set(name)
+        of_ink = make_pipeline(clone(reader[0]).set_params(ink=SETS[name].ink), reader[-1])
+        probability = of_ink.predict_proba(drawings.files)[:, 1]
+        print_figures(f"real {name}, drawings", CLASSES[drawings.target], probability)
+        persons = average_by_group(probability, drawings.groups, drawings.target)
+        print_figures(f"real {name}, means of persons", CLASSES[persons.target], persons.proba)
 
 
 MEASURES = {"words": measure_words, "drawings": measure_drawings}
