@@ -199,6 +199,13 @@ def measured_rows(path):
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+def add_row(row, path):
+    """Append a row to the file of rows, if there is to be one."""
+    if path is not None:
+        with Path(path).open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
 def plot(rows, path):
     """Draw accuracy against bytes and multiply-adds, a point for each seed and a marker for each network."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
@@ -285,9 +292,7 @@ def main():
 
     def keep_row(row):
         rows.append(row)
-        if arguments.rows:
-            with Path(arguments.rows).open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        add_row(row, arguments.rows)
 
     for seed in arguments.seeds:
         known = {row["name"]: row for row in rows if row["seed"] == seed}

@@ -16,12 +16,11 @@ import argparse
 import json
 import math
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from compression import measured_rows
+from compression import add_row, measured_rows
 from sklearn.metrics import accuracy_score
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
@@ -256,9 +255,7 @@ def main():
                 row = measure(name, epochs, seed, train, test)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-                if arguments.rows:
-                    with Path(arguments.rows).open("a") as file:
-                        file.write(json.dumps(row) + "\n")
+                add_row(row, arguments.rows)
     found = summaries(rows)
     print_summaries(found)
     if arguments.plot:
