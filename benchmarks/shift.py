@@ -29,8 +29,7 @@ def load_sets():
     sets = {}
     for name in SETS:
         drawings = read_set(name)
-        target = 1 - drawings.target if name == "dysgraphia" else drawings.target
-        sets[name] = few_pages(drawings.files, target, drawings.groups)
+        sets[name] = few_pages(drawings.files, drawings.target, drawings.groups)
     for kind in KINDS:
         drawings = make_shaky_drawings(400, drawings=kind, persons=100, random_state=0)
         sets[f"generated: {kind}"] = few_pages(drawings.images, drawings.target, drawings.groups)

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from sparsecnn._ensemble import SparseCurveEnsemble, fit_common_network
 from sparsecnn._estimator import SparseCurveCNNClassifier
 from sparsecnn._image_shape import check_image_shape
 from sparsecnn.datasets import DRAWING_KINDS, make_shaky_drawings
@@ -38,8 +39,8 @@ def pretrain_on_drawings(
     Parameters
     ----------
     reader : Pipeline
-        Ends in a `SparseCurveCNNClassifier`; its other steps, such as `CurveImageTransformer`, convert pages
-        to the classifier's images. It is not modified.
+        Ends in a `SparseCurveCNNClassifier` or `SparseCurveEnsemble`; its other steps, such as
+        `CurveImageTransformer`, convert pages to images. It is not modified.
     n_samples : int, default=3000
         Number of generated drawings.
     drawings : str or list of str, default=("spiral", "meander", "wave", "loops", "word")
@@ -65,20 +66,23 @@ def pretrain_on_drawings(
     random_state : int, RandomState instance or None, default=None
         Seed of the drawings; the training uses the `random_state` of the classifier.
     **params : dict
-        Parameters of the classifier for this training only, such as ``max_iter=16``.
+        Parameters of the classifier, of an ensemble those of its `estimator`, for this training only, such as
+        ``max_iter=16``.
 
     Returns
     -------
     Pipeline
         A copy of `reader`, fitted to the generated drawings only. The trained network is the parameter
         `module` of its classifier: `fit` of this pipeline and of its clones starts from these weights, so
-        that each fold of a cross-validation starts from the generated drawings only.
+        that each fold of a cross-validation starts from the generated drawings only. For an ensemble, one
+        network is trained on all views of the drawings; it is the `module` of the ensemble's `estimator`, and
+        until the next fit it is every member.
 
     Raises
     ------
     TypeError, ValueError
-        If `reader` does not end in a `SparseCurveCNNClassifier`, `classes` are not two different labels, or
-        an argument of the drawings is of the wrong type or out of its range.
+        If `reader` ends in something else, `classes` are not two different labels, or an argument of the
+        drawings is of the wrong type or out of its range.
 
     See Also
     --------
@@ -98,9 +102,10 @@ def pretrain_on_drawings(
     'CurveCNN'
     """
     last = reader.steps[-1][1] if isinstance(reader, Pipeline) and reader.steps else None
-    if not isinstance(last, SparseCurveCNNClassifier):
+    if not isinstance(last, (SparseCurveCNNClassifier, SparseCurveEnsemble)):
         raise ValueError(
-            f"reader must be a Pipeline that ends in a SparseCurveCNNClassifier, got {reader!r}."
+            "reader must be a Pipeline that ends in a SparseCurveCNNClassifier or SparseCurveEnsemble, "
+            f"got {reader!r}."
         )
     labels = _check_classes(classes)
     shape = check_image_shape(page_shape, "page_shape", smallest=32)
@@ -118,13 +123,23 @@ def pretrain_on_drawings(
         return_X_y=True,
         random_state=random_state,
     )
-    pretrained = clone(reader)
-    pretrained[-1].set_params(**params)
     colours = () if pen is None else (3,)
-    pretrained.fit(pages.reshape(n_samples, *shape, *colours), labels[shaky])
-    after = clone(last).get_params(deep=False) | {"module": pretrained[-1].module_}
-    pretrained[-1].set_params(**after)
+    pages = pages.reshape(n_samples, *shape, *colours)
+    pretrained = clone(reader)
+    earlier, name = pretrained[:-1], pretrained.steps[-1][0]
+    images = earlier.fit_transform(pages, labels[shaky]) if earlier.steps else pages
+    pretrained.steps = [*earlier.steps, (name, _pretrain(last, images, labels[shaky], params))]
     return pretrained
+
+
+def _pretrain(
+    last: SparseCurveCNNClassifier | SparseCurveEnsemble, X: np.ndarray, y: np.ndarray, params: dict[str, Any]
+) -> Any:
+    """Return a copy of a classifier or ensemble, fitted to X, whose next fit starts from what was trained."""
+    if isinstance(last, SparseCurveEnsemble):
+        return fit_common_network(last, X, y, **params)
+    fitted = clone(last).set_params(**params).fit(X, y)
+    return fitted.set_params(**clone(last).get_params(deep=False) | {"module": fitted.module_})
 
 
 def _check_classes(classes: Any) -> np.ndarray:

@@ -6,10 +6,11 @@ import torch
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveEnsemble, inference
 from sparsecnn.datasets import make_shaky_drawings
+from sparsecnn.export import load, save
 from sparsecnn.penalties import L0
 from sparsecnn.pretraining import pretrain_on_drawings
 
@@ -75,8 +76,16 @@ def test_pretrained_reader_goes_on_in_cross_validation(pretrained):
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (lambda reader: reader[-1], {}, "reader must be a Pipeline that ends in a SparseCurveCNNClassifier"),
-        (lambda reader: reader[:1], {}, "reader must be a Pipeline that ends in a SparseCurveCNNClassifier"),
+        (
+            lambda reader: reader[-1],
+            {},
+            "must be a Pipeline that ends in a SparseCurveCNNClassifier or",
+        ),
+        (
+            lambda reader: reader[:1],
+            {},
+            "must be a Pipeline that ends in a SparseCurveCNNClassifier or",
+        ),
         (lambda reader: reader, {"classes": ["shaky"]}, "classes must be two different labels"),
         (lambda reader: reader, {"classes": [1, 1]}, "classes must be two different labels"),
         (lambda reader: reader, {"classes": "ab"}, "classes must be two different labels"),
@@ -91,6 +100,89 @@ def test_pretrained_reader_goes_on_in_cross_validation(pretrained):
 def test_pretraining_refuses_what_it_cannot_use(reader, make, options, message):
     with pytest.raises(ValueError, match=message):
         pretrain_on_drawings(make(reader), **options)
+
+
+@pytest.fixture(scope="module")
+def views():
+    transformer = CurveImageTransformer((32, 32), unsteadiness=0.8, views=("ink", 1 / 38), dtype="uint8")
+    network = SparseCurveCNNClassifier(channels=CHANNELS, batch_size=64, max_iter=1, finetune_iter=1)
+    return make_pipeline(transformer, SparseCurveEnsemble(network, n_members=3, cv=2, random_state=0))
+
+
+@pytest.fixture(scope="module")
+def pretrained_views(views):
+    options = {"n_samples": 240, "drawings": "spiral", "page_shape": (96, 96), "severity": 1.0}
+    return pretrain_on_drawings(views, **options, random_state=0, max_iter=12, finetune_iter=4)
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    return make_shaky_drawings(
+        60, drawings="spiral", image_shape=(96, 96), persons=range(3000, 3020), severity=1.0, random_state=2
+    )
+
+
+def test_pretrained_ensemble_is_one_network_that_saw_every_view(views, pretrained_views, strangers):
+    made = make_shaky_drawings(
+        240, drawings="spiral", image_shape=(96, 96), persons=1000, severity=1.0, random_state=0
+    )
+    X = clone(views[0]).fit_transform(made.images)
+    ensemble = pretrained_views[-1]
+    seed = np.random.RandomState(0).randint(2**31 - 1, size=1)[0]
+    network = clone(views[-1].estimator).set_params(
+        image_shape=(32, 32), in_channels=1, max_iter=12, finetune_iter=4, random_state=seed
+    )
+    network.fit(np.concatenate(np.split(X, 2, axis=1)), np.tile(made.target, 2))
+    expected = [network.predict_proba(x) for x in np.split(views[0].fit_transform(strangers.images), 2, 1)]
+    assert ensemble.views_.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(
+        pretrained_views.predict_proba(strangers.images), (2 * expected[0] + expected[1]) / 3, atol=1e-6
+    )
+    assert roc_auc_score(strangers.target, expected[1][:, 1]) > 0.75
+
+
+def test_pretrained_ensemble_starts_from_its_network(views, pretrained_views, strangers):
+    start = clone(pretrained_views)
+    weights, expected = start[-1].estimator.module.state_dict(), pretrained_views[-1].members_[0].module_
+    assert all(torch.equal(weights[name], value) for name, value in expected.state_dict().items())
+    assert views[-1].estimator.module is None
+    assert start[-1].estimator.max_iter == 1
+    careful = start.set_params(sparsecurveensemble__estimator__learning_rate_init=1e-5)
+    careful.fit(strangers.images, strangers.target, sparsecurveensemble__groups=strangers.groups)
+    assert careful.score(strangers.images, strangers.target) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["classifier", "ensemble"])
+def test_pretrained_reader_is_saved_before_and_after_its_next_fit(request, kind, strangers, tmp_path):
+    start = request.getfixturevalue("pretrained" if kind == "classifier" else "pretrained_views")
+    tuned = clone(start).fit(strangers.images, strangers.target)
+    for reader in (start, tuned):
+        save(reader, tmp_path / "reader.safetensors")
+        again = load(tmp_path / "reader.safetensors")
+        expected = reader.predict_proba(strangers.images)
+        np.testing.assert_array_equal(again.predict_proba(strangers.images), expected)
+        without_torch = inference.load(tmp_path / "reader.safetensors")
+        np.testing.assert_allclose(
+            without_torch.predict_proba(reader[0].transform(strangers.images)), expected, atol=1e-5
+        )
+
+
+def test_saved_start_of_an_ensemble_is_that_of_the_next_fit(pretrained_views, strangers, tmp_path):
+    save(pretrained_views, tmp_path / "start.safetensors")
+    tuned = [
+        clone(start).fit(strangers.images, strangers.target)
+        for start in (pretrained_views, load(tmp_path / "start.safetensors"))
+    ]
+    expected, found = (reader.predict_proba(strangers.images) for reader in tuned)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_pretraining_fits_the_steps_of_a_pipeline_with_a_memory(reader, tmp_path):
+    remembered = Pipeline(clone(reader).steps, memory=str(tmp_path))
+    pretrained = pretrain_on_drawings(
+        remembered.set_params(curveimagetransformer__ink="auto"), n_samples=8, page_shape=(96, 96)
+    )
+    assert pretrained[0].ink_ == "all"
 
 
 def test_pretraining_on_forms_reads_the_pen_alone(reader):

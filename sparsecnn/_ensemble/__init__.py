@@ -2,5 +2,6 @@
 
 from sparsecnn._ensemble.choice import choose_views
 from sparsecnn._ensemble.classifier import SparseCurveEnsemble
+from sparsecnn._ensemble.common import fit_common_network
 
-__all__ = ["SparseCurveEnsemble", "choose_views"]
+__all__ = ["SparseCurveEnsemble", "choose_views", "fit_common_network"]

@@ -288,8 +288,8 @@ def encode_network(estimator: SparseCurveCNN, writer: ArrayWriter) -> dict[str, 
 
 def _encode_layers(estimator: SparseCurveCNN) -> dict[str, Any]:
     module = estimator.module_
-    if type(module) is CurveCNN and estimator._network_spec.module is None:
-        return {"curve_cnn": _curve_options(estimator._network_spec)}
+    if type(module) is CurveCNN:
+        return {"curve_cnn": _curve_options(module)}
     if type(module) in (nn.Sequential, CompressedNetwork) and is_plain(module):
         kind = "compressed" if isinstance(module, CompressedNetwork) else "sequential"
         return {kind: [_encode_layer(name, layer) for name, layer in module._modules.items()]}
@@ -298,13 +298,14 @@ def _encode_layers(estimator: SparseCurveCNN) -> dict[str, Any]:
     return {"own": type(module).__name__}
 
 
-def _curve_options(spec: Any) -> dict[str, Any]:
-    activation = spec.activation
+def _curve_options(module: CurveCNN) -> dict[str, Any]:
+    layers: dict[str, Any] = module._modules
+    activation = layers["activation1"]
     binary = isinstance(activation, BinaryActivation)
     options = {
-        "channels": [int(n) for n in spec.channels],
-        "kernel_size": int(spec.kernel_size),
-        "batch_norm": bool(spec.batch_norm),
+        "channels": [int(layers[f"conv{i}"].out_channels) for i in (1, 2, 3)],
+        "kernel_size": int(max(layers["conv1"].kernel_size)),
+        "batch_norm": not isinstance(layers["norm1"], nn.Identity),
         "activation": ["binary", activation.proxy] if binary else "relu",
     }
     return {name: value for name, value in options.items() if value != CURVE_CNN[name]}

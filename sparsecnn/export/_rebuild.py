@@ -117,10 +117,12 @@ def _ensemble(saved: SavedEnsemble, views: SavedViews, module: Any) -> SparseCur
     if views.estimator is not None:
         network = _make(SparseCurveCNNClassifier, views.estimator, module=module)
     ensemble: Any = _make(SparseCurveEnsemble, saved.params, estimator=network)
-    first = saved.members[0]
+    first, members = saved.members[0], [_single(member, module) for member in saved.members]
+    if network is not None and first.network.is_parameter:
+        network.module = members[0].module_
     vars(ensemble).update(
         classes_=saved.classes,
-        members_=[_single(member, module) for member in saved.members],
+        members_=members,
         views_=np.array(views.of_members),
         view_losses_=None if views.losses is None else np.array(views.losses, float),
         image_shape_=first.image_shape,
@@ -165,7 +167,7 @@ def _targets(saved: Single) -> dict[str, Any]:
 
 
 def _network_spec(estimator: Any, network: SavedNetwork) -> NetworkSpec:
-    if network.kind == "curve_cnn":
+    if network.kind == "curve_cnn" and not network.is_parameter:
         return NetworkSpec(**_curve_options(network))
     try:
         return NetworkSpec.of(estimator)
