@@ -5,7 +5,7 @@ and generated drawings (100 persons, 4 of each kind, seed 0). At most 4 pages of
 to ink of 32×32 pixels. False alarms: fitted to two thirds of the persons of a set, and tried on the others,
 on all of them and on those of one class. Warnings: fitted to all, and tried on 5 or 10 persons of another
 set. The classifier is a logistic regression, but of ``spirals``, whose labels serve for nothing here, one
-that knows the share of the classes only. Class 1 is the ill or shaky, but in ``dysgraphia`` the typical.
+that knows the share of the classes only. Class 1 is the ill or shaky.
 """
 
 import argparse
