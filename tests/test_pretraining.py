@@ -177,6 +177,15 @@ def test_saved_start_of_an_ensemble_is_that_of_the_next_fit(pretrained_views, st
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_pretraining_refuses_parameters_of_an_ensemble_that_it_cannot_use(views):
+    none = clone(views).set_params(sparsecurveensemble__n_members=0)
+    with pytest.raises(ValueError, match="'n_members' parameter"):
+        pretrain_on_drawings(none, n_samples=4, page_shape=(64, 64))
+    one = make_pipeline(SparseCurveEnsemble(views[-1].estimator, in_channels=2))
+    with pytest.raises(ValueError, match="in_channels=2"):
+        pretrain_on_drawings(one, n_samples=4, page_shape=(64, 64))
+
+
 def test_pretraining_fits_the_steps_of_a_pipeline_with_a_memory(reader, tmp_path):
     remembered = Pipeline(clone(reader).steps, memory=str(tmp_path))
     pretrained = pretrain_on_drawings(

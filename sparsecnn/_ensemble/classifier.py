@@ -40,7 +40,8 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
         ``channels=(16, 32, 32)``, ``augment=CurveAugmentation(flip=True)``, ``batch_size=64``,
         ``class_weight="balanced"``, ``solver="adam"``, ``max_iter=24`` and ``finetune_iter=8``. Its
         `image_shape`, `in_channels` and `random_state` are not used, and a `batch_size` above the number of
-        images is that number.
+        images is that number. If it has a `module`, as after
+        :func:`~sparsecnn.pretraining.pretrain_on_drawings`, all members start from its weights.
     n_members : int, default=8
         Number of networks whose probabilities are averaged.
     cv : int, splitter or iterable of splits, default=3

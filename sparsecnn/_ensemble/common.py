@@ -32,6 +32,7 @@ def fit_common_network(
         Parameters of the network for this training only.
     """
     made: Any = clone(ensemble)
+    made._validate_params()
     network = recipe_network() if made.estimator is None else clone(made.estimator)
     trained = clone(network).set_params(**params)
     views, sample = made._views_and_sample(trained, X, y, None, None)
