@@ -75,6 +75,12 @@ class SparsityPath(Sequence):
 
     def __init__(self, estimators: Sequence[SparseCurveCNN]):
         self._estimators = list(estimators)
+        for fitted in self._estimators:
+            if not isinstance(fitted, SparseCurveCNN):
+                raise TypeError(
+                    "estimators must be fitted SparseCurveCNNClassifiers or SparseCurveCNNRegressors, got a "
+                    f"{type(fitted).__name__}."
+                )
         self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
         self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
         self.lams = np.array([fitted.lam_ for fitted in estimators])
