@@ -162,6 +162,13 @@ def test_compressed_members_predict_the_same(ensemble, path):
     np.testing.assert_array_equal(load(path).predict_proba(X), small.predict_proba(X))
 
 
+def test_member_that_cannot_be_compressed_is_named(ensemble):
+    small = compress(ensemble)
+    small.members_[0] = ensemble.members_[0]
+    with pytest.raises(ValueError, match=r"members_\[1\]: The network is compressed already"):
+        compress(small)
+
+
 @pytest.mark.filterwarnings("ignore:The background of X is not that")  # of the blank image
 def test_attributions_are_the_mean_over_members_on_their_views(ensemble):
     maps = integrated_gradients(ensemble, X[:3])
