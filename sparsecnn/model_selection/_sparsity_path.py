@@ -55,6 +55,11 @@ class SparsityPath(Sequence):
     lams : ndarray of shape (n_points,)
         λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
 
+    Raises
+    ------
+    TypeError
+        If one of `estimators` is of another kind.
+
     See Also
     --------
     sparsity_path : Trains the networks of a path.
