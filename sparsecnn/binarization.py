@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from sparsecnn._estimator import SparseCurveCNN
+from sparsecnn._ensemble import SparseCurveEnsemble
+from sparsecnn._estimator import SparseCurveCNN, fitted_sparse
 from sparsecnn._network import layer_weights, make_chain, narrow_network
 from sparsecnn.penalties import Binary
 
@@ -65,6 +66,8 @@ def binarize(
 
     Raises
     ------
+    TypeError
+        If `classifier` is of another kind.
     ValueError
         If the network is no chain of layers, no channel of a layer is left, or a parameter is unusable.
 
@@ -101,6 +104,11 @@ def binarize(
     >>> stored_bytes(binary) < stored_bytes(pruned) / 5
     True
     """
+    if not isinstance(classifier, SparseCurveCNN):
+        raise TypeError(
+            "classifier must be a SparseCurveCNNClassifier or SparseCurveCNNRegressor, got a "
+            f"{type(classifier).__name__}."
+        )
     if not hasattr(classifier, "module_"):
         classifier = clone(classifier).fit(X, y, sample_weight=sample_weight, groups=groups)
     start = remove_channels(classifier.module_, classifier.image_shape_)
@@ -116,21 +124,29 @@ def binarize(
     return binary.fit(X, y, sample_weight=sample_weight, groups=groups)
 
 
-def stored_bytes(network: SparseCurveCNN | nn.Module) -> int:
-    """Return the bytes that the parameters and statistics of a network take to store.
+def stored_bytes(network: Any) -> int:
+    """Return the bytes that the parameters and statistics of a network, or of several, take to store.
 
     Compare networks by it: it counts what a compact file of each must hold, without names and headers.
 
     Parameters
     ----------
-    network : SparseCurveCNNClassifier, SparseCurveCNNRegressor or torch.nn.Module
-        A fitted estimator, or a network.
+    network : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble or torch.nn.Module
+        A fitted estimator, a pipeline that ends in one, a search for one, or a network. Of an ensemble, the
+        bytes are the sum over its members.
 
     Returns
     -------
     int
         Of a layer whose filters have one magnitude each, 1 bit for each weight and 4 bytes for each filter;
         if there are zeros besides, 1 byte for five weights. Of everything else, 4 bytes for each number.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If `network` is of another kind.
 
     See Also
     --------
@@ -149,7 +165,15 @@ def stored_bytes(network: SparseCurveCNN | nn.Module) -> int:
     >>> stored_bytes(net)  # 2 · 64 bits, and two magnitudes
     24
     """
-    module = network if isinstance(network, nn.Module) else network.module_
+    if isinstance(network, nn.Module):
+        return _module_bytes(network)
+    fitted = fitted_sparse(network)
+    members = fitted.members_ if isinstance(fitted, SparseCurveEnsemble) else [fitted]
+    return sum(_module_bytes(member.module_) for member in members)
+
+
+def _module_bytes(module: nn.Module) -> int:
+    """Return the bytes of a network."""
     weights = layer_weights(module)
     numbers = {id(t): t for t in module.state_dict(keep_vars=True).values() if t.is_floating_point()}
     for w in weights.values():

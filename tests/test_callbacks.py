@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sparsecnn import SparseCurveCNNClassifierCV, penalties
+from sparsecnn import SparseCurveCNNClassifierCV, SparseCurveEnsemble, penalties
 from sparsecnn.callbacks import HistoryLog, StopWhen, TimeLimit
 from sparsecnn.exceptions import TrainingInterruptedWarning
 from sparsecnn.model_selection import sparsity_path
@@ -388,6 +388,17 @@ def test_log_of_an_interrupted_fit_is_its_history(tmp_path):
     with pytest.warns(TrainingInterruptedWarning):
         classifier.fit(X, Y)
     assert_same_history(read_csv(tmp_path / "log.csv"), classifier.history_)
+
+
+def test_every_network_of_an_ensemble_calls_the_callbacks_of_its_estimator(tmp_path):
+    network = quick(**SHORT, random_state=None).set_callbacks(HistoryLog(tmp_path), StopWhen(is_third))
+    ensemble = SparseCurveEnsemble(network, n_members=3, cv=2, random_state=0)
+    ensemble.fit(np.stack([X, X[::-1]], axis=1), Y)
+    assert len(list(tmp_path.iterdir())) == 2 * 2 + 3  # of each view in each fold, and of the members
+    logs = [str(read_csv(path)) for path in tmp_path.iterdir()]
+    for member in ensemble.members_:
+        assert len(member.history_["loss"]) == 4
+        assert str(member.history_) in logs
 
 
 @pytest.mark.slow

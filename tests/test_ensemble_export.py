@@ -6,18 +6,17 @@ import pytest
 from classifiers import OwnNetwork, own_network, quick
 from conftest import make_stripes
 from PIL import Image
-from saved import assert_same_params, description, with_description
+from saved import assert_same_network, assert_same_params, description, with_description
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler
 
 from sparsecnn import CurveImageTransformer, SparseCurveEnsemble, inference
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export import compress, load, save, to_html, to_numpy, to_onnx
+from sparsecnn.export import compress, load, save, to_html, to_numpy
 from sparsecnn.export._save import from_bytes, to_bytes
-from sparsecnn.inspection import NetworkReport, integrated_gradients
+from sparsecnn.inspection import integrated_gradients
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
 
 STRIPES, Y = make_stripes(60, random_state=0)
@@ -163,6 +162,13 @@ def test_compressed_members_predict_the_same(ensemble, path):
     np.testing.assert_array_equal(load(path).predict_proba(X), small.predict_proba(X))
 
 
+def test_member_that_cannot_be_compressed_is_named(ensemble):
+    small = compress(ensemble)
+    small.members_[0] = ensemble.members_[0]
+    with pytest.raises(ValueError, match=r"members_\[1\]: The network is compressed already"):
+        compress(small)
+
+
 @pytest.mark.filterwarnings("ignore:The background of X is not that")  # of the blank image
 def test_attributions_are_the_mean_over_members_on_their_views(ensemble):
     maps = integrated_gradients(ensemble, X[:3])
@@ -183,44 +189,21 @@ def test_attributions_of_one_channel_have_no_axis_of_channels():
     assert integrated_gradients(one, STRIPES[:2]).shape == (2, 16, 16)
 
 
-@pytest.mark.parametrize("scale", [None, 1000.0])
-def test_onnx_averages_the_probabilities(tmp_path, ensemble, scale):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    images, fitted = ROWS, ensemble
-    if scale is not None:
-        images = (ROWS / 255 * np.repeat([1, scale], 256)).astype(np.float32)  # channels of unlike ranges
-        fitted = tiny(in_channels=2).fit(images, Y)
-        fitted.views_ = ensemble.views_
-        fitted.members_ = [
-            clone(member).fit(images[:, 256 * view : 256 * (view + 1)], Y)
-            for member, view in zip(fitted.members_, fitted.views_, strict=True)
-        ]
-    to_onnx(fitted, tmp_path / "ensemble.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "ensemble.onnx")
-    for rows in (images, images[:1]):
-        label, probabilities = session.run(["label", "probabilities"], {"X": rows})
-        np.testing.assert_allclose(probabilities, fitted.predict_proba(rows), atol=1e-5)
-        assert label.tolist() == fitted.predict(rows).tolist()
-    assert session.get_modelmeta().custom_metadata_map["in_channels"] == "2"
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_file_of_rounded_weights_holds_each_member_as_a_file_of_its_own(ensemble, tmp_path, dtype):
+    save(ensemble, tmp_path / "whole", dtype=dtype)
+    loaded = load(tmp_path / "whole")
+    for member, expected in zip(loaded.members_, ensemble.members_, strict=True):
+        save(expected, tmp_path / "member", dtype=dtype)
+        assert_same_network(member.module_, load(tmp_path / "member").module_)
+    np.testing.assert_allclose(loaded.predict_proba(X), ensemble.predict_proba(X), atol=0.01)
+    without_torch = inference.load(tmp_path / "whole")
+    np.testing.assert_allclose(without_torch.predict_proba(X), loaded.predict_proba(X), atol=1e-5)
 
 
-def test_skl2onnx_converts_an_ensemble_behind_a_scaler(tmp_path):
-    pytest.importorskip("skl2onnx")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    rows = ROWS.astype(np.float32)
-    pipeline = make_pipeline(MaxAbsScaler(), tiny(in_channels=2, n_members=2)).fit(rows, Y)
-    to_onnx(pipeline, tmp_path / "pipeline.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "pipeline.onnx")
-    found = session.run(["probabilities"], {"X": rows})[0]
-    np.testing.assert_allclose(found, pipeline.predict_proba(rows), atol=1e-5)
-
-
-def test_what_is_for_one_network_is_refused_by_name(ensemble, tmp_path):
-    for refused in (NetworkReport.from_estimator, lambda e: to_html(e, tmp_path / "page.html")):
-        with pytest.raises(TypeError, match="got a fitted SparseCurveEnsemble"):
-            refused(ensemble)
-    with pytest.raises(ValueError, match=r"int8.*got a SparseCurveEnsemble"):
-        to_onnx(ensemble, tmp_path / "small.onnx", quantize="int8", calibration=X)
+def test_page_refuses_an_ensemble_by_name(ensemble, tmp_path):
+    with pytest.raises(TypeError, match="got a fitted SparseCurveEnsemble"):
+        to_html(ensemble, tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 
 

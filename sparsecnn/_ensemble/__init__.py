@@ -3,5 +3,6 @@
 from sparsecnn._ensemble.choice import choose_views
 from sparsecnn._ensemble.classifier import SparseCurveEnsemble
 from sparsecnn._ensemble.common import fit_common_network
+from sparsecnn._ensemble.mean_scores import MeanScores
 
-__all__ = ["SparseCurveEnsemble", "choose_views", "fit_common_network"]
+__all__ = ["MeanScores", "SparseCurveEnsemble", "choose_views", "fit_common_network"]

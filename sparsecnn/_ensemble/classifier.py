@@ -86,6 +86,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
     sparsecnn.CurveImageTransformer : Makes the views of image files.
     sparsecnn.export.save : Writes the ensemble to one file.
     sparsecnn.inspection.integrated_gradients : What each pixel adds to the mean score.
+    sparsecnn.inspection.NetworkReport : Counts weights, multiply-adds and bytes of each member.
 
     Notes
     -----

@@ -39,7 +39,7 @@ def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
     """
     last = _fitted_last(estimator, kinds)
     if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
-        raise TypeError(WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(kinds, last))
     return last
 
 
@@ -66,6 +66,12 @@ def _fitted_last(estimator: Any, kinds: str) -> Any:
     *_, last = flat_steps(estimator) or [estimator]
     check_is_fitted(last)
     return last
+
+
+def _wrong(kinds: str, last: Any) -> str:
+    """Return that `last` is none of `kinds`, and what to give instead if it is an ensemble."""
+    advice = ", of several networks: give one, as ensemble.members_[i]" if hasattr(last, "members_") else ""
+    return WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}{advice}")
 
 
 def fitted_classifier(estimator: Any) -> Any:

@@ -93,7 +93,7 @@ def compress(estimator: Any) -> Any:
     if isinstance(estimator, SparseCurveEnsemble):
         check_is_fitted(estimator)
         compressed = copy.deepcopy(estimator)
-        compressed.members_ = [compress(member) for member in estimator.members_]
+        compressed.members_ = [_compress_member(estimator, i) for i in range(len(estimator.members_))]
         return compressed
     if hasattr(estimator, "refit") or isinstance(estimator, SparseCurveCNNClassifierCV):
         message = "This %(name)s has no best_estimator_: fit it first; of other searches with refit=True."
@@ -103,6 +103,13 @@ def compress(estimator: Any) -> Any:
         "compress takes a SparseCurveCNNClassifier, SparseCurveCNNRegressor or SparseCurveEnsemble, a "
         f"pipeline that ends in one, or a search for one, got {estimator!r}."
     )
+
+
+def _compress_member(ensemble: SparseCurveEnsemble, i: int) -> SparseCurveCNN:
+    try:
+        return compress(ensemble.members_[i])
+    except ValueError as error:
+        raise ValueError(f"members_[{i}]: {error}") from error
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ import torch
 from scipy.special import log_softmax, logsumexp
 from torch import Tensor, nn
 
-from sparsecnn._ensemble import SparseCurveEnsemble
+from sparsecnn._ensemble import MeanScores, SparseCurveEnsemble
 from sparsecnn._network import INERT, MaxPool, NoChainError, make_chain, sequence
 from sparsecnn._training import predict
 from sparsecnn.export._compress import remove_dead
@@ -90,24 +90,11 @@ class _Scores(nn.Module):
         return self.network((X.to(torch.float32) / self.pixel_scale).reshape(-1, *self.shape))
 
 
-class _MeanScores(nn.Module):
-    """From rows of pixels to scores whose softmax is the mean probability of the members of an ensemble.
-
-    Parameters
-    ----------
-    ensemble : fitted SparseCurveEnsemble
-    """
-
-    def __init__(self, ensemble: SparseCurveEnsemble):
-        super().__init__()
-        self.members = nn.ModuleList(_Scores(member) for member in ensemble.members_)
-        self.views = ensemble.views_.tolist()
-        self.in_channels = ensemble.in_channels_
-
-    def forward(self, X: Tensor) -> Tensor:
-        channels = X.chunk(self.in_channels, dim=1)
-        pairs = zip(self.members, self.views, strict=True)
-        return torch.stack([member(channels[view]).log_softmax(1) for member, view in pairs]).logsumexp(0)
+def _scores_of(estimator: Any) -> nn.Module:
+    """Return what maps rows of pixels to scores; of an ensemble, those of its mean probability."""
+    if isinstance(estimator, SparseCurveEnsemble):
+        return MeanScores(map(_Scores, estimator.members_), estimator.views_, estimator.in_channels_)
+    return _Scores(estimator)
 
 
 class _FromPixels(nn.Module):
@@ -147,9 +134,7 @@ def network_model(estimator: Any, dtype: str, opset: int = OPSET) -> Any:
         If ONNX cannot hold the classes, the pixel scale, the targets or the network.
     """
     answers = answers_of(estimator)
-    scores = _MeanScores if isinstance(estimator, SparseCurveEnsemble) else _Scores
-    whole = _FromPixels(scores(estimator), answers)
-    model = _export(whole, estimator, answers.names, dtype, opset)
+    model = _export(_FromPixels(_scores_of(estimator), answers), estimator, answers.names, dtype, opset)
     answers.complete(model.graph)
     strip(model)
     _check_domains(model, estimator)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsecnn._ensemble import SparseCurveEnsemble
+from sparsecnn._estimator import valid_pixels
 from sparsecnn._warn import warn_user
 from sparsecnn.export._onnx_graph import quiet, session_of
 
@@ -31,7 +33,7 @@ def calibration_pixels(classifier: Any, calibration: ArrayLike, dtype: str) -> n
         If they are not images that `classifier` predicts, too few, or no whole numbers for uint8.
     """
     try:
-        pixels: np.ndarray = classifier._check_pixels(calibration)
+        pixels: np.ndarray = _checked_pixels(classifier, calibration)
     except ValueError as error:
         raise ValueError(f"calibration must hold images as predict takes them as X: {error}") from error
     if len(pixels) < FEWEST:
@@ -42,6 +44,15 @@ def calibration_pixels(classifier: Any, calibration: ArrayLike, dtype: str) -> n
             "dtype='float32'."
         )
     return pixels.astype(dtype)
+
+
+def _checked_pixels(classifier: Any, images: ArrayLike) -> Any:
+    """Return rows of pixels that `predict` takes; of an ensemble, each member checks the channel it sees."""
+    if not isinstance(classifier, SparseCurveEnsemble):
+        return classifier._check_pixels(images)
+    for member, channel in classifier.members_and_images(images):
+        member._check_pixels(channel)
+    return valid_pixels(classifier, images)
 
 
 def in_int8(model: Any, pixels: np.ndarray) -> Any:

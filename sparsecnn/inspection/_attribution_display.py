@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_consistent_length, check_scalar
 from sklearn.utils.validation import _num_samples
 
-from sparsecnn._estimator import fitted_network, flat_steps
+from sparsecnn._ensemble import SparseCurveEnsemble
+from sparsecnn._estimator import fitted_sparse, flat_steps
 from sparsecnn._image_shape import full_shape, images_of_rows
 from sparsecnn.inspection._integrated_gradients import integrated_gradients
 from sparsecnn.inspection._pyplot import make_panels
@@ -85,12 +86,14 @@ class AttributionDisplay:
 
         The images are drawn as the estimator gets them, behind the other steps of a pipeline, under titles
         that name the predicted class and its probability, or the predicted target. Of images of several
-        channels, the mean is drawn, and below it the sum of the attributions of all channels.
+        channels, the mean is drawn, and below it the sum of the attributions of all channels; of an ensemble,
+        the mean of the channels that its members see.
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
-            Fitted. For a search, such as `GridSearchCV`, its ``best_estimator_`` is used.
+        estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or search
+            Fitted: an estimator, a pipeline that ends in one, or a search for either, such as `GridSearchCV`,
+            of which its ``best_estimator_`` is used.
         X : array-like or list of n images
             What `estimator` predicts from.
         y : array-like of shape (n,) or (n, n_outputs), default=None
@@ -142,7 +145,7 @@ class AttributionDisplay:
         >>> AttributionDisplay.from_estimator(classifier, X, target=1, n_images=2).axes_.shape
         (2, 2)
         """
-        fitted = fitted_network(estimator)
+        fitted = fitted_sparse(estimator)
         check_scalar(n_images, "n_images", Integral, min_val=1)
         check_consistent_length(X, y)
         first = np.arange(min(n_images, _num_samples(X)))
@@ -152,11 +155,9 @@ class AttributionDisplay:
         truth = None if y is None else _safe_indexing(np.asarray(y), first)
         of_kind = _of_classes if hasattr(fitted, "classes_") else _of_targets
         attributions, names = of_kind(fitted, X, truth, target)
-        pixels = fitted._check_pixels(X) / fitted.pixel_scale_
-        images = images_of_rows(pixels, fitted.image_shape_, fitted.in_channels_)
         if fitted.in_channels_ > 1:
             attributions = attributions.sum(axis=1)
-        return cls(images.mean(axis=1), attributions, names).plot(ax=ax, **kwargs)
+        return cls(_mean_channel(fitted, X), attributions, names).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the images in a first row, and the attributions below them.
@@ -219,6 +220,15 @@ class AttributionDisplay:
             extend="both",
         )
         return self
+
+
+def _mean_channel(fitted: Any, X: Any) -> np.ndarray:
+    """Return the mean of the channels of each image; of an ensemble, of those that its members see."""
+    if isinstance(fitted, SparseCurveEnsemble):
+        seen = [_mean_channel(member, channel) for member, channel in fitted.members_and_images(X)]
+        return np.mean(seen, axis=0)
+    pixels = fitted._check_pixels(X) / fitted.pixel_scale_
+    return images_of_rows(pixels, fitted.image_shape_, fitted.in_channels_).mean(axis=1)
 
 
 def _of_classes(classifier: Any, X: Any, truth: Any, target: Any) -> tuple[np.ndarray, list[str]]:

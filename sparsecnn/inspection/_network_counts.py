@@ -1,11 +1,10 @@
-"""What each layer of a network holds and costs: weights, channels, multiply-adds, bytes and time."""
+"""What each layer of a network holds and costs: weights, channels, multiply-adds and bytes."""
 
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
+from sparsecnn._ensemble import MeanScores
 from sparsecnn._network import Chain, NoChainError, channels_read, evaluating, make_chain
 
 
@@ -112,26 +112,27 @@ def count_network(
     return layers, _sum(module, layers, total), why_unknown
 
 
+def add_networks(networks: Sequence[NetworkCounts]) -> NetworkCounts:
+    """Return the sums of the counts of several networks."""
+    sums: dict[str, Any] = {}
+    for field in fields(NetworkCounts):
+        counts = [getattr(network, field.name) for network in networks]
+        sums[field.name] = None if None in counts else sum(counts)
+    return NetworkCounts(**sums)
+
+
 def example_images(module: nn.Module, image_shape: tuple[int, int], n_images: int) -> Tensor:
-    """Return images of random pixels from 0 to 1, as the first layer of `module` takes them."""
+    """Return images of random pixels from 0 to 1, as `module` takes them."""
     first = next(iter(named_layers(module).values()))
-    n_channels = first.in_channels if isinstance(first, _ConvNd) else channels_read(first.weight, image_shape)
+    if isinstance(module, MeanScores):
+        n_channels = module.in_channels
+    elif isinstance(first, _ConvNd):
+        n_channels = first.in_channels
+    else:
+        n_channels = channels_read(first.weight, image_shape)
     generator = torch.Generator().manual_seed(0)
     images = torch.rand((n_images, n_channels, *image_shape), generator=generator)
     return images.to(first.weight.device, first.weight.dtype)
-
-
-def median_milliseconds(module: nn.Module, images: Tensor, n_warmup: int, n_repeats: int) -> float:
-    """Return the median time in which `module` computes the scores of all images at once."""
-    times = []
-    with evaluating(module):
-        for _ in range(n_warmup + n_repeats):
-            start = time.perf_counter()
-            module(images)
-            if images.device.type == "cuda":
-                torch.cuda.synchronize(images.device)
-            times.append(1000 * (time.perf_counter() - start))
-    return median(times[n_warmup:])
 
 
 def apply_network(module: nn.Module, images: Tensor) -> None:

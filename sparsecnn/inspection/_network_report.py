@@ -12,27 +12,28 @@ from sklearn.utils import check_scalar
 from torch import nn
 
 from sparsecnn._compute import clean_torch_state, resolve_device
-from sparsecnn._estimator import fitted_network
+from sparsecnn._ensemble import MeanScores, SparseCurveEnsemble
+from sparsecnn._estimator import fitted_sparse
 from sparsecnn._image_shape import check_image_shape
+from sparsecnn.inspection._network_bars import draw_bars
 from sparsecnn.inspection._network_counts import (
+    Counts,
     LayerCounts,
     NetworkCounts,
+    add_networks,
     count_network,
-    example_images,
-    median_milliseconds,
 )
-from sparsecnn.inspection._network_table import amount, as_html, as_text, percent_zero
-from sparsecnn.inspection._pyplot import import_pyplot
-
-# Of dense, living and non-zero multiply-adds: light to dark, and of different hue also to the colour-blind.
-COLOURS = {"dense": "#b8b8b8", "living": "#e69f00", "non-zero": "#0072b2"}
+from sparsecnn.inspection._network_latency import median_latency
+from sparsecnn.inspection._network_table import as_html, as_text, counted, percent_zero
+from sparsecnn.inspection._pyplot import one_panel
 
 
 class NetworkReport:
     """Weights, zeros, living channels, multiply-adds and bytes of every layer of a network.
 
-    Use `from_estimator` for a fitted classifier and `from_module` for any torch network. ``print(report)``
-    shows a table, and so does a notebook; `plot` draws the multiply-adds.
+    Use `from_estimator` for a fitted classifier or ensemble and `from_module` for any torch network.
+    ``print(report)`` shows a table, and so does a notebook; `plot` draws the multiply-adds. Of an ensemble,
+    both have a row for each member, whose layers are in ``members[i]``.
 
     Parameters
     ----------
@@ -46,6 +47,10 @@ class NetworkReport:
         As in the attributes.
     why_unknown : str, default=None
         As in the attributes.
+    members : sequence of NetworkReport, default=()
+        As in the attributes.
+    views : sequence of int, default=()
+        As in the attributes.
 
     Attributes
     ----------
@@ -54,11 +59,16 @@ class NetworkReport:
         `n_nonzero`, `sparsity`, the channels `n_read` and `n_written` with `n_read_living` and
         `n_written_living` of them, the multiply-adds for one image `macs` (dense), `living_macs` (between
         living channels) and `nonzero_macs` (of non-zero weights), and the `bytes` of weights and biases in
-        memory with `sparse_bytes`, the least that positions and values of the non-zero weights need.
+        memory with `sparse_bytes`, the least that positions and values of the non-zero weights need. Of an
+        ensemble, those of all members, one after another.
     totals : NetworkCounts
         The sums of these, with `other_macs` and `other_bytes` for what no such layer computes or holds.
     why_unknown : str or None
         Why living channels are None: the network is no chain of layers.
+    members : list of NetworkReport
+        Of an ensemble, the report on each member; empty for one network.
+    views : list of int
+        The channel of the image that each member sees; empty for one network.
     latency_ : dict of int to float or None
         Median milliseconds for each batch size; None before `measure_latency`.
     latency_conditions_ : str
@@ -106,24 +116,29 @@ class NetworkReport:
         layers: list[LayerCounts],
         totals: NetworkCounts,
         why_unknown: str | None = None,
+        members: Sequence[NetworkReport] = (),
+        views: Sequence[int] = (),
     ):
         self.module = module
         self.image_shape = image_shape
         self.layers = layers
         self.totals = totals
         self.why_unknown = why_unknown
+        self.members = list(members)
+        self.views = list(views)
         self.latency_: dict[int, float] | None = None
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, latency: bool = False) -> Self:
-        """Report on the network of a fitted classifier.
+        """Report on the network of a fitted classifier, or on those of an ensemble.
 
         The network is ``module_``, for images of ``image_shape_``, so that nothing else need be given.
 
         Parameters
         ----------
-        estimator : SparseCurveCNNClassifier or Regressor, a search for one, or a Pipeline that ends in one
-            Fitted. For a search, such as `SparseCurveCNNClassifierCV`, its ``best_estimator_`` is used.
+        estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or search
+            Fitted. Of a pipeline the last step is taken; of a search, such as `SparseCurveCNNClassifierCV`,
+            its ``best_estimator_``.
         latency : bool, default=False
             Whether to measure the latency too, as `measure_latency` does.
 
@@ -152,9 +167,26 @@ class NetworkReport:
         """
         if isinstance(estimator, nn.Module):
             raise TypeError(f"{type(estimator).__name__} is a torch network: use NetworkReport.from_module.")
-        fitted = fitted_network(estimator)
-        report = cls.from_module(fitted.module_, fitted.image_shape_)
+        fitted = fitted_sparse(estimator)
+        if isinstance(fitted, SparseCurveEnsemble):
+            report = cls._of_members(fitted)
+        else:
+            report = cls.from_module(fitted.module_, fitted.image_shape_)
         return report.measure_latency() if latency else report
+
+    @classmethod
+    def _of_members(cls, ensemble: SparseCurveEnsemble) -> Self:
+        members = [cls.from_module(member.module_, member.image_shape_) for member in ensemble.members_]
+        views = ensemble.views_.tolist()
+        return cls(
+            MeanScores((member.module for member in members), views, ensemble.in_channels_),
+            ensemble.image_shape_,
+            [layer for member in members for layer in member.layers],
+            add_networks([member.totals for member in members]),
+            next((member.why_unknown for member in members if member.why_unknown), None),
+            members,
+            views,
+        )
 
     @classmethod
     def from_module(cls, module: nn.Module, image_shape: tuple[int, int]) -> Self:
@@ -212,7 +244,7 @@ class NetworkReport:
         """Measure the time that the bare network takes in evaluation mode, without checks of its input.
 
         Counts do not tell how fast a network is: single zeros save no time in torch. Measure before and after
-        channels are removed, on an idle machine.
+        channels are removed, on an idle machine. Of an ensemble, all networks are computed one after another.
 
         Parameters
         ----------
@@ -264,17 +296,8 @@ class NetworkReport:
             module = self.module
             if device is not None:
                 module = copy.deepcopy(module).to(resolve_device(device))
-            images = example_images(module, self.image_shape, max(batch_sizes))
-            self.latency_ = {
-                n_images: median_milliseconds(module, images[:n_images], n_warmup, n_repeats)
-                for n_images in batch_sizes
-            }
-        n_threads = torch.get_num_threads()
-        threads = f", {n_threads} thread{'s' if n_threads > 1 else ''}" if images.device.type == "cpu" else ""
-        dtype = str(images.dtype).removeprefix("torch.")
-        self.latency_conditions_ = (
-            f"the bare network, median of {n_repeats} runs, {dtype}, {images.device}{threads}"
-        )
+            self.latency_, how = median_latency(module, self.image_shape, batch_sizes, n_warmup, n_repeats)
+        self.latency_conditions_ = f"the bare network{'s' if self.members else ''}, {how}"
         return self
 
     def to_frame(self) -> Any:
@@ -286,7 +309,8 @@ class NetworkReport:
         -------
         pandas DataFrame
             A row for each layer, under its name, and a column for each of its counts. Living channels and
-            multiply-adds that are not known are missing.
+            multiply-adds that are not known are missing. Of an ensemble, rows are under the number of the
+            member and the name of its layer, and the column "view" has the channel that it sees.
 
         Raises
         ------
@@ -310,6 +334,10 @@ class NetworkReport:
         except ImportError as error:
             raise ImportError("NetworkReport.to_frame needs pandas: pip install pandas.") from error
 
+        if self.members:
+            pairs = zip(self.members, self.views, strict=True)
+            frames = {i: member.to_frame().assign(view=view) for i, (member, view) in enumerate(pairs)}
+            return pd.concat(frames, names=["member"])
         rows = [{**vars(layer), "sparsity": layer.sparsity} for layer in self.layers]
         frame = pd.DataFrame(rows).set_index("name")
         counts = [name for name in frame.columns if name not in ("kind", "shape", "sparsity")]
@@ -319,7 +347,7 @@ class NetworkReport:
         """Plot the multiply-adds of each layer: dense, between living channels, and of non-zero weights.
 
         The dark bars are what a processor for sparse weights would compute, the middle ones what is left once
-        dead channels are removed, and the light ones what was there.
+        dead channels are removed, and the light ones what was there. Of an ensemble, those of each member.
 
         Parameters
         ----------
@@ -347,37 +375,22 @@ class NetworkReport:
         >>> sorted(NetworkReport.from_estimator(load_reader("words")).plot().bars_)
         ['dense', 'living', 'non-zero']
         """
-        plt = import_pyplot()
-        kinds = {"dense": "macs", "living": "living_macs", "non-zero": "nonzero_macs"}
-        if self.totals.living_macs is None:
-            del kinds["living"]
-        if ax is None:
-            ax = plt.subplots(figsize=(6.4, 1.2 + 0.7 * len(self.layers)), layout="constrained")[1]
-        self.ax_, self.figure_ = ax, ax.figure
-        height = 0.8 / len(kinds)
-        self.bars_ = {}
-        for i, (kind, attribute) in enumerate(kinds.items()):
-            macs = [getattr(layer, attribute) or 0 for layer in self.layers]
-            places = [row + (i - (len(kinds) - 1) / 2) * height for row in range(len(self.layers))]
-            bars = ax.barh(places, [n / 1e6 for n in macs], height, label=kind, color=COLOURS[kind])
-            ax.bar_label(bars, [amount(n) for n in macs], padding=2, fontsize="small")
-            self.bars_[kind] = bars
-        ax.set_yticks(range(len(self.layers)), [layer.name or layer.kind for layer in self.layers])
-        ax.set(xlabel="multiply-adds for one image (millions)", ylim=(len(self.layers) - 0.5, -0.5))
-        ax.margins(x=0.12)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+        parts: dict[str, Counts] = {layer.name or layer.kind: layer for layer in self.layers}
+        if self.members:
+            labels = [f"member {i}, channel {view}" for i, view in enumerate(self.views)]
+            parts = dict(zip(labels, (member.totals for member in self.members), strict=True))
+        self.ax_ = one_panel(ax, (6.4, 1.2 + 0.7 * len(parts)))
+        self.figure_ = self.ax_.figure
+        self.bars_ = draw_bars(self.ax_, parts, has_living=self.totals.living_macs is not None)
         return self
 
     def __str__(self) -> str:
         return as_text(self)
 
     def __repr__(self) -> str:
-        totals = self.totals
-        zeros = percent_zero(totals)
-        plural = "s" * (len(self.layers) != 1)
-        return (
-            f"<NetworkReport: {len(self.layers)} layer{plural}, {totals.n_weights:,} weights, {zeros} zero>"
-        )
+        counts = [counted(len(self.members), "network")] if self.members else []
+        counts += [counted(len(self.layers), "layer"), f"{self.totals.n_weights:,} weights"]
+        return f"<NetworkReport: {', '.join(counts)}, {percent_zero(self.totals)} zero>"
 
     def _repr_html_(self) -> str:
         return as_html(self)

@@ -115,7 +115,7 @@ class TrainingCurveDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such estimator.
+            If `estimator` is no such estimator, or an ensemble: give one of its ``members_``.
         ValueError
             If one of `quantities` is unknown or was not recorded, the estimator comes from a file, which has
             no history, or the number of axes is wrong.

@@ -105,7 +105,7 @@ class WeightsDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` is no such estimator.
+            If `estimator` is no such estimator, or an ensemble: give one of its ``members_``.
         ValueError
             If the network has no such layer, or the number of axes is wrong.
 

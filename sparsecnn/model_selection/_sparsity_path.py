@@ -55,6 +55,11 @@ class SparsityPath(Sequence):
     lams : ndarray of shape (n_points,)
         λ of each point; with ``sparsity_scope="layer"`` the largest of all layers.
 
+    Raises
+    ------
+    TypeError
+        If one of `estimators` is of another kind.
+
     See Also
     --------
     sparsity_path : Trains the networks of a path.
@@ -75,6 +80,12 @@ class SparsityPath(Sequence):
 
     def __init__(self, estimators: Sequence[SparseCurveCNN]):
         self._estimators = list(estimators)
+        for fitted in self._estimators:
+            if not isinstance(fitted, SparseCurveCNN):
+                raise TypeError(
+                    "estimators must be fitted SparseCurveCNNClassifiers or SparseCurveCNNRegressors, got a "
+                    f"{type(fitted).__name__}."
+                )
         self.sparsities = np.array([fitted.sparsity_ for fitted in estimators])
         self.n_nonzeros = np.array([fitted.n_nonzero_ for fitted in estimators])
         self.lams = np.array([fitted.lam_ for fitted in estimators])
