@@ -39,7 +39,7 @@ def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
     """
     last = _fitted_last(estimator, kinds)
     if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
-        raise TypeError(WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(kinds, last))
     return last
 
 
@@ -55,7 +55,7 @@ def fitted_sparse(estimator: Any) -> Any:
     """
     last = _fitted_last(estimator, ANY_OR_ENSEMBLE)
     if not hasattr(last, "sparsity_") or not hasattr(last, "image_shape_"):
-        raise TypeError(WRONG.format(kinds=ANY_OR_ENSEMBLE, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(ANY_OR_ENSEMBLE, last))
     return last
 
 
@@ -68,9 +68,16 @@ def _fitted_last(estimator: Any, kinds: str) -> Any:
     return last
 
 
+def _wrong(kinds: str, last: Any) -> str:
+    """Return that `last` is none of `kinds`, and what to do if it is around one, as a screening is."""
+    advice = ": pass its estimator_, which has neither threshold nor calibration"
+    got = f"a fitted {type(last).__name__}{advice if hasattr(last, 'estimator_') else ''}"
+    return WRONG.format(kinds=kinds, got=got)
+
+
 def fitted_classifier(estimator: Any) -> Any:
     """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
     last = fitted_network(estimator, CLASSIFIER)
     if not hasattr(last, "classes_"):
-        raise TypeError(WRONG.format(kinds=CLASSIFIER, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(CLASSIFIER, last))
     return last

@@ -25,6 +25,7 @@ from sparsecnn.inference._records import SavedEstimator as SavedEstimator
 from sparsecnn.inference._records import SavedNetwork as SavedNetwork
 from sparsecnn.inference._records import SavedPipeline as SavedPipeline
 from sparsecnn.inference._records import SavedRegressor as SavedRegressor
+from sparsecnn.inference._records import SavedScreening as SavedScreening
 from sparsecnn.inference._records import SavedViews as SavedViews
 from sparsecnn.inference._records import Single as Single
 from sparsecnn.inference._regressor import NumpyRegressor
@@ -38,8 +39,10 @@ from sparsecnn.inference._saved import INTEGERS as INTEGERS
 from sparsecnn.inference._saved import MOST_NAMES as MOST_NAMES
 from sparsecnn.inference._saved import decode as decode
 from sparsecnn.inference._saved import read_saved as read_saved
+from sparsecnn.inference._saved_screening import NUMBERED as NUMBERED
 from sparsecnn.inference._screen import Screen as Screen
+from sparsecnn.inference._screening import NumpyScreening
 from sparsecnn.inference._shift import PersonImages as PersonImages
 from sparsecnn.inference._shift import pick_images as pick_images
 
-__all__ = ["Layer", "NumpyClassifier", "NumpyRegressor", "load"]
+__all__ = ["Layer", "NumpyClassifier", "NumpyRegressor", "NumpyScreening", "load"]

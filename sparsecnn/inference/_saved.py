@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from sparsecnn.inference._records import (
     SavedViews,
     Single,
 )
+from sparsecnn.inference._saved_screening import decode_screening
 
 MOST_NAMES = 2**18  # of columns
 LARGEST_SIDE = 2**24
@@ -38,6 +40,7 @@ FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _ESTIMATOR = ("image_shape", "pixels", "fitted", "network")
 _FURTHER = ("in_channels", "features", "params", "further")
+Decode = Callable[[Any, ArrayReader], Any]
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
@@ -61,13 +64,21 @@ def decode(content: Content) -> Saved:
     """Return what the content of a file says of an estimator, or raise FileFormatError."""
     reader = ArrayReader(content.tensors, content.n_bytes)
     try:
-        saved = _pipeline_or_last(content.entry, reader)
+        saved = _maybe_screening(content.entry, reader, _pipeline_or_last)
         reader.finish()
     except FileFormatError as error:
         raise FileFormatError(f"{content.name}: {error}.") from None
     except RecursionError:
         raise FileFormatError(f"{content.name}: its description is nested too deeply.") from None
     return saved
+
+
+def _maybe_screening(entry: Any, reader: ArrayReader, inner: Decode) -> Any:
+    """Return what `inner` makes of an entry, or a screening of such."""
+    if not isinstance(entry, dict) or "screening" not in entry:
+        return inner(entry, reader)
+    check_keys(entry, ("estimator", "screening"))
+    return decode_screening(entry["screening"], inner(entry["estimator"], reader), reader)
 
 
 def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
@@ -82,7 +93,7 @@ def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
         take_dict(entry["transformer"]),
         take_dict(entry.get("fitted", {})),
         take_dict(entry.get("params", {})),
-        _last(entry["last"], reader),
+        _maybe_screening(entry["last"], reader, _last),
     )
 
 
