@@ -35,9 +35,9 @@ def compress(estimator: Any) -> Any:
     Parameters
     ----------
     estimator : classifier, regressor, SparseCurveEnsemble, Pipeline, search or ScreeningClassifier
-        A fitted `SparseCurveCNNClassifier`, `SparseCurveCNNRegressor` or ensemble, a pipeline that ends in one, a search such as
-        `GridSearchCV`, of which the best estimator is taken, or a `ScreeningClassifier` or a
-        `FrozenEstimator` of one of these. It is not modified.
+        A fitted `SparseCurveCNNClassifier`, `SparseCurveCNNRegressor` or ensemble, a pipeline that ends in
+        one, a search such as `GridSearchCV`, of which the best estimator is taken, or a `ScreeningClassifier`
+        or a `FrozenEstimator` of one of these. It is not modified.
 
     Returns
     -------

@@ -81,7 +81,9 @@ def make_predictor(
         If its network cannot be computed.
     """
     if isinstance(saved, SavedPipeline):
-        return make_predictor(saved.last, {name: _plain(value) for name, value in saved.transformer.items()})
+        transformer = {name: _plain(value) for name, value in saved.transformer.items()}
+        found = {"ink": saved.fitted["ink_"]} if "ink_" in saved.fitted else {}  # where it was "auto"
+        return make_predictor(saved.last, transformer | found)
     if isinstance(saved, SavedScreening):
         classifier: Any = make_predictor(saved.estimator, transformer)
         return NumpyScreening(saved, classifier)
