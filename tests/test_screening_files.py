@@ -278,6 +278,17 @@ def test_drawn_images_take_the_bytes_of_their_ink(pages):
     assert 4 * n_ink < sizes[1] - sizes[0] < 4 * n_ink + images.size / 8 + 400
 
 
+def test_images_of_persons_are_left_out_of_what_does_not_compare_them(screening, path):
+    silent = pickle.loads(pickle.dumps(screening)).set_params(shift_level=None)
+    loaded = saved_and_loaded(silent, path)
+    assert loaded._known_persons is None
+    with pytest.raises(AttributeError, match="shift_level=None"):
+        inference.load(path).check_shift(STRANGERS, OTHERS)
+    silent.held_back_.groups = np.arange(24)
+    save(silent, path)
+    assert "across00" not in str(split(path.read_bytes())[0])
+
+
 def test_weights_may_be_rounded_but_not_what_was_found(screening, path):
     for dtype in ("float16", "int8"):
         save(screening, path, dtype=dtype)

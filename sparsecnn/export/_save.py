@@ -85,9 +85,9 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     `torch.nn.Sequential` of layers that `compress` knows; its initial weights, the parameter `module`, are
     then left out too, and the network itself takes their place.
 
-    Of a screening, the file holds the names, labels and probabilities of the persons held back and, unless it
-    was fitted with ``shift_level=None``, up to 8 images of each, as its network sees them: mind who may have
-    them. Its unfitted `estimator` becomes a clone of its fitted one.
+    Of a screening, the file holds the names, labels and probabilities of the persons held back and, unless
+    its `shift_level` is None, up to 8 images of each, of 500 persons at most, as its network sees them: mind
+    who may have them. Its unfitted `estimator` becomes a clone of its fitted one.
 
     Examples
     --------

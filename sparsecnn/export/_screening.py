@@ -49,7 +49,7 @@ def encode_screening(screening: ScreeningClassifier, writer: ArrayWriter, encode
         "limits": None if rule.limits is None else list(rule.limits),
         "intervals": intervals,
         "persons": _encode_persons(screening, writer),
-        "known": _encode_known(screening._known_persons, writer),
+        "known": None if screening.shift_level is None else _encode_known(screening._known_persons, writer),
         "frozen": is_frozen or None,
         "shift_level": None if screening.shift_level is None else float(screening.shift_level),
         "params": encode_params(screening, ("estimator", "shift_level")) or None,
