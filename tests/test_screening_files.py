@@ -195,6 +195,14 @@ def test_bag_is_saved_as_a_vote(path):
     assert_close_answers(inference.load(path), fitted, strangers, strangers, OTHERS)
 
 
+def test_classifier_of_more_classes_than_the_persons_have_is_saved_within(path):
+    frozen = FrozenEstimator(tiny().fit(X, np.where(np.arange(96) % 5, Y, "unclear")))
+    fitted = screen(frozen)
+    loaded = saved_and_loaded(fitted, path)
+    assert (len(loaded.estimator_.classes_), len(loaded.classes_)) == (3, 2)
+    assert_close_answers(inference.load(path), fitted, STRANGERS, STRANGERS, OTHERS)
+
+
 def test_search_for_a_screening_is_saved_as_the_best(path):
     grid = GridSearchCV(ScreeningClassifier(tiny(), cv=2), {"coverage": [0.6, 0.7]}, cv=StratifiedKFold(2))
     grid.fit(X, Y)
@@ -399,6 +407,9 @@ def test_other_wrapped_classifiers_are_refused_with_the_same_advice(tmp_path):
     tuned = TunedThresholdClassifierCV(tiny(), cv=2).fit(X, Y)
     with pytest.raises(TypeError, match=r"a fitted TunedThresholdClassifierCV: pass its estimator_"):
         to_html(tuned, tmp_path / "tuned.html")
+    bag = BaggingClassifier(tiny(), n_estimators=1).fit(X.reshape(96, -1), Y)
+    with pytest.raises(TypeError, match=r"a fitted BaggingClassifier\."):  # its estimator_ is not fitted
+        to_html(bag, tmp_path / "bag.html")
 
 
 def refused_to_save(estimator, path, error, message):

@@ -70,8 +70,9 @@ def _fitted_last(estimator: Any, kinds: str) -> Any:
 
 def _wrong(kinds: str, last: Any) -> str:
     """Return that `last` is none of `kinds`, and what to do if it is around one, as a screening is."""
-    advice = ": pass its estimator_, which has neither threshold nor calibration"
-    got = f"a fitted {type(last).__name__}{advice if hasattr(last, 'estimator_') else ''}"
+    got = f"a fitted {type(last).__name__}"
+    if hasattr(last, "estimator_") and not hasattr(last, "estimators_"):  # of which that is the unfitted one
+        got += ": pass its estimator_, which has neither threshold nor calibration"
     return WRONG.format(kinds=kinds, got=got)
 
 
