@@ -178,6 +178,14 @@ def check_compression(run):
     assert min(run.names[name].score(X, y) for name in ("narrow", "both", "sparser")) > 0.9
 
 
+def check_screening(run):
+    *_, same, without_torch = run.printed
+    assert same == "True True\n"
+    threshold, difference = map(float, without_torch.split())
+    assert threshold == run.names["screening"].threshold_
+    assert difference < 1e-4
+
+
 def check_take_home(run):
     same_file, difference, same_onnx = (text.strip() for text in run.printed if text)
     assert same_file == same_onnx == "True"
@@ -199,6 +207,7 @@ CLAIMS = {
     "docs/user_guide/interrupted.md": check_interrupted,
     "docs/user_guide/penalties_survey.md": check_survey,
     "docs/user_guide/readers.md": check_readers,
+    "docs/user_guide/screening.md": check_screening,
     "docs/user_guide/take_home.md": check_take_home,
     "docs/user_guide/target_and_path.md": check_targets,
     "docs/user_guide/torch.md": check_torch,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.export._save import to_bytes
-from sparsecnn.inference import _rice
+from sparsecnn.inference import _arrays, _rice
 from sparsecnn.inference._arrays import ArrayReader, ArrayWriter
 
 
@@ -112,6 +112,38 @@ def test_any_weights_are_read_as_they_were_written(values, n_rows, stored, dtype
         found = reader.take_weight(weight.shape, code, dtype)
         assert found.tobytes() == np.ascontiguousarray(expected).tobytes()
     reader.finish()
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 3, 200]), min_size=1, max_size=60),
+    st.integers(1, 60),
+    st.sampled_from(["float32", "float16", "int8"]),
+    st.sampled_from(["uint8", "float32", "float64", "int64", ">f4"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_numbers_are_exact_whatever_weights_are_rounded_to(values, n_zeros, stored, dtype):
+    array = np.array(values + [0] * n_zeros, dtype)
+    if array.dtype.kind == "f":
+        array = np.concatenate([array / 3, -array[::-1]])  # with negative zeros
+    writer = ArrayWriter(stored)
+    codes = [writer.add_exact(one) for one in (array, array[:1], array[::-1])]
+    assert codes[1] in ([], [0, 0])
+    reader = ArrayReader(writer.tensors(), 100)
+    for one, code in zip((array, array[:1], array[::-1]), codes, strict=True):
+        found = reader.take_exact(one.shape, code, one.dtype.name)
+        np.testing.assert_array_equal(found, one)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(one))
+    reader.finish()
+
+
+def test_large_numbers_are_written_so_that_they_are_read(monkeypatch):
+    monkeypatch.setattr(_arrays, "SMALL", 1000)
+    array = np.zeros((50, 100), np.float32)
+    array[::50] = 1
+    writer = ArrayWriter()
+    assert writer.add_exact(array) == []  # 5,000 numbers of 1,000 bytes would be taken for a bomb
+    reader = ArrayReader(writer.tensors(), 4 * array.size)
+    np.testing.assert_array_equal(reader.take_exact(array.shape, [], "float32"), array)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -76,9 +76,9 @@ def test_files_of_other_kinds_are_refused(path, tmp_path, data):
 
 def test_newer_versions_say_so(path, data):
     header, tensors = split(data)
-    header["__metadata__"] |= {"version": "3", "package": "9.0"}
+    header["__metadata__"] |= {"version": "4", "package": "9.0"}
     header["more"] = {"dtype": "I4", "shape": [3], "data_offsets": [0, 2]}
-    refused(path, join(header, tensors), "has the version 3, but .* reads up to 2: .* by sparsecnn 9.0")
+    refused(path, join(header, tensors), "has the version 4, but .* reads up to 3: .* by sparsecnn 9.0")
     header["__metadata__"] |= {"version": "x"}
     refused(path, join(header, tensors), "version 'x'")
 

@@ -11,11 +11,14 @@ import torch
 from chains import random_network
 from classifiers import quick
 from conftest import make_stripes
+from PIL import Image
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
 import sparsecnn
-from sparsecnn import inference
+from sparsecnn import CurveImageTransformer, inference
 from sparsecnn._network import describe
+from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.export import compress, save, to_numpy
 from sparsecnn.export._compress import remove_dead
 from sparsecnn.export._plain import plain_layers
@@ -218,6 +221,17 @@ def test_other_pixels_are_warned_of(classifier):
         pytest.raises(ValueError, match="too large"),
     ):
         alone.predict(np.full((1, 256), 1e300))
+
+
+def test_transformer_shows_the_ink_that_its_fit_found(path, tmp_path):
+    pages = [tmp_path / f"{i}.png" for i in range(8)]
+    for image, page in zip(make_shaky_spirals(8, random_state=0).images, pages, strict=True):
+        Image.fromarray(255 - image).save(page)
+    reader = make_pipeline(CurveImageTransformer((16, 16), ink="auto"), quick(max_iter=1, batch_size=4))
+    save(reader.fit(pages, Y[:8]), path)
+    transformer = CurveImageTransformer(**inference.load(path).transformer_)
+    assert transformer.ink == reader[0].ink_
+    np.testing.assert_array_equal(transformer.transform(pages), reader[0].transform(pages))
 
 
 BLOCKED = """

@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning, ShiftWarning
+from sparsecnn.inference._shift import _energy_distances
 from sparsecnn.model_selection import ScreeningClassifier, average_by_group
-from sparsecnn.model_selection._shift import _energy_distances
 from sparsecnn.model_selection._thresholds import (
     coverage_limits,
     share_with_interval,

@@ -11,16 +11,23 @@ three have to be found on persons whom the network does not know.
 # 360 generated drawings by 90 persons (seed 0) to train on, and 400 by 100 others (seed 1) to test on. Some
 # tremors are weak, so that some persons are hard to judge. The transformer learns nothing, so all pages may
 # be converted at once.
+import tempfile
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import brier_score_loss
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
+from sparsecnn import (
+    CurveImageTransformer,
+    SparseCurveCNNClassifier,
+    inference,
+)
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.exceptions import ShiftWarning
+from sparsecnn.export import save
 from sparsecnn.model_selection import (
     ScreeningClassifier,
     average_by_group,
@@ -146,3 +153,18 @@ with warnings.catch_warnings(record=True) as caught:
     screening.predict_persons(ink.transform(waves.images), waves.groups)
 print(caught[0].message)
 print(f"p = {people.shift.p_value:.2f} for the spirals of strangers")
+
+# %%
+# Take it home
+# ------------
+#
+# One file has all of it, and is read without torch and scikit-learn. Most of it are images that new pages are
+# compared with.
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, "screening.safetensors")
+    save(screening, path)
+    at_home = inference.load(path).predict_persons(test.data, test.groups)
+    size = path.stat().st_size
+    save(screening.set_params(shift_level=None), path)
+    print(f"{size:,} bytes, {path.stat().st_size:,} without the images")
+print(f"same answers: {(at_home.prediction == people.prediction).all()}")

@@ -21,6 +21,9 @@ examples:
                                         all images in a folder and its subfolders
   sparsecnn read --json scans/ > answers.jsonl
                                         for programs: one line of JSON for each file
+  sparsecnn read --model screening.safetensors --group-pattern 'V\\d+' scans/
+                                        one answer for each person, by the files
+                                        whose names have V and the same number
   sparsecnn read --html page.html       a page to draw on, for a browser
 
 exit status:
@@ -54,7 +57,15 @@ def make_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--model", metavar="MODEL", help="a reader of your own: a file that sparsecnn.export.save has written"
     )
-    read.add_argument("--json", action="store_true", help="print a line of JSON for each file, not a table")
+    read.add_argument(
+        "--group-pattern",
+        metavar="PATTERN",
+        help="regular expression of the person in the name of each file, or its first group: print an answer "
+        "for each person, by the mean probability of their images",
+    )
+    read.add_argument(
+        "--json", action="store_true", help="print a line of JSON for each file or person, not a table"
+    )
     read.add_argument(
         "--html",
         metavar="PAGE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import signal
@@ -32,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if not arguments.files and arguments.html is None:
         parser.error("read needs the names of images or folders, or --html PAGE")
-    reader = arguments.reader or DEFAULT_READER
+    if not arguments.files and arguments.group_pattern is not None:
+        parser.error("--group-pattern needs the names of images or folders")
     try:
-        return _read(arguments.files, reader, arguments.model, arguments.json, arguments.html)
+        return _read(arguments, arguments.reader or DEFAULT_READER)
     except BrokenPipeError:
         return _leave_broken_pipe()
     except KeyboardInterrupt:
@@ -47,10 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return CANNOT_RUN
 
 
-def _read(files: Sequence[str], reader: str, model: str | None, as_json: bool, page: str | None) -> int:
-    if page is not None:
-        write_page(page, reader, model)
-    n_failed = read_files(files, reader, model, as_json) if files else 0
+def _read(arguments: argparse.Namespace, reader: str) -> int:
+    if arguments.html is not None:
+        write_page(arguments.html, reader, arguments.model)
+    if not arguments.files:
+        return 0
+    n_failed = read_files(arguments.files, reader, arguments.model, arguments.json, arguments.group_pattern)
     return SOME_FAILED if n_failed else 0
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
+    from sparsecnn._command_line._answers import Answer, Kind
 
-HEADINGS = "file", "answer", "probability"
+CANNOT_TELL = "cannot tell"
 
 
 def complain(message: str, name: str | None = None) -> None:
@@ -40,40 +40,56 @@ def _escape(character: str) -> str:
 
 
 class Table:
-    """Prints answers in columns."""
+    """Prints answers in columns.
 
-    def __init__(self, names: Sequence[str], classes: np.ndarray):
-        self._classes = [printable(str(label)) for label in classes]
-        columns = map(printable, names), self._classes
+    Parameters
+    ----------
+    names : sequence of str
+        Of files or persons.
+    kind : Kind
+        What the answers are about.
+    """
+
+    def __init__(self, names: Sequence[str], kind: Kind):
+        self._kind = kind
+        of_persons = ["images"] if kind.unit == "person" else []
+        sought = None if kind.sought is None else printable(str(kind.sought))
+        numbers = ["probability"] if sought is None else [f"probability of {sought}", "threshold"]
+        self._headings = [kind.unit, "answer", *of_persons, *numbers]
+        answers = [*kind.classes, CANNOT_TELL] if kind.has_sets else kind.classes
+        texts = [*map(printable, names)], [printable(str(answer)) for answer in answers]
         self._widths = [
-            max(map(_width, [*column, heading])) for column, heading in zip(columns, HEADINGS, strict=False)
+            max(map(_width, [*text, heading])) for text, heading in zip(texts, self._headings, strict=False)
         ]
+        self._widths += map(_width, self._headings[2:])
         self._is_empty = True
 
-    def print(self, names: Sequence[str], probabilities: np.ndarray) -> None:
+    def print(self, answers: Iterable[Answer]) -> None:
         """Print rows, and before the first the headings.
 
         Parameters
         ----------
-        names : sequence of str
-            Files.
-        probabilities : ndarray of shape (n, n_classes)
-            Their probabilities.
+        answers : iterable of Answer
         """
         if self._is_empty:
-            self._print_row(*HEADINGS)
+            self._print_row(self._headings)
             self._is_empty = False
-        for name, row in zip(names, probabilities, strict=True):
-            best = int(row.argmax())
-            self._print_row(printable(name), self._classes[best], f"{100 * row[best]:.1f} %")
+        for answer in answers:
+            self._print_row(self._cells(answer))
         sys.stdout.flush()
 
-    def _print_row(self, name: str, answer: str, probability: str) -> None:
-        cells = [
-            text + " " * (width - _width(text))
-            for text, width in zip((name, answer), self._widths, strict=True)
-        ]
-        print("  ".join([*cells, probability.rjust(len(HEADINGS[2]))]))
+    def _cells(self, answer: Answer) -> list[str]:
+        kind = self._kind
+        images = [str(answer.n_images)] if kind.unit == "person" else []
+        numbers = [_probability(answer, kind)] + ([] if kind.threshold is None else [kind.threshold])
+        text = CANNOT_TELL if answer.cannot_tell else printable(str(answer.label))
+        return [printable(answer.name), text, *images, *(f"{100 * number:.1f} %" for number in numbers)]
+
+    def _print_row(self, cells: Sequence[str]) -> None:
+        padding = [" " * (width - _width(cell)) for cell, width in zip(cells, self._widths, strict=True)]
+        left = [cell + pad for cell, pad in zip(cells[:2], padding[:2], strict=True)]
+        right = [pad + cell for cell, pad in zip(cells[2:], padding[2:], strict=True)]
+        print("  ".join([*left, *right]))
 
 
 def _width(text: str) -> int:
@@ -83,26 +99,45 @@ def _width(text: str) -> int:
 
 
 class JsonLines:
-    """Prints answers as lines of JSON, in ASCII."""
+    """Prints answers as lines of JSON, in ASCII.
 
-    def __init__(self, classes: np.ndarray):
-        self._classes = classes.tolist()
+    Parameters
+    ----------
+    kind : Kind
+        What the answers are about.
+    """
 
-    def print(self, names: Sequence[str], probabilities: np.ndarray) -> None:
-        """Print a line for each file.
+    def __init__(self, kind: Kind):
+        self._kind = kind
+
+    def print(self, answers: Iterable[Answer]) -> None:
+        """Print a line for each file or person.
 
         Parameters
         ----------
-        names : sequence of str
-            Files.
-        probabilities : ndarray of shape (n, n_classes)
-            Their probabilities.
+        answers : iterable of Answer
         """
-        for name, row in zip(names, probabilities.tolist(), strict=True):
-            best = row.index(max(row))
-            line: dict[str, Any] = {"file": name, "answer": self._classes[best], "probability": row[best]}
-            line["probabilities"] = {
-                str(label): value for label, value in zip(self._classes, row, strict=True)
-            }
-            print(json.dumps(line, allow_nan=False))
+        for answer in answers:
+            print(json.dumps(self._line(answer), allow_nan=False))
         sys.stdout.flush()
+
+    def _line(self, answer: Answer) -> dict[str, Any]:
+        kind = self._kind
+        line: dict[str, Any] = {kind.unit: answer.name}
+        line |= {"n_images": answer.n_images} if kind.unit == "person" else {}
+        line |= {"answer": None if answer.cannot_tell else answer.label}
+        line |= {"probability": _probability(answer, kind)}
+        line["probabilities"] = {
+            str(label): value for label, value in zip(kind.classes, answer.probabilities, strict=True)
+        }
+        if kind.sought is not None:
+            line |= {"sought": kind.sought, "threshold": kind.threshold, "by_threshold": answer.label}
+            line |= {"possible": answer.possible} if kind.has_sets else {}
+            line |= {"shift": answer.shift} if answer.shift else {}
+        return line
+
+
+def _probability(answer: Answer, kind: Kind) -> float:
+    """Return the probability of the sought class; without one, of the answer."""
+    label = answer.label if kind.sought is None else kind.sought
+    return answer.probabilities[kind.classes.index(label)]

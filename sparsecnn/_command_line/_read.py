@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparsecnn._command_line._answers import Kind, judge
 from sparsecnn._command_line._files import expand_folders
 from sparsecnn._command_line._output import JsonLines, Table, complain
+from sparsecnn.exceptions import ShiftWarning
 from sparsecnn.pretrained import load_reader, reader_path
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sparsecnn.inference import NumpyClassifier
+    from sparsecnn.inference import NumpyClassifier, NumpyScreening
     from sparsecnn.preprocessing import CurveImageTransformer
 
 AT_ONCE = 64  # files that are held in memory
@@ -24,8 +28,10 @@ NOTES = {
 }
 
 
-def read_files(names: Sequence[str], reader: str, model: str | None, as_json: bool) -> int:
-    """Print the answer for each file, and return how many files or folders could not be read.
+def read_files(
+    names: Sequence[str], reader: str, model: str | None, as_json: bool, group_pattern: str | None = None
+) -> int:
+    """Print the answer for each file or person, and return how many files or folders could not be read.
 
     Parameters
     ----------
@@ -37,23 +43,51 @@ def read_files(names: Sequence[str], reader: str, model: str | None, as_json: bo
         File of another reader, which replaces it.
     as_json : bool
         Whether to print JSON and not a table.
+    group_pattern : str, default=None
+        Regular expression of the person in the name of a file, who then gets one answer.
 
     Raises
     ------
     ValueError, OSError
-        If `model` cannot be read, or is not of a pipeline that reads files.
+        If `model` cannot be read, or is not of a pipeline that reads files, or `group_pattern` is no regular
+        expression.
     """
     from sparsecnn._image_shape import image_extensions
+    from sparsecnn.datasets import compile_pattern
 
+    pattern = compile_pattern(group_pattern)
     transformer, classifier = load_model(os.fspath(reader_path(reader)) if model is None else model)
     failures = Failures()
     files = expand_folders(names, image_extensions(), failures.add)
-    out = JsonLines(classifier.classes_) if as_json else Table(files, classifier.classes_)
-    with warnings.catch_warnings():
+    persons = None if pattern is None else _persons(files, pattern, failures)
+    kind = Kind.of(classifier, "file" if persons is None else "person")
+    rows = files if persons is None else list(persons.values())
+    out = JsonLines(kind) if as_json else Table(rows, kind)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")  # of damaged metadata, and of blank pages, which are failures here
-        for read, images in _in_chunks(files, transformer, failures):
-            out.print(read, classifier.predict_proba(images))
+        warnings.simplefilter("always", ShiftWarning)
+        if persons is None:
+            for read, images in _in_chunks(files, transformer, failures):
+                out.print(judge(classifier, images, read))
+        else:
+            for read, images in _merged(_in_chunks(list(persons), transformer, failures)):
+                out.print(judge(classifier, images, [persons[name] for name in read], by_person=True))
+    for warning in caught:
+        complain(str(warning.message))
     return failures.n
+
+
+def _persons(files: Sequence[str], pattern: re.Pattern[str], failures: Failures) -> dict[str, str]:
+    """Return the person of each file, after a complaint of those whose names have none."""
+    from sparsecnn.datasets import person_in_name
+
+    persons = {}
+    for file in files:
+        try:
+            persons[file] = person_in_name(Path(file), pattern)
+        except ValueError as error:
+            failures.add(file, str(error))
+    return persons
 
 
 def write_page(path: str, reader: str, model: str | None) -> None:
@@ -79,7 +113,7 @@ def write_page(path: str, reader: str, model: str | None) -> None:
         to_html(load(model), path)
 
 
-def load_model(path: str) -> tuple[CurveImageTransformer, NumpyClassifier]:
+def load_model(path: str) -> tuple[CurveImageTransformer, NumpyClassifier | NumpyScreening]:
     """Return the two steps of a saved pipeline.
 
     Parameters
@@ -94,11 +128,11 @@ def load_model(path: str) -> tuple[CurveImageTransformer, NumpyClassifier]:
     OSError
         If it cannot be read.
     """
-    from sparsecnn.inference import NumpyClassifier, load
+    from sparsecnn.inference import NumpyRegressor, load
     from sparsecnn.preprocessing import CurveImageTransformer
 
     classifier = load(path)
-    if not isinstance(classifier, NumpyClassifier):
+    if isinstance(classifier, NumpyRegressor):
         raise ValueError(f"{path}: it holds a regressor, which names no class: use sparsecnn.inference.load.")
     if classifier.transformer_ is None:
         raise ValueError(
@@ -143,6 +177,18 @@ def _in_chunks(
                 images.append(image)
         if read:
             yield read, np.concatenate(images)
+
+
+def _merged(chunks: Iterable[tuple[list[str], np.ndarray]]) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yield all chunks as one, if there are any."""
+    import numpy as np
+
+    names, images = [], []
+    for read, some in chunks:
+        names += read
+        images.append(some)
+    if images:
+        yield names, np.concatenate(images)
 
 
 def _read_image(name: str, transformer: CurveImageTransformer, failures: Failures) -> np.ndarray | None:

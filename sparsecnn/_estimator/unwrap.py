@@ -55,7 +55,7 @@ def fitted_sparse(estimator: Any) -> Any:
     """
     last = _fitted_last(estimator, ANY_OR_ENSEMBLE)
     if not hasattr(last, "sparsity_") or not hasattr(last, "image_shape_"):
-        raise TypeError(WRONG.format(kinds=ANY_OR_ENSEMBLE, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(ANY_OR_ENSEMBLE, last))
     return last
 
 
@@ -69,14 +69,18 @@ def _fitted_last(estimator: Any, kinds: str) -> Any:
 
 
 def _wrong(kinds: str, last: Any) -> str:
-    """Return that `last` is none of `kinds`, and what to give instead if it is an ensemble."""
-    advice = ", of several networks: give one, as ensemble.members_[i]" if hasattr(last, "members_") else ""
-    return WRONG.format(kinds=kinds, got=f"a fitted {type(last).__name__}{advice}")
+    """Return that `last` is none of `kinds`, and what to give instead of an ensemble or a screening."""
+    got = f"a fitted {type(last).__name__}"
+    if hasattr(last, "members_"):
+        got += ", of several networks: give one, as ensemble.members_[i]"
+    elif hasattr(last, "estimator_") and not hasattr(last, "estimators_"):  # else it is unfitted
+        got += ": pass its estimator_, which has neither threshold nor calibration"
+    return WRONG.format(kinds=kinds, got=got)
 
 
 def fitted_classifier(estimator: Any) -> Any:
     """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
     last = fitted_network(estimator, CLASSIFIER)
     if not hasattr(last, "classes_"):
-        raise TypeError(WRONG.format(kinds=CLASSIFIER, got=f"a fitted {type(last).__name__}"))
+        raise TypeError(_wrong(CLASSIFIER, last))
     return last

@@ -79,7 +79,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
     ['healthy/V01', 'healthy/V02', 'shaky/V01']
     """
     root = _check_folder(folder)
-    pattern = _compile(group_pattern)
+    pattern = compile_pattern(group_pattern)
     paths, n_others = _list_images(root)
     classes = np.array([path.parent.name for path in paths])
     names, target = np.unique(classes, return_inverse=True)
@@ -87,7 +87,7 @@ def load_drawings(folder: str | os.PathLike, *, group_pattern: str | re.Pattern 
         raise ValueError(f"folder {str(folder)!r} holds one class only, '{names[0]}'; expected at least two.")
     groups = None
     if pattern is not None:
-        groups = np.array([f"{path.parent.name}/{_person(path, pattern)}" for path in paths])
+        groups = np.array([f"{path.parent.name}/{person_in_name(path, pattern)}" for path in paths])
     return Bunch(
         filenames=np.array([str(path) for path in paths]),
         target=target,
@@ -108,7 +108,13 @@ def _check_folder(folder: Any) -> Path:
     return root
 
 
-def _compile(pattern: Any) -> re.Pattern[str] | None:
+def compile_pattern(pattern: Any) -> re.Pattern[str] | None:
+    """Return a regular expression for the names of files, or raise ValueError.
+
+    Parameters
+    ----------
+    pattern : str, re.Pattern or None
+    """
     if pattern is None:
         return None
     if not isinstance(getattr(pattern, "pattern", pattern), str):
@@ -161,7 +167,15 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _person(path: Path, pattern: re.Pattern) -> str:
+def person_in_name(path: Path, pattern: re.Pattern) -> str:
+    """Return the person that a pattern finds in the name of a file, or raise ValueError.
+
+    Parameters
+    ----------
+    path : Path
+    pattern : re.Pattern
+        Its first group is the person, or the whole match if it has no group.
+    """
     match = pattern.search(path.name)
     person = match and match[1 if pattern.groups else 0]
     if not person:

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -17,7 +18,7 @@ from sparsecnn._estimator import SparseCurveCNN
 from sparsecnn._network import Chain, CompressedNetwork, lay_out_filters, make_chain, sequence, undotted
 from sparsecnn.export._fold import plain_layers, plain_link
 from sparsecnn.export._removal import Part, needed_parts
-from sparsecnn.model_selection import SparseCurveCNNClassifierCV
+from sparsecnn.model_selection import ScreeningClassifier, SparseCurveCNNClassifierCV
 
 # Images that the compressed network must give the same scores to, and the largest relative difference.
 N_IMAGES = 4
@@ -33,18 +34,19 @@ def compress(estimator: Any) -> Any:
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or search
-        A fitted classifier, regressor or ensemble, a pipeline that ends in one, or a search such as
-        `GridSearchCV`, of which the best estimator is taken. It is not modified.
+    estimator : classifier, regressor, SparseCurveEnsemble, Pipeline, search or ScreeningClassifier
+        A fitted `SparseCurveCNNClassifier`, `SparseCurveCNNRegressor` or ensemble, a pipeline that ends in
+        one, a search such as `GridSearchCV`, of which the best estimator is taken, or a `ScreeningClassifier`
+        or a `FrozenEstimator` of one of these. It is not modified.
 
     Returns
     -------
-    SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble or Pipeline
+    classifier, regressor, SparseCurveEnsemble, Pipeline or ScreeningClassifier
         A copy with another `module_`: plain layers one after another, with batch normalisation folded into
         them. Its ``sparsity_``, ``layer_sparsity_`` and ``n_nonzero_`` are those of the new network, and its
         ``penalty`` is None. Clones of it are dense and as wide as the new network: `channels` are the
-        channels left, or `module` is the new network. Of an ensemble, its ``members_`` are such copies; its
-        clones train as before.
+        channels left, or `module` is the new network. Of an ensemble, its ``members_`` are such copies, of a
+        screening its ``estimator_``, with the threshold as it was; their clones train as before.
 
     Raises
     ------
@@ -95,13 +97,20 @@ def compress(estimator: Any) -> Any:
         compressed = copy.deepcopy(estimator)
         compressed.members_ = [_compress_member(estimator, i) for i in range(len(estimator.members_))]
         return compressed
+    if isinstance(estimator, ScreeningClassifier):
+        check_is_fitted(estimator)
+        compressed = copy.deepcopy(estimator)
+        compressed.estimator_ = compress(estimator.estimator_)
+        return compressed
+    if isinstance(estimator, FrozenEstimator):
+        return FrozenEstimator(compress(estimator.estimator))
     if hasattr(estimator, "refit") or isinstance(estimator, SparseCurveCNNClassifierCV):
         message = "This %(name)s has no best_estimator_: fit it first; of other searches with refit=True."
         check_is_fitted(estimator, "best_estimator_", msg=message)
         return compress(estimator.best_estimator_)
     raise TypeError(
         "compress takes a SparseCurveCNNClassifier, SparseCurveCNNRegressor or SparseCurveEnsemble, a "
-        f"pipeline that ends in one, or a search for one, got {estimator!r}."
+        f"pipeline that ends in one, a search for one, or a ScreeningClassifier of one, got {estimator!r}."
     )
 
 

@@ -31,15 +31,16 @@ from sparsecnn._network import (
     is_plain,
     select_weights,
 )
-from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export._values import encode_params, encode_value
-from sparsecnn.inference import CURVE_CNN, FITTED, INTEGERS, MOST_NAMES, ArrayWriter, make_array
+from sparsecnn.export._screening import Encode, encode_screening
+from sparsecnn.export._values import encode_classes, encode_params, encode_value
+from sparsecnn.inference import CURVE_CNN, FITTED, INTEGERS, MOST_NAMES, ArrayWriter
+from sparsecnn.model_selection import ScreeningClassifier
 from sparsecnn.preprocessing import CurveImageTransformer
 
 KINDS = (
     "a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a search for one, a Pipeline of "
-    "CurveImageTransformer and one, or several classifiers in a SparseCurveEnsemble, a list, a "
-    "VotingClassifier(voting='soft') or a BaggingClassifier"
+    "CurveImageTransformer and one, several classifiers in a SparseCurveEnsemble, a list, a "
+    "VotingClassifier(voting='soft') or a BaggingClassifier, or a ScreeningClassifier of one of these"
 )
 BACKGROUND_DIGITS = 4  # enough for a warning
 NOT_SAVED = ("module", "checkpoint", "checkpoint_every", "resume")
@@ -63,6 +64,18 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
     ValueError
         If a parameter or its network cannot be stored.
     """
+    return _maybe_screening(estimator, writer, _encode_pipeline_or_last)
+
+
+def _maybe_screening(estimator: Any, writer: ArrayWriter, inner: Encode) -> dict[str, Any]:
+    """Return what `inner` makes of an estimator, or of that of a screening."""
+    estimator = best_estimator(estimator)
+    if type(estimator) is ScreeningClassifier:
+        return encode_screening(estimator, writer, inner)
+    return inner(estimator, writer)
+
+
+def _encode_pipeline_or_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
     estimator = best_estimator(estimator)
     if type(estimator) is not Pipeline:
         return _encode_last(estimator, writer)
@@ -79,12 +92,13 @@ def encode(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
         "transformer": encode_params(transformer),
         "fitted": {name: encode_value(value, name) for name, value in seen.items()},
         "params": encode_params(estimator, ("steps",)),
-        "last": _encode_last(best_estimator(steps[1]), writer),
+        "last": _maybe_screening(steps[1], writer, _encode_last),
     }
     return {name: value for name, value in entry.items() if value or name in ("transformer", "last")}
 
 
 def _encode_last(estimator: Any, writer: ArrayWriter) -> dict[str, Any]:
+    estimator = best_estimator(estimator)
     if type(estimator) in (SparseCurveCNNClassifier, SparseCurveCNNRegressor):
         return _encode_single(estimator, writer)
     if isinstance(estimator, (list, tuple)):
@@ -170,7 +184,7 @@ def _encode_members(
     return {
         "names": names,
         "members": [_encode_single(member, writer) for member in members],
-        **_encode_classes(classes),
+        **encode_classes(classes),
     }
 
 
@@ -210,21 +224,9 @@ def _encode_names(estimator: Any) -> dict[str, Any]:
 def _encode_targets(estimator: Any) -> dict[str, Any]:
     """Return the classes of a classifier, or the mean and scale of each target of a regressor."""
     if isinstance(estimator, SparseCurveCNNClassifier):
-        return _encode_classes(estimator.classes_)
+        return encode_classes(estimator.classes_)
     pairs = zip(estimator.target_mean_.tolist(), estimator.target_scale_.tolist(), strict=True)
     return {"targets": [list(pair) for pair in pairs]}
-
-
-def _encode_classes(classes: np.ndarray) -> dict[str, Any]:
-    values = classes.tolist()
-    try:
-        if not all(type(value) in (str, bool, int, float) and value == value for value in values):
-            raise FileFormatError("there are others than texts, truth values and numbers")
-        make_array(values, classes.dtype.str)
-    except FileFormatError as error:
-        raise ValueError(f"The classes {classes!r} cannot be stored: {error}.") from None
-    natural = np.array(values).dtype.str == classes.dtype.str
-    return {"classes": values} if natural else {"classes": values, "classes_dtype": classes.dtype.str}
 
 
 def _number(value: Any) -> int | float:

@@ -27,7 +27,7 @@ def load(path: str | os.PathLike[str], *, module: Any = None) -> Any:
 
     Returns
     -------
-    SparseCurveCNNClassifier, SparseCurveCNNRegressor, SparseCurveEnsemble, Pipeline or VotingClassifier
+    classifier, regressor, SparseCurveEnsemble, VotingClassifier, ScreeningClassifier or Pipeline
         Fitted, of the kind that was saved: of a search its best estimator, and of a `BaggingClassifier` or a
         list a `VotingClassifier`, which averages probabilities likewise. With ``dtype="float32"`` it predicts
         the same bit for bit. It has no training curves, and `partial_fit` goes on from the sparse network,

@@ -33,7 +33,8 @@ from sparsecnn._network import (
 from sparsecnn._training import CurveAugmentation, NetworkSpec
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export._encode import same_layer_lam
-from sparsecnn.export._values import decode_params, decode_value
+from sparsecnn.export._screening import rebuild_screening
+from sparsecnn.export._values import decode_value, make_estimator
 from sparsecnn.inference import (
     CURVE_CNN,
     FITTED,
@@ -43,6 +44,7 @@ from sparsecnn.inference import (
     SavedNetwork,
     SavedPipeline,
     SavedRegressor,
+    SavedScreening,
     SavedViews,
     Single,
     build_layers,
@@ -70,38 +72,27 @@ def rebuild(saved: Saved, module: Any = None) -> Any:
     ValueError
         If `module` is missing, not needed, or another one.
     """
+    if isinstance(saved, SavedScreening):
+        return rebuild_screening(saved, rebuild(saved.estimator, module))
     if isinstance(saved, SavedPipeline):
         last = rebuild(saved.last, module)
-        transformer: Any = _make(CurveImageTransformer, saved.transformer)
+        transformer: Any = make_estimator(CurveImageTransformer, saved.transformer)
         for name, value in saved.fitted.items():
             if name not in SEEN_BY_TRANSFORMER:
                 raise FileFormatError(f"its transformer has no attribute {name[:60]!r}")
             setattr(transformer, name, decode_value(value))
         steps = list(zip(saved.names, (transformer, last), strict=True))
-        return _make(Pipeline, saved.params, steps=steps)
+        return make_estimator(Pipeline, saved.params, steps=steps)
     if isinstance(saved, SavedEnsemble):
         return _vote(saved, module) if saved.views is None else _ensemble(saved, saved.views, module)
     return _single(saved, module)
-
-
-def _make(cls: Any, params: dict[str, Any], **more: Any) -> Any:
-    """Return an estimator of a class with parameters from JSON."""
-    unknown = (set(params) & set(more)) | (set(params) - set(cls._get_param_names()))
-    if unknown:
-        raise FileFormatError(f"{cls.__name__} has no parameter {min(unknown)[:60]!r} in a file")
-    made = cls(**decode_params(params), **more)
-    try:
-        made._validate_params()
-    except ValueError as error:
-        raise FileFormatError(str(error).rstrip(".")) from None
-    return made
 
 
 def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
     members = [_single(member, module) for member in saved.members]
     named = list(zip(saved.names, members, strict=True))
     unfitted = [(name, clone(member)) for name, member in named]
-    vote: Any = _make(
+    vote: Any = make_estimator(
         VotingClassifier, saved.params, estimators=unfitted, voting="soft", weights=saved.weights
     )
     vote.estimators_, vote.named_estimators_ = members, Bunch(**dict(named))
@@ -115,8 +106,8 @@ def _vote(saved: SavedEnsemble, module: Any) -> VotingClassifier:
 def _ensemble(saved: SavedEnsemble, views: SavedViews, module: Any) -> SparseCurveEnsemble:
     network = None
     if views.estimator is not None:
-        network = _make(SparseCurveCNNClassifier, views.estimator, module=module)
-    ensemble: Any = _make(SparseCurveEnsemble, saved.params, estimator=network)
+        network = make_estimator(SparseCurveCNNClassifier, views.estimator, module=module)
+    ensemble: Any = make_estimator(SparseCurveEnsemble, saved.params, estimator=network)
     first, members = saved.members[0], [_single(member, module) for member in saved.members]
     if network is not None and first.network.is_parameter:
         network.module = members[0].module_
@@ -139,7 +130,7 @@ def _single(saved: Single, module: Any) -> SparseCurveCNN:
     network = _own_network(saved, module) if own else _network(saved, module)
     is_regressor = isinstance(saved, SavedRegressor)
     kind = SparseCurveCNNRegressor if is_regressor else SparseCurveCNNClassifier
-    estimator: Any = _make(kind, saved.params, module=module)
+    estimator: Any = make_estimator(kind, saved.params, module=module)
     if saved.network.is_parameter:
         estimator.module = network
     vars(estimator).update(

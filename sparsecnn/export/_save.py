@@ -15,9 +15,11 @@ from sparsecnn.inference import (
     ArrayWriter,
     NumpyClassifier,
     NumpyRegressor,
+    NumpyScreening,
     Saved,
     SavedEnsemble,
     SavedPipeline,
+    SavedScreening,
     decode,
     make_predictor,
     pack,
@@ -25,6 +27,8 @@ from sparsecnn.inference import (
 )
 
 DTYPES = ("float32", "float16", "int8")
+# The oldest version of the format that has each.
+OTHERS, SCREENINGS = 2, 3
 
 
 def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32") -> None:
@@ -35,11 +39,12 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline or ensemble
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline, ensemble or screening
         A fitted classifier or regressor, also one that `compress` made; a search, of which the best estimator
         is saved; a pipeline of `CurveImageTransformer` and one of these; or an ensemble of classifiers: a
         `SparseCurveEnsemble`, a ``VotingClassifier(voting="soft")``, a `BaggingClassifier` that gives every
-        classifier all pixels, or a list of classifiers for the same classes. It is not modified.
+        classifier all pixels, or a list of classifiers for the same classes; or a `ScreeningClassifier` of
+        one of these classifiers, also as the last step of a pipeline. It is not modified.
     path : path-like
         File to write, by custom ``*.safetensors``. An old one is replaced in one step, once the new one is
         complete.
@@ -56,8 +61,8 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
         If it is not fitted.
     ValueError
         If something of it cannot be stored, which is named: a penalty of your own, a `RandomState`, the
-        splitter of an ensemble, weights too large for float16, labels other than texts, numbers and truth
-        values.
+        splitter of an ensemble or a screening, weights too large for float16, labels or names of persons
+        other than texts, numbers and truth values.
     OSError
         If the file cannot be written. The old one is then as before.
 
@@ -79,6 +84,10 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     between two calls of `partial_fit`. Of a network of your own only the numbers are stored, unless it is a
     `torch.nn.Sequential` of layers that `compress` knows; its initial weights, the parameter `module`, are
     then left out too, and the network itself takes their place.
+
+    Of a screening, the file holds the names, labels and probabilities of the persons held back and, unless
+    its `shift_level` is None, up to 8 images of each, of 500 persons at most, as its network sees them: mind
+    who may have them. Its unfitted `estimator` becomes a clone of its fitted one.
 
     Examples
     --------
@@ -110,7 +119,9 @@ def to_bytes(estimator: Any, dtype: str = "float32") -> bytes:
         raise ValueError(f"dtype must be one of {', '.join(map(repr, DTYPES))}, got {dtype!r}.")
     writer = ArrayWriter(dtype)
     entry = encode(estimator, writer)
-    data = pack(entry, writer.tensors(), sparsecnn.__version__)
+    is_screening = "screening" in entry or "screening" in entry.get("last", {})
+    version = SCREENINGS if is_screening else OTHERS
+    data = pack(entry, writer.tensors(), sparsecnn.__version__, version=version)
     try:
         saved = from_bytes(data)
         if not _has_own_network(saved):
@@ -130,20 +141,20 @@ def from_bytes(data: bytes) -> Saved:
     return decode(unpack(io.BytesIO(data), len(data), "the estimator"))
 
 
-def to_numpy(estimator: Any) -> NumpyClassifier | NumpyRegressor:
-    """Return a classifier or regressor that predicts with numpy alone.
+def to_numpy(estimator: Any) -> NumpyClassifier | NumpyRegressor | NumpyScreening:
+    """Return a classifier, regressor or screening that predicts with numpy alone.
 
     Its predictions need neither torch nor scikit-learn. To have it in another process, `save` the estimator
     and read the file there.
 
     Parameters
     ----------
-    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline or ensemble
+    estimator : SparseCurveCNNClassifier, SparseCurveCNNRegressor, search, Pipeline, ensemble or screening
         Fitted, as `save` takes it. Of a pipeline, the transformer is left out. It is not modified.
 
     Returns
     -------
-    NumpyClassifier or NumpyRegressor
+    NumpyClassifier, NumpyRegressor or NumpyScreening
         Its predictions are those of `estimator`, but for rounding.
 
     Raises
@@ -176,6 +187,9 @@ def to_numpy(estimator: Any) -> NumpyClassifier | NumpyRegressor:
 
 
 def _has_own_network(saved: Saved) -> bool:
-    last = saved.last if isinstance(saved, SavedPipeline) else saved
-    members = last.members if isinstance(last, SavedEnsemble) else [last]
+    if isinstance(saved, SavedScreening):
+        return _has_own_network(saved.estimator)
+    if isinstance(saved, SavedPipeline):
+        return _has_own_network(saved.last)
+    members = saved.members if isinstance(saved, SavedEnsemble) else [saved]
     return any(member.network.kind == "own" for member in members)

@@ -104,6 +104,19 @@ def decode_params(params: dict[str, Any]) -> dict[str, Any]:
     return {name: decode_value(value) for name, value in params.items()}
 
 
+def make_estimator(cls: Any, params: dict[str, Any], **more: Any) -> Any:
+    """Return an estimator of a class with parameters from JSON."""
+    unknown = (set(params) & set(more)) | (set(params) - set(cls._get_param_names()))
+    if unknown:
+        raise FileFormatError(f"{cls.__name__} has no parameter {min(unknown)[:60]!r} in a file")
+    made = cls(**decode_params(params), **more)
+    try:
+        made._validate_params()
+    except ValueError as error:
+        raise FileFormatError(str(error).rstrip(".")) from None
+    return made
+
+
 def decode_value(value: Any) -> Any:
     """Return the value that `encode_value` gave, or raise FileFormatError."""
     if isinstance(value, list):
@@ -134,3 +147,16 @@ def _decode_tagged(value: dict[str, Any]) -> Any:
         case _, dict(params) if tag in CLASSES:
             return CLASSES[tag](**decode_params(params))
     raise ValueError("unknown")
+
+
+def encode_classes(classes: np.ndarray) -> dict[str, Any]:
+    """Return class labels for JSON, or raise ValueError."""
+    values = classes.tolist()
+    try:
+        if not all(type(value) in (str, bool, int, float) and value == value for value in values):
+            raise FileFormatError("there are others than texts, truth values and numbers")
+        make_array(values, classes.dtype.str)
+    except FileFormatError as error:
+        raise ValueError(f"The classes {classes!r} cannot be stored: {error}.") from None
+    natural = np.array(values).dtype.str == classes.dtype.str
+    return {"classes": values} if natural else {"classes": values, "classes_dtype": classes.dtype.str}

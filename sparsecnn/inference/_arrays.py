@@ -57,7 +57,25 @@ class ArrayWriter:
 
     def add_other(self, array: np.ndarray) -> None:
         """Add an array of integers or bools."""
-        self._parts["other"].append(np.frombuffer(array.tobytes(), np.uint8))
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        self._parts["other"].append(np.frombuffer(little.tobytes(), np.uint8))
+
+    def add_exact(self, array: np.ndarray) -> list[int]:
+        """Add an array of any numbers, whatever `dtype` is, and return its code.
+
+        It is [], all its values, or [k, b], the positions of k nonzero ones and these, where that is shorter.
+        """
+        values = array.ravel()
+        places = np.flatnonzero((values != 0) | np.signbit(values))
+        b, gaps = encode_positions(places)
+        n_bytes = len(places) * values.itemsize + len(gaps)
+        # As the reader wants it: what becomes a large array is no small file.
+        if n_bytes >= values.nbytes or values.nbytes > max(SMALL // 2, EXPANSION * n_bytes):
+            self.add_other(values)
+            return []
+        self.add_other(values[places])
+        self._parts["bits"].append(np.frombuffer(gaps, np.uint8))
+        return [len(places), b]
 
     def add_weight(self, weight: np.ndarray) -> list[int]:
         """Add the weights of a layer, and return their code."""
@@ -147,11 +165,21 @@ class ArrayReader:
 
     def take_other(self, shape: Shape, dtype: Any) -> np.ndarray:
         """Return the next array of integers or bools."""
+        return self._take_other(self._claim(shape, dtype), dtype).reshape(shape)
+
+    def take_exact(self, shape: Shape, code: Any, dtype: Any) -> np.ndarray:
+        """Return the next array of any numbers."""
         n = self._claim(shape, dtype)
-        taken = self._take("other", n * np.dtype(dtype).itemsize)
-        if dtype == "bool" and (taken > 1).any():
-            raise FileFormatError("a truth value is neither 0 nor 1")
-        return np.frombuffer(taken.tobytes(), np.dtype(dtype).newbyteorder("<")).reshape(shape).astype(dtype)
+        if code == []:
+            return self._finite(self._take_other(n, dtype), shape, dtype)
+        k, b, way = _parse_code(code, n)
+        if way != "sparse":
+            raise FileFormatError(f"{str(code)[:60]} is no code of {n} numbers")
+        values, array, done = self._take_other(k, dtype), np.zeros(n, dtype), 0
+        for places in self._positions(k, b, n):
+            array[places] = values[done : done + len(places)]
+            done += len(places)
+        return self._finite(array, shape, dtype)
 
     def take_weight(self, shape: Shape, code: Any, dtype: Any) -> np.ndarray:
         """Return the next weights of a layer."""
@@ -202,6 +230,12 @@ class ArrayReader:
             raise FileFormatError(f"its tensor {name!r} has {len(self._tensors[name])} numbers, too few")
         self._taken[name] += n
         return self._tensors[name][start : start + n]
+
+    def _take_other(self, n: int, dtype: Any) -> np.ndarray:
+        taken = self._take("other", n * np.dtype(dtype).itemsize)
+        if dtype == "bool" and (taken > 1).any():
+            raise FileFormatError("a truth value is neither 0 nor 1")
+        return np.frombuffer(taken.tobytes(), np.dtype(dtype).newbyteorder("<")).astype(dtype)
 
     def _positions(self, k: int, b: int, n: int) -> Iterator[np.ndarray]:
         if k == n:

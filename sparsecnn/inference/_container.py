@@ -42,7 +42,7 @@ class Form:
     format : str
         Its name in the metadata.
     version : int
-        The newest that is known.
+        The newest that is known. Of estimators: 1; 2 with weights of 8 bits; 3 with screenings.
     content : str
         Name of what JSON says, in the metadata.
     dtypes : mapping of str to tuple of str
@@ -64,7 +64,7 @@ class Form:
 
 ESTIMATOR = Form(
     format="sparsecnn",
-    version=2,
+    version=3,
     content="estimator",
     dtypes=DTYPES,
     largest_header=2**20,
@@ -95,7 +95,13 @@ class Content:
     n_bytes: int
 
 
-def pack(entry: Any, tensors: Mapping[str, np.ndarray], package: str, form: Form = ESTIMATOR) -> bytes:
+def pack(
+    entry: Any,
+    tensors: Mapping[str, np.ndarray],
+    package: str,
+    form: Form = ESTIMATOR,
+    version: int | None = None,
+) -> bytes:
     """Return the bytes of a file.
 
     Parameters
@@ -107,6 +113,8 @@ def pack(entry: Any, tensors: Mapping[str, np.ndarray], package: str, form: Form
     package : str
         Version of the package that writes.
     form : Form, default=ESTIMATOR
+    version : int, default=None
+        The oldest of `form` that has all of it; None is the newest.
 
     Raises
     ------
@@ -115,7 +123,7 @@ def pack(entry: Any, tensors: Mapping[str, np.ndarray], package: str, form: Form
     """
     metadata = {
         "format": form.format,
-        "version": str(form.version),
+        "version": str(version or form.version),
         "package": package,
         "sha256": NO_DIGEST,
         form.content: _dumps(entry).translate(SWAPPED),

@@ -7,25 +7,26 @@ from typing import Any
 
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.inference._classifier import NumpyClassifier
-from sparsecnn.inference._records import Saved, SavedPipeline, SavedRegressor
+from sparsecnn.inference._records import Saved, SavedPipeline, SavedRegressor, SavedScreening
 from sparsecnn.inference._regressor import NumpyRegressor
 from sparsecnn.inference._saved import read_saved
+from sparsecnn.inference._screening import NumpyScreening
 
 
-def load(path: str | os.PathLike[str]) -> NumpyClassifier | NumpyRegressor:
-    """Return the classifier or regressor of a saved file, which predicts with numpy alone.
+def load(path: str | os.PathLike[str]) -> NumpyClassifier | NumpyRegressor | NumpyScreening:
+    """Return the classifier, regressor or screening of a saved file, which predicts with numpy alone.
 
     Neither torch nor scikit-learn is imported, and nothing in the file is executed.
 
     Parameters
     ----------
     path : path-like
-        File that `sparsecnn.export.save` has written: of a classifier, a regressor, an ensemble, or a
-        pipeline, of which the transformer is left out.
+        File that `sparsecnn.export.save` has written: of a classifier, a regressor, an ensemble, a
+        screening, or a pipeline, of which the transformer is left out.
 
     Returns
     -------
-    NumpyClassifier or NumpyRegressor
+    NumpyClassifier, NumpyRegressor or NumpyScreening
         It takes the images that the saved estimator takes. Behind a transformer, these are the images that
         it makes.
 
@@ -63,22 +64,29 @@ def load(path: str | os.PathLike[str]) -> NumpyClassifier | NumpyRegressor:
         raise FileFormatError(f"{os.fspath(path)}: {error}") from None
 
 
-def make_predictor(saved: Saved) -> NumpyClassifier | NumpyRegressor:
-    """Return the classifier or regressor of what a file holds.
+def make_predictor(
+    saved: Saved, transformer: dict[str, Any] | None = None
+) -> NumpyClassifier | NumpyRegressor | NumpyScreening:
+    """Return the classifier, regressor or screening of what a file holds.
 
     Parameters
     ----------
     saved : Saved
+    transformer : dict, default=None
+        Parameters of the transformer that makes its images.
 
     Raises
     ------
     ValueError
         If its network cannot be computed.
     """
-    transformer = None
     if isinstance(saved, SavedPipeline):
         transformer = {name: _plain(value) for name, value in saved.transformer.items()}
-        saved = saved.last
+        found = {"ink": saved.fitted["ink_"]} if "ink_" in saved.fitted else {}  # where it was "auto"
+        return make_predictor(saved.last, transformer | found)
+    if isinstance(saved, SavedScreening):
+        classifier: Any = make_predictor(saved.estimator, transformer)
+        return NumpyScreening(saved, classifier)
     kind: Any = NumpyRegressor if isinstance(saved, SavedRegressor) else NumpyClassifier
     return kind(saved, transformer)
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from sparsecnn.inference._build import LayerSpec
 from sparsecnn.inference._network import Blueprint
+from sparsecnn.inference._rule import ScreeningRule
+from sparsecnn.inference._shift import PersonImages
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,11 @@ class SavedEnsemble:
     weights: list[float] | None
     views: SavedViews | None
 
+    @property
+    def n_pixels(self) -> int:
+        """Numbers of an image, in all channels."""
+        return self.members[0].n_pixels * (1 if self.views is None else self.views.in_channels)
+
 
 @dataclass(frozen=True)
 class SavedPipeline:
@@ -189,14 +196,83 @@ class SavedPipeline:
     names : list of two str
     transformer, fitted, params : dict
         Parameters and fitted attributes of the transformer, and parameters of the pipeline, from JSON.
-    last : SavedClassifier, SavedRegressor or SavedEnsemble
+    last : SavedClassifier, SavedRegressor, SavedEnsemble or SavedScreening
     """
 
     names: list[str]
     transformer: dict[str, Any]
     fitted: dict[str, Any]
     params: dict[str, Any]
-    last: Single | SavedEnsemble
+    last: Single | SavedEnsemble | SavedScreening
 
 
-Saved = Single | SavedEnsemble | SavedPipeline
+@dataclass(frozen=True)
+class HeldBack:
+    """The persons held back from a screening, as a file holds them.
+
+    Attributes
+    ----------
+    groups : ndarray of shape (n,)
+        Sorted.
+    proba : ndarray of float64 of shape (n,)
+        Calibrated probability of the sought class.
+    is_sought : ndarray of bool of shape (n,)
+    n_images : ndarray of int64 of shape (n,)
+    """
+
+    groups: np.ndarray
+    proba: np.ndarray
+    is_sought: np.ndarray
+    n_images: np.ndarray
+
+
+@dataclass(frozen=True)
+class SavedScreening:
+    """A screening as a file holds it.
+
+    Attributes
+    ----------
+    estimator : SavedClassifier, SavedEnsemble or SavedPipeline
+    is_frozen : bool
+        Whether the estimator was not fitted by the screening.
+    params : dict
+        Of the screening, from JSON, but `estimator` and `shift_level`.
+    shift_level : float or None
+    rule : ScreeningRule
+    held_back : HeldBack
+    intervals : list of two lists of two floats
+        Ends of the intervals of sensitivity and specificity.
+    known : PersonImages or None
+    """
+
+    estimator: SavedClassifier | SavedEnsemble | SavedPipeline
+    is_frozen: bool
+    params: dict[str, Any]
+    shift_level: float | None
+    rule: ScreeningRule
+    held_back: HeldBack
+    intervals: list[list[float]]
+    known: PersonImages | None
+
+    @property
+    def proba(self) -> np.ndarray:
+        """Probabilities of both classes of the persons held back, as columns."""
+        return self.rule.columns_of(self.held_back.proba)
+
+    @property
+    def shares(self) -> tuple[dict[str, float], ...]:
+        """Sensitivity and specificity, each with the ends of its interval and its number of persons."""
+        is_sought = self.held_back.is_sought
+        is_right = self.rule.decide(self.proba) == self.rule.labels(is_sought)
+        return tuple(
+            {
+                "value": int(is_right[of].sum()) / int(of.sum()),
+                "low": float(low),
+                "high": float(high),
+                "n_persons": int(of.sum()),
+            }
+            for of, (low, high) in zip((is_sought, ~is_sought), self.intervals, strict=True)
+        )
+
+
+Saved = Single | SavedEnsemble | SavedPipeline | SavedScreening

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,14 @@ import numpy as np
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.inference._arrays import ArrayReader
 from sparsecnn.inference._container import Content, is_count, read
+from sparsecnn.inference._fields import (
+    MOST_CLASSES,
+    take_classes,
+    take_dict,
+    take_list,
+    take_numbers,
+    take_texts,
+)
 from sparsecnn.inference._network import Blueprint, blueprint, check_keys, curve_cnn, is_number
 from sparsecnn.inference._records import (
     Saved,
@@ -23,18 +31,16 @@ from sparsecnn.inference._records import (
     SavedViews,
     Single,
 )
+from sparsecnn.inference._saved_screening import decode_screening
 
-MOST_CLASSES = 2**16  # or targets
 MOST_NAMES = 2**18  # of columns
 LARGEST_SIDE = 2**24
-# Bytes of the labels of all classes together.
-LARGEST_LABELS = 2**22
 # Fitted attributes that are numbers.
 FITTED = ("n_iter_", "lam_", "batch_size_", "finetune_iter_")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_LABEL_DTYPES = re.compile(r"\|O|\|b1|\|[iu]1|[<>][iu][248]|[<>]f[248]|[<>]U[1-9][0-9]{0,6}")
 _ESTIMATOR = ("image_shape", "pixels", "fitted", "network")
 _FURTHER = ("in_channels", "features", "params", "further")
+Decode = Callable[[Any, ArrayReader], Any]
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:
@@ -58,7 +64,7 @@ def decode(content: Content) -> Saved:
     """Return what the content of a file says of an estimator, or raise FileFormatError."""
     reader = ArrayReader(content.tensors, content.n_bytes)
     try:
-        saved = _pipeline_or_last(content.entry, reader)
+        saved = _maybe_screening(content.entry, reader, _pipeline_or_last)
         reader.finish()
     except FileFormatError as error:
         raise FileFormatError(f"{content.name}: {error}.") from None
@@ -67,19 +73,27 @@ def decode(content: Content) -> Saved:
     return saved
 
 
+def _maybe_screening(entry: Any, reader: ArrayReader, inner: Decode) -> Any:
+    """Return what `inner` makes of an entry, or a screening of such."""
+    if not isinstance(entry, dict) or "screening" not in entry:
+        return inner(entry, reader)
+    check_keys(entry, ("estimator", "screening"))
+    return decode_screening(entry["screening"], inner(entry["estimator"], reader), reader)
+
+
 def _pipeline_or_last(entry: Any, reader: ArrayReader) -> Saved:
     if not isinstance(entry, dict) or "transformer" not in entry:
         return _last(entry, reader)
     check_keys(entry, ("names", "transformer", "last"), ("fitted", "params"))
-    names = _texts(entry["names"], "names")
+    names = take_texts(entry["names"], "names")
     if len(set(names)) != 2:
         raise FileFormatError("a pipeline must have two steps")
     return SavedPipeline(
         names,
-        _dict(entry["transformer"]),
-        _dict(entry.get("fitted", {})),
-        _dict(entry.get("params", {})),
-        _last(entry["last"], reader),
+        take_dict(entry["transformer"]),
+        take_dict(entry.get("fitted", {})),
+        take_dict(entry.get("params", {})),
+        _maybe_screening(entry["last"], reader, _last),
     )
 
 
@@ -87,10 +101,10 @@ def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
     if not isinstance(entry, dict) or "members" not in entry:
         return _single(entry, reader)
     check_keys(entry, ("names", "members", "classes"), ("classes_dtype", "params", "weights", "views"))
-    names, members = _texts(entry["names"], "names"), entry["members"]
+    names, members = take_texts(entry["names"], "names"), entry["members"]
     if not isinstance(members, list) or not members or len(set(names)) != len(members):
         raise FileFormatError("an ensemble must have a name for each member")
-    classes, weights = _classes(entry), entry.get("weights")
+    classes, weights = take_classes(entry), entry.get("weights")
     saved = [_classifier(member, reader) for member in members]
     if any(len(member.classes) != len(classes) for member in saved):
         raise FileFormatError("a member of an ensemble has other classes")
@@ -101,7 +115,7 @@ def _last(entry: Any, reader: ArrayReader) -> Single | SavedEnsemble:
         if not proper or len(weights) != len(members) or not any(weights):
             raise FileFormatError("the weights of an ensemble must be numbers, one for each member")
     views = _views_of_members(entry["views"], saved) if "views" in entry else None
-    return SavedEnsemble(names, saved, classes, _dict(entry.get("params", {})), weights, views)
+    return SavedEnsemble(names, saved, classes, take_dict(entry.get("params", {})), weights, views)
 
 
 def _views_of_members(entry: Any, members: list[SavedClassifier]) -> SavedViews:
@@ -113,13 +127,13 @@ def _views_of_members(entry: Any, members: list[SavedClassifier]) -> SavedViews:
         raise FileFormatError("members that see one channel each must have images of one shape and channel")
     if not is_count(in_channels) or not 0 < in_channels * members[0].n_pixels <= LARGEST_SIDE:
         raise FileFormatError(f"its images have {str(in_channels)[:60]} channels")
-    proper = all(is_count(view) and view < in_channels for view in _list(of_members))
+    proper = all(is_count(view) and view < in_channels for view in take_list(of_members))
     if not proper or len(of_members) != len(members):
         raise FileFormatError(f"its members see the channels {str(of_members)[:60]} of {in_channels}")
     if losses is not None:
-        _numbers(losses, in_channels, "log losses of the channels")
+        take_numbers(losses, in_channels, "log losses of the channels")
     names = _feature_names(entry.get("features"), members[0].image_shape, in_channels * members[0].n_pixels)
-    estimator = _dict(entry["estimator"]) if "estimator" in entry else None
+    estimator = take_dict(entry["estimator"]) if "estimator" in entry else None
     return SavedViews(in_channels, of_members, losses, names, estimator)
 
 
@@ -134,7 +148,7 @@ def _single(entry: Any, reader: ArrayReader) -> Single:
 
 def _classifier(entry: Any, reader: ArrayReader) -> SavedClassifier:
     check_keys(entry, ("classes", *_ESTIMATOR), ("classes_dtype", *_FURTHER))
-    classes = _classes(entry)
+    classes = take_classes(entry)
     return SavedClassifier(**_estimator(entry, len(classes), reader), classes=classes)
 
 
@@ -150,7 +164,7 @@ def _estimator(entry: dict[str, Any], n_outputs: int, reader: ArrayReader) -> di
     if n_pixels > LARGEST_SIDE:
         raise FileFormatError(f"its images are of {n_pixels} pixels, more than {LARGEST_SIDE}")
     image_shape = shape[0], shape[1]
-    pixels = _numbers(entry["pixels"], 3, "pixel scale, largest pixel and background")
+    pixels = take_numbers(entry["pixels"], 3, "pixel scale, largest pixel and background")
     if min(pixels[:2]) <= 0:
         raise FileFormatError(f"its pixels have the scale {pixels[0]} and go up to {pixels[1]}")
     return {
@@ -160,16 +174,16 @@ def _estimator(entry: dict[str, Any], n_outputs: int, reader: ArrayReader) -> di
         "largest_pixel": float(pixels[1]),
         "background": float(pixels[2]),
         "feature_names": _feature_names(entry.get("features"), image_shape, n_pixels),
-        "params": _dict(entry.get("params", {})),
-        "fitted": _numbers(entry["fitted"], len(FITTED), ", ".join(FITTED)),
-        "further": _dict(entry.get("further", {})),
+        "params": take_dict(entry.get("params", {})),
+        "fitted": take_numbers(entry["fitted"], len(FITTED), ", ".join(FITTED)),
+        "further": take_dict(entry.get("further", {})),
         "network": _network(entry["network"], (in_channels, *image_shape), n_outputs, reader),
     }
 
 
 def _targets(value: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the scale of each target."""
-    pairs = _list(value)
+    pairs = take_list(value)
     proper = all(isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in pairs)
     if not proper or not 0 < len(pairs) <= MOST_CLASSES or min(scale for _, scale in pairs) <= 0:
         raise FileFormatError(f"its targets have the means and scales {str(value)[:60]}")
@@ -195,7 +209,7 @@ def _network(entry: Any, image: tuple[int, int, int], n_outputs: int, reader: Ar
     elif kind == "own":
         name = str(entry[kind])[:60]
     else:
-        layers = [blueprint(layer) for layer in _list(entry[kind])]
+        layers = [blueprint(layer) for layer in take_list(entry[kind])]
         if len({layer.name for layer in layers}) < len(layers):
             raise FileFormatError("two of its layers have one name")
     state = (
@@ -207,7 +221,7 @@ def _network(entry: Any, image: tuple[int, int, int], n_outputs: int, reader: Ar
             for array, shape in layer.shapes.items()
         ]
     )
-    arrays = _arrays(state, _list(entry.get("codes", [])), reader)
+    arrays = _arrays(state, take_list(entry.get("codes", [])), reader)
     batches, is_parameter = _batches(entry.get("batches", [])), entry.get("parameter", False)
     if not isinstance(is_parameter, bool):
         raise FileFormatError(f"it has parameter={str(is_parameter)[:60]}")
@@ -217,7 +231,7 @@ def _network(entry: Any, image: tuple[int, int, int], n_outputs: int, reader: Ar
 def _own_state(entry: dict[str, Any]) -> list[tuple[str, tuple[int, ...], str]]:
     """Return name, shape and dtype of the arrays of a network of the user's own."""
     state = []
-    for item in _list(entry.get("state", [])):
+    for item in take_list(entry.get("state", [])):
         proper = isinstance(item, list) and len(item) in (2, 3) and isinstance(item[0], str)
         if (
             not proper
@@ -253,47 +267,10 @@ def _arrays(
 
 
 def _batches(value: Any) -> list[Any]:
-    for pair in _list(value):
+    for pair in take_list(value):
         if not isinstance(pair, list) or len(pair) != 2 or not is_count(pair[0]) or not is_number(pair[1]):
             raise FileFormatError(f"{str(pair)[:60]} is no number of batches and their weight")
     return value
-
-
-def _classes(entry: dict[str, Any]) -> np.ndarray:
-    """Return class labels in the dtype that they had."""
-    values = _list(entry["classes"])
-    proper = all(type(value) in (str, int, float, bool) for value in values)
-    if not proper or not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
-        raise FileFormatError(f"its classes are {str(values)[:60]}")
-    dtype = entry.get("classes_dtype")
-    if dtype is None:
-        dtype = np.array(values).dtype.str
-    if not isinstance(dtype, str) or not _LABEL_DTYPES.fullmatch(dtype):
-        raise FileFormatError(f"its classes are of the dtype {str(dtype)[:60]}")
-    kinds: dict[str, Any] = {"U": str, "b": bool, "i": int, "u": int, "f": float, "O": (str, int, float)}
-    if not all(isinstance(value, kinds[dtype[1]]) for value in values):
-        raise FileFormatError(f"its classes are not of the dtype {dtype}")
-    return make_array(values, dtype)
-
-
-def make_array(values: list[Any], dtype: str) -> np.ndarray:
-    """Return an array of one axis, or raise FileFormatError unless it holds `values` as they are.
-
-    Parameters
-    ----------
-    values : list of str, bool, int or float
-    dtype : str
-        As ``ndarray.dtype.str``.
-    """
-    if not _LABEL_DTYPES.fullmatch(dtype) or np.dtype(dtype).itemsize * len(values) > LARGEST_LABELS:
-        raise FileFormatError(f"{len(values)} values of the dtype {dtype[:60]} cannot be held")
-    try:
-        array = np.array(values, dtype)
-    except (OverflowError, ValueError, TypeError):
-        array = np.zeros(0)
-    if array.tolist() != values:
-        raise FileFormatError(f"{str(values)[:60]} are not of the dtype {dtype}")
-    return array
 
 
 def _feature_names(value: Any, image_shape: tuple[int, int], n_pixels: int) -> np.ndarray | None:
@@ -309,38 +286,14 @@ def _feature_names(value: Any, image_shape: tuple[int, int], n_pixels: int) -> n
         views = [""] if value is True else _views(value, n_pixels // (height * width))
         names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
         value = [view + name for view in views for name in names]
-    if len(_texts(value, "features")) != n_pixels:
+    if len(take_texts(value, "features")) != n_pixels:
         raise FileFormatError(f"it has names of {len(value)} columns, but {n_pixels} pixels")
     return np.array(value, object)
 
 
 def _views(value: dict[str, Any], n_channels: int) -> list[str]:
     """Return with what the names of the columns of each channel begin."""
-    views = _texts(check_keys(value, ("views",))["views"], "views")
+    views = take_texts(check_keys(value, ("views",))["views"], "views")
     if len(views) != n_channels:
         raise FileFormatError(f"it has names of {len(views)} views, but {n_channels} channels")
     return [f"{view}_" for view in views]
-
-
-def _numbers(value: Any, n: int, what: str) -> list[float]:
-    if len(_list(value)) != n or not all(map(is_number, value)):
-        raise FileFormatError(f"where {what} are expected, it has {str(value)[:60]}")
-    return value
-
-
-def _texts(value: Any, what: str) -> list[str]:
-    if not all(isinstance(text, str) for text in _list(value)):
-        raise FileFormatError(f"its {what} are {str(value)[:60]}")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise FileFormatError(f"where a list is expected, it has {str(value)[:60]}")
-    return value
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise FileFormatError(f"where names and values are expected, it has {str(value)[:60]}")
-    return value

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+
+from sparsecnn.inference import PlattScaling, logit
 
 _SMALLEST = np.finfo(float).eps
 _UNPENALISED = 1e12  # as C; of infinity, scikit-learn 1.8 warns
-
-
-class PlattScaling(NamedTuple):
-    """A rising map of probabilities, linear in their logits: ``expit(slope * logit(p) + intercept)``."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __call__(self, proba: np.ndarray) -> np.ndarray:
-        """Return the calibrated probabilities."""
-        return expit(self.slope * _logit(proba) + self.intercept)
-
-    def inverse(self, calibrated: float) -> float:
-        """Return the probability that becomes `calibrated`; 0 if all become the same."""
-        return float(expit((logit(calibrated) - self.intercept) / self.slope)) if self.slope else 0.0
 
 
 def fit_platt(proba: np.ndarray, sought: np.ndarray, weight: np.ndarray) -> PlattScaling:
@@ -34,7 +18,7 @@ def fit_platt(proba: np.ndarray, sought: np.ndarray, weight: np.ndarray) -> Plat
     """
     n_sought, n_others = weight[sought].sum(), weight[~sought].sum()
     target = np.where(sought, (n_sought + 1) / (n_sought + 2), 1 / (n_others + 2))
-    z = _logit(proba)
+    z = logit(proba)
     centre, spread = z.mean(), z.std()
     if spread > _SMALLEST * max(1, abs(centre)):
         # A target t is a person of class 1 with weight t, and one of class 0 with weight 1 - t.
@@ -45,7 +29,3 @@ def fit_platt(proba: np.ndarray, sought: np.ndarray, weight: np.ndarray) -> Plat
         if slope > 0:
             return PlattScaling(slope, float(fit.intercept_[0]) - slope * centre)
     return PlattScaling(0.0, float(logit(np.average(target, weights=weight))))
-
-
-def _logit(proba: np.ndarray) -> np.ndarray:
-    return logit(np.clip(proba, _SMALLEST, 1 - _SMALLEST))

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, check_random_state, check_scalar
 from sparsecnn._naming import naming
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import GroupLeakWarning
+from sparsecnn.inference import check_labels, mean_by_group
 
 __all__ = ["average_by_group", "bootstrap_interval", "validate_groups"]
 
@@ -54,8 +55,8 @@ def validate_groups(y: ArrayLike, groups: ArrayLike, *, min_images: int = 2) -> 
     >>> validate_groups([0, 0, 1, 1], ["ann", "bob", "cid", "dee"], min_images=1).tolist()
     ['ann', 'bob', 'cid', 'dee']
     """
-    y = _check_labels("y", y)
-    groups = _check_labels("groups", groups, len(y))
+    y = check_labels("y", y)
+    groups = check_labels("groups", groups, len(y))
     check_scalar(min_images, "min_images", Integral, min_val=1)
     persons = average_by_group(np.zeros(len(y)), groups, y)
     for name, count in zip(persons.groups, persons.n_images, strict=True):
@@ -117,25 +118,17 @@ def average_by_group(proba: ArrayLike, groups: ArrayLike, y: ArrayLike | None = 
     >>> persons.proba.round(2).tolist(), persons.target.tolist()
     ([0.3, 0.85], [0, 1])
     """
-    proba = _check_probabilities(proba)
-    groups = _check_labels("groups", groups, len(proba))
-    with naming("groups"):
-        names, first, member, n_images = np.unique(
-            groups, return_index=True, return_inverse=True, return_counts=True
-        )
-    sums = np.zeros((len(names), *proba.shape[1:]))
-    np.add.at(sums, member, proba)
+    found = mean_by_group(proba, groups)
     target = None
     if y is not None:
-        y = _check_labels("y", y, len(proba))
-        target = y[first]
-        mixed = np.flatnonzero(y != target[member])
+        y = check_labels("y", y, len(found.member))
+        target = y[found.first]
+        mixed = np.flatnonzero(y != target[found.member])
         if len(mixed):
-            name = groups[mixed[0]]
-            labels = np.unique(y[groups == name]).tolist()
+            name = np.asarray(groups)[mixed[0]]
+            labels = np.unique(y[found.member == found.member[mixed[0]]]).tolist()
             raise ValueError(f"group {name!s} has images of several classes, {labels}, expected one.")
-    means = (sums.T / n_images).T
-    return Bunch(groups=names, proba=means, n_images=n_images, target=target)
+    return Bunch(groups=found.groups, proba=found.means, n_images=found.n_images, target=target)
 
 
 def bootstrap_interval(
@@ -217,7 +210,7 @@ def bootstrap_interval(
     """
     if not callable(metric):
         raise TypeError(f"metric must be a callable metric(y, proba), got {metric!r}.")
-    y, proba = _check_labels("y", y), np.asarray(proba)
+    y, proba = check_labels("y", y), np.asarray(proba)
     if proba.shape[:1] != y.shape:
         raise ValueError(f"proba must have {len(y)} rows, one per label of y, got shape {proba.shape}.")
     if not isinstance(confidence, Real):
@@ -262,41 +255,11 @@ def _resampler(y: np.ndarray, groups: ArrayLike | None) -> Callable[[np.random.R
     if groups is None:
         classes = [np.flatnonzero(y == label) for label in np.unique(y)]
         return lambda rng: np.concatenate([rng.choice(rows, len(rows)) for rows in classes])
-    names = _check_labels("groups", groups, len(y))
+    names = check_labels("groups", groups, len(y))
     persons = average_by_group(np.zeros(len(y)), names, y)
     images = [np.flatnonzero(names == name) for name in persons.groups]
     draw = _resampler(persons.target, None)
     return lambda rng: np.concatenate([images[person] for person in draw(rng)])
-
-
-def _check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> np.ndarray:
-    """Return `labels` as an array of shape (n_images,) without missing values, or raise ValueError."""
-    with naming(name):
-        checked = np.asarray(labels)
-        missing = [label is None or bool(label != label) for label in np.ravel(checked).tolist()]
-    if checked.ndim != 1 or n_images not in (None, len(checked)) or not len(checked):
-        expected = "n" if n_images is None else n_images
-        raise ValueError(
-            f"{name} must have one label per image, shape ({expected},), got shape {checked.shape}."
-        )
-    if any(missing):
-        i = missing.index(True)
-        got = checked.tolist()[i]
-        raise ValueError(f"{name} must have a label for each image, got {got!r} for image {i}.")
-    return checked
-
-
-def _check_probabilities(proba: ArrayLike) -> np.ndarray:
-    """Return `proba` as a finite array of shape (n,) or (n, n_classes), or raise ValueError."""
-    try:
-        checked = np.asarray(proba, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"proba must be numbers of shape (n,) or (n, n_classes): {error}.") from error
-    if checked.ndim not in (1, 2) or not checked.size:
-        raise ValueError(f"proba must have shape (n,) or (n, n_classes), got shape {checked.shape}.")
-    if not np.isfinite(checked).all():
-        raise ValueError(f"proba must be finite, got {checked[~np.isfinite(checked)][0]}.")
-    return checked
 
 
 def _finite(score: float) -> float:

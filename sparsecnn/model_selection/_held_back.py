@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
+from sparsecnn.inference import proba_of
 from sparsecnn.model_selection._screening_data import ScreeningData
-from sparsecnn.model_selection._screening_rule import proba_of
 
 
 def held_back_proba(estimator: Any, data: ScreeningData, n_jobs: int | None) -> np.ndarray:

@@ -13,11 +13,11 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from sparsecnn._estimator import all_or_nothing
+from sparsecnn.inference import PersonImages, pick_images
 from sparsecnn.model_selection._held_back import held_back_proba
 from sparsecnn.model_selection._screening_data import ScreeningData, check_screening_data
-from sparsecnn.model_selection._screening_prediction import ScreeningPredictionMixin, see
+from sparsecnn.model_selection._screening_prediction import ScreeningPredictionMixin, rows_of, see
 from sparsecnn.model_selection._screening_rule import find_rule
-from sparsecnn.model_selection._shift import PersonImages, pick_images
 from sparsecnn.model_selection._thresholds import share_with_interval
 
 
@@ -240,7 +240,9 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
             present = np.flatnonzero(data.weight)
             numbers, images = pick_images(data.persons[present])
             features, _ = see(self.estimator_, _safe_indexing(data.X, present[images.ravel()]))
-            self._known_persons = PersonImages.of(features, images, self._is_upper(self.held_back_)[numbers])
+            is_upper = self._screen.is_upper(self.held_back_.proba)[numbers]
+            picked = rows_of(features, np.arange(images.size))
+            self._known_persons = PersonImages.of(picked, images, is_upper)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

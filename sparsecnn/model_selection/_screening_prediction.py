@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._estimator import best_estimator
-from sparsecnn._warn import warn_user
-from sparsecnn.exceptions import ShiftWarning
-from sparsecnn.model_selection._groups import average_by_group
-from sparsecnn.model_selection._screening_rule import ScreeningRule
-from sparsecnn.model_selection._shift import PersonImages, compare_persons, pick_images
+from sparsecnn.inference import PersonImages, Screen, ScreeningRule
 
 
 class ScreeningPredictionMixin:
@@ -145,19 +144,8 @@ class ScreeningPredictionMixin:
         (True, [1, 1, 1])
         """
         check_is_fitted(self)
-        features, people = self._judge(X, groups)
-        people.prediction = self._rule.decide(people.proba)
-        people.prediction_set = self._rule.possible(people.proba)
-        people.shift = None
-        if self.shift_level is not None:
-            people.shift = self._shift(features, groups, people)
-            if people.shift.p_value < self.shift_level:
-                warn_user(
-                    f"The images of these {len(people.groups)} persons do not look like those of fit "
-                    f"(p = {people.shift.p_value:.3g}): threshold, probabilities and coverage may not hold.",
-                    ShiftWarning,
-                )
-        return people
+        features, proba = self._see(X)
+        return self._screen.judge(proba, groups, partial(rows_of, features), self.shift_level)
 
     def check_shift(self, X: Any, groups: ArrayLike) -> Bunch:
         """Test whether images of new persons look like those of `fit`.
@@ -213,33 +201,31 @@ class ScreeningPredictionMixin:
         0.001
         """
         check_is_fitted(self)
-        features, people = self._judge(X, groups)
-        return self._shift(features, groups, people)
+        features, proba = self._see(X)
+        return self._screen.check_shift(proba, groups, partial(rows_of, features))
 
-    def _judge(self, X: Any, groups: ArrayLike) -> tuple[Any, Bunch]:
-        """Return the images as the last step sees them, and persons with their probabilities."""
+    def _see(self, X: Any) -> tuple[Any, np.ndarray]:
+        """Return the images as the last step sees them, and the probability of each, not calibrated."""
         features, last = see(self.estimator_, X)
-        people = average_by_group(self._rule.proba_of(last, features), groups)
-        proba = self._rule.calibrated(people.proba)
-        return features, Bunch(groups=people.groups, proba=proba, n_images=people.n_images)
+        return features, self._rule.proba_of(last, features)
 
-    def _shift(self, features: Any, groups: ArrayLike, people: Bunch) -> Bunch:
-        if self._known_persons is None:
-            raise AttributeError("This screening was fitted with shift_level=None and knows no images.")
-        numbers, images = pick_images(np.asarray(groups))
-        shown = _safe_indexing(features, images.ravel())
-        return compare_persons(
-            self._known_persons, PersonImages.of(shown, images, self._is_upper(people)[numbers])
-        )
-
-    def _is_upper(self, people: Bunch) -> np.ndarray:
-        """Return whose probability is at least the median of the persons held back."""
-        return people.proba[:, 1] >= np.median(self.held_back_.proba[:, 1])
+    @property
+    def _screen(self) -> Screen:
+        middle = float(np.median(self.held_back_.proba[:, 1]))
+        return Screen(self._rule, middle, self._known_persons, Bunch)
 
 
 def see(fitted: Any, X: Any) -> tuple[Any, Any]:
     """Return what the last step of a pipeline gets of X, and that step; else X and the classifier."""
     fitted = best_estimator(fitted)
+    if isinstance(fitted, FrozenEstimator):
+        return see(fitted.estimator, X)
     if isinstance(fitted, Pipeline) and len(fitted) > 1:
         return fitted[:-1].transform(X), fitted[-1]
     return X, fitted
+
+
+def rows_of(features: Any, rows: np.ndarray) -> Any:
+    """Return rows of features, of sparse ones as an array."""
+    taken = _safe_indexing(features, rows)
+    return taken.toarray() if issparse(taken) else taken

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 from interruptions import Killed, killed_after
 from saved import SWAPPED, join, split
+from sklearn.frozen import FrozenEstimator
 
 from fuzz.arguments import TINY, X, Y
 from fuzz.tally import Tally
 from sparsecnn import SparseCurveCNNClassifier, inference
 from sparsecnn.exceptions import FileFormatError
 from sparsecnn.export import compress, load, save
+from sparsecnn.model_selection import ScreeningClassifier
 
 VALUES = (0, 1, -1, 7, 2**31, 2**63, 10**30, 0.5, 1e308, "", "x", None, True, [], {}, [[]], [0] * 5, {"a": 1})
 MUTATED = 2_500  # files of each kind, at most
@@ -25,10 +27,11 @@ READERS = {"export.load": load, "inference.load": inference.load}
 
 
 def models(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of a saved classifier, and of its compressed form."""
+    """Return the bytes of a saved classifier, of its compressed form, and of a screening."""
     fitted = SparseCurveCNNClassifier(**TINY | {"penalized": "all"}).fit(X, Y)
+    screening = ScreeningClassifier(FrozenEstimator(fitted), coverage=0.5, cv=2).fit(X, Y)
     found = {}
-    for name, estimator in (("fitted", fitted), ("compressed", compress(fitted))):
+    for name, estimator in (("fitted", fitted), ("compressed", compress(fitted)), ("screening", screening)):
         save(estimator, folder / name)
         found[name] = (folder / name).read_bytes()
     return found
