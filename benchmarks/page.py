@@ -1,9 +1,11 @@
 """The page of a fitted network in headless Chromium: bytes, times, and how far its answers are from Python's.
 
-Data: ``make_shaky_spirals``, few images and epochs, for it is the page that is measured. Opening is the time
-from the start of the navigation until the page has found and answered its first line. A stroke is drawn by
-events of the mouse; each answer counts the ink, the network and all that is shown. "With zeros" are the same
-loops over all weights, those of dead channels too. Medians of wall time: the machine should do nothing else.
+Data: ``make_shaky_spirals``, few images and epochs, for it is the page that is measured; for the same reason
+the eight members of the ensemble see the five views in turn. Opening is the time from the start of the
+navigation until the page has found and answered its first line. A stroke is drawn by events of the mouse;
+each answer counts the ink, the networks and all that is shown. What speaks for and against follows after the
+answer. "With zeros" are the same loops over all weights, those of dead channels too. Medians of wall time:
+the machine should do nothing else.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import io
 import json
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -19,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from sklearn.pipeline import make_pipeline
 
-from sparsecnn import SparseCurveCNNClassifier
+from sparsecnn import SparseCurveCNNClassifier, SparseCurveEnsemble
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.export import to_html
 from sparsecnn.preprocessing import CurveImageTransformer
@@ -43,27 +46,55 @@ KERNELS = """() => {
     const median = (run, inner) => {
         const all = Array.from({ length: 25 }, () => {
             const start = performance.now();
-            for (let k = 0; k < inner; k++) run(latest.pixels);
+            for (let k = 0; k < inner; k++) run.forEach((network) => network(latest.pixels));
             return (performance.now() - start) / inner;
         });
         return all.sort((a, b) => a - b)[12];
     };
-    const times = [median(network(false), 20), median(network(true), 5)];
+    const times = [median(networks(false), 20), median(networks(true), 5)];
     const kept = WebAssembly.Module;
     WebAssembly.Module = null;
-    const plain = [false, true].map((dense) => makeNetwork(dense));
+    const plain = [false, true].map((dense) => MODEL.networks.map((network) => makeNetwork(network, dense)));
     WebAssembly.Module = kept;
     return [...times, median(plain[0], 5), median(plain[1], 1)];
 }"""
 
 
-def fitted():
+REASONS = """() => {
+    const start = performance.now();
+    for (const work = explain(latest.pixels, 0); !work.next().done;);
+    return performance.now() - start;
+}"""
+
+
+def fitted_network():
     """Return a pipeline with a network of 16, 64 and 64 filters, 95 % of its weights zero."""
     X, y = make_shaky_spirals(600, return_X_y=True, random_state=0)
     params = {"penalized": "all", "target_sparsity": 0.95, "channels": (16, 64, 64)}
     classifier = SparseCurveCNNClassifier(**params, max_iter=3, finetune_iter=2, random_state=0)
     classifier.fit(X, np.where(y, "shaky", "steady"))
     return make_pipeline(CurveImageTransformer(dtype="uint8"), classifier)
+
+
+def fitted_ensemble(penalized):
+    """Return the recipe for real drawings, 90 % of the `penalized` weights of each member zero."""
+    spirals = make_shaky_spirals(160, random_state=0)
+    views = ("ink", 1 / 76, 1 / 38, 1 / 19, 1 / 9.5)
+    ensemble = SparseCurveEnsemble(cv=2, choice_iter=1, random_state=0)
+    ensemble.set_params(estimator__penalized=penalized, estimator__sparsity_scope="layer")
+    reader = make_pipeline(
+        CurveImageTransformer((32, 32), unsteadiness=0.8, views=views, dtype="uint8"), ensemble
+    )
+    reader.fit([255 - page for page in spirals.images], np.where(spirals.target, "shaky", "steady"))
+    ensemble.views_ = np.arange(len(ensemble.views_)) % len(views)
+    return reader
+
+
+READERS = {
+    "network": fitted_network,
+    "ensemble": partial(fitted_ensemble, "fc"),
+    "sparse-ensemble": partial(fitted_ensemble, "all"),
+}
 
 
 def strokes(rng):
@@ -150,11 +181,13 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--reader", choices=READERS, default="network", help="what to make a page of")
     parser.add_argument(
         "--estimator", type=Path, help="joblib file to read instead of a fit, or to write after one"
     )
-    keeping = parser.parse_args().estimator
-    pipeline = joblib.load(keeping) if keeping and keeping.exists() else fitted()
+    arguments = parser.parse_args()
+    keeping = arguments.estimator
+    pipeline = joblib.load(keeping) if keeping and keeping.exists() else READERS[arguments.reader]()
     if keeping and not keeping.exists():
         joblib.dump(pipeline, keeping)
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -179,6 +212,7 @@ def main():
             draw(page, strokes(rng)[0])
         answers = page.evaluate("answered")
         print(f"answer of a stroke   {np.median(answers):>8.1f} ms, median of {len(answers)}")
+        print(f"for and against      {np.median([page.evaluate(REASONS) for _ in range(9)]):>8.0f} ms")
         sparse, dense, plain, plain_dense = page.evaluate(KERNELS)
         print(f"network, WebAssembly {sparse:>8.2f} ms, {dense:.2f} with zeros: {dense / sparse:.1f} times")
         ratio = plain_dense / plain

@@ -395,8 +395,8 @@ def test_binarized_network_keeps_channels(views):
     assert binarize(trained, *views).in_channels_ == 3
 
 
-def test_page_refuses_channels(fitted, tmp_path):
-    with pytest.raises(ValueError, match=r"A page draws images of one channel, but .* of 3"):
+def test_page_refuses_channels_without_their_views(fitted, tmp_path):
+    with pytest.raises(ValueError, match=r"of 3 channels, which a page can draw only with the Curve"):
         to_html(fitted, tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 

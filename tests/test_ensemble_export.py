@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sparsecnn import CurveImageTransformer, SparseCurveEnsemble, inference
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.exceptions import FileFormatError
-from sparsecnn.export import compress, load, save, to_html, to_numpy
+from sparsecnn.export import compress, load, save, to_numpy
 from sparsecnn.export._save import from_bytes, to_bytes
 from sparsecnn.inspection import integrated_gradients
 from sparsecnn.model_selection import sparsest_within_one_se, sparsity_scorer
@@ -199,12 +199,6 @@ def test_file_of_rounded_weights_holds_each_member_as_a_file_of_its_own(ensemble
     np.testing.assert_allclose(loaded.predict_proba(X), ensemble.predict_proba(X), atol=0.01)
     without_torch = inference.load(tmp_path / "whole")
     np.testing.assert_allclose(without_torch.predict_proba(X), loaded.predict_proba(X), atol=1e-5)
-
-
-def test_page_refuses_an_ensemble_by_name(ensemble, tmp_path):
-    with pytest.raises(TypeError, match="got a fitted SparseCurveEnsemble"):
-        to_html(ensemble, tmp_path / "page.html")
-    assert not list(tmp_path.iterdir())
 
 
 def test_search_scores_the_sparsity_of_ensembles():

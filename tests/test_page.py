@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from page.browser import draw, opened, paper_of, probabilities, running_browser, spiral, until
-from page.networks import scrambled
+from page.networks import floats, scrambled
 from sklearn.pipeline import make_pipeline
 
 from sparsecnn.export import to_html
@@ -60,9 +60,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def pipeline():
-    classifier = scrambled(names=["steady", "shaky"], seed=2)
-    classifier.pixel_scale_ = classifier._largest_pixel = 1.0
-    return make_pipeline(CurveImageTransformer((32, 32)), classifier)
+    return make_pipeline(
+        CurveImageTransformer((32, 32)), floats(scrambled(names=["steady", "shaky"], seed=2))
+    )
 
 
 @pytest.fixture(scope="module")

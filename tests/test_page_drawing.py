@@ -15,20 +15,17 @@ from sklearn.pipeline import make_pipeline
 from sparsecnn import SparseCurveCNNClassifier
 from sparsecnn.export import compress, to_html
 from sparsecnn.preprocessing import CurveImageTransformer
-from sparsecnn.preprocessing._unsteadiness import fineness
 
-INK = """({ h, w, d, options, shape, fine }) => {
-    const page = image(h, w, bytesOf(d));
-    const ink = drawInk(page, { h: fine * shape[0], w: fine * shape[1] }, options);
-    const { unsteadiness, unsteadinessScale } = options;
-    return ink && [...(unsteadiness
-        ? weighByUnsteadiness(ink, { h: shape[0], w: shape[1] }, unsteadiness, unsteadinessScale) : ink).d];
+VIEWS = """({ h, w, d, options }) => {
+    Object.assign(MODEL, options);
+    const views = drawViews(image(h, w, bytesOf(d)));
+    return views && views.flatMap(({ d }) => [...d]);
 }"""
-SCORES = "({ pixels, dense }) => [...network(dense)(Float32Array.from(pixels))]"
+SCORES = "({ pixels, dense }) => [...networks(dense)[0](Float32Array.from(pixels))]"
 PLAIN = """(pixels) => {
     const kept = WebAssembly.Module;
     WebAssembly.Module = null;
-    const plain = [false, true].map((dense) => makeNetwork(dense));
+    const plain = [false, true].map((dense) => makeNetwork(MODEL.networks[0], dense));
     WebAssembly.Module = kept;
     return [plain.map(({ plain }) => plain), ...plain.map((run) => [...run(Float32Array.from(pixels))])];
 }"""
@@ -77,16 +74,14 @@ def inks(page, pages, transformer):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of blank pages
         expected = transformer.transform([Image.fromarray(pixels) for pixels in pages])
-    names = {"unsteadinessScale": "unsteadiness_scale"}
-    keys = ("polarity", "crop", "margin", "unsteadiness", "unsteadinessScale")
-    options = {key: getattr(transformer, names.get(key, key)) for key in keys}
-    shape = list(transformer.image_shape)
-    fine = fineness(transformer.image_shape) if transformer.unsteadiness else 1
+    options = {key: getattr(transformer, key) for key in ("polarity", "crop", "margin", "unsteadiness")}
+    height, width = transformer.image_shape
+    options |= {"shape": {"h": height, "w": width}, "views": list(transformer._views())}
     found = []
     for pixels in pages:
         given = {"h": pixels.shape[0], "w": pixels.shape[1], "d": base64.b64encode(pixels.tobytes()).decode()}
-        found.append(page.evaluate(INK, given | {"options": options, "shape": shape, "fine": fine}))
-    return expected, np.array([np.zeros(expected.shape[1]) if ink is None else ink for ink in found])
+        found.append(page.evaluate(VIEWS, given | {"options": options}))
+    return expected, np.array([np.zeros(expected.shape[1]) if views is None else views for views in found])
 
 
 @pytest.mark.slow
@@ -101,6 +96,8 @@ def inks(page, pages, transformer):
         # Where lines cross, directions cancel: what is left of them is rounding.
         ({"unsteadiness": 0.7}, 0.02),
         ({"unsteadiness": 1.0, "unsteadiness_scale": 0.2, "image_shape": (32, 48)}, 0.02),
+        # Flat areas, of pages that have fewer pixels than their image, have no direction either.
+        ({"unsteadiness": 0.8, "views": (1 / 76, "ink", 1 / 9.5, 1 / 38), "image_shape": (32, 32)}, 0.04),
     ],
 )
 def test_ink_of_a_page_equals_that_of_the_transformer(ink_page, params, tolerance):
@@ -149,9 +146,9 @@ def test_sparse_dense_and_plain_networks_give_the_scores_of_the_classifier(brows
     expected = classifier._scores(np.rint(255 * X).astype(np.uint8))
     tolerance = 1e-5 * np.abs(expected).max()
     with opened(browser, tmp_path / "page.html") as page:
-        assert page.evaluate("network(false).plain") is False
+        assert page.evaluate("networks(false)[0].plain") is False
         for image, scores in zip(X, expected, strict=True):
-            pixels = (np.rint(255 * image) / 255).ravel().tolist()
+            pixels = np.rint(255 * image).ravel().tolist()
             for dense in (False, True):
                 found = page.evaluate(SCORES, {"pixels": pixels, "dense": dense})
                 np.testing.assert_allclose(found, scores, rtol=0, atol=tolerance)
@@ -167,7 +164,7 @@ def test_own_network_of_fully_connected_layers_gives_its_scores(browser, tmp_pat
     classifier.fit(X, np.arange(20) % 2)
     to_html(classifier, tmp_path / "page.html")
     with opened(browser, tmp_path / "page.html") as page:
-        found = page.evaluate(SCORES, {"pixels": (X[0].ravel() / 255).tolist(), "dense": False})
+        found = page.evaluate(SCORES, {"pixels": X[0].ravel().tolist(), "dense": False})
     np.testing.assert_allclose(found, classifier._scores(X[:1])[0], atol=1e-5)
 
 

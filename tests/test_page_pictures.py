@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 from page.browser import draw, drop, opened, probabilities, running_browser, spiral, until
-from page.networks import scrambled
+from page.networks import floats, scrambled
 from page.pictures import file_of, files, shaded_photograph, turned
 from pages import draw_spiral
 from PIL import Image
@@ -38,12 +38,6 @@ def page(browser, pipeline, tmp_path_factory):
     to_html(pipeline, path)
     with opened(browser, path) as page:
         yield page
-
-
-def floats(classifier):
-    """Return a classifier as if fitted on pixels from 0 to 1."""
-    classifier.pixel_scale_ = classifier._largest_pixel = 1.0
-    return classifier
 
 
 @pytest.mark.parametrize(("name", "data", "exact"), FILES, ids=[name for name, _, _ in FILES])

@@ -88,8 +88,9 @@ ax.invert_yaxis()
 # The page
 # --------
 #
-# The page is one file, which works without a server and sends nothing. Here it is, live: draw a spiral, with
-# a steady hand and with a shaky one.
+# The page is one file, which works without a server and sends nothing. A pipeline that ends in a
+# :class:`~sparsecnn.SparseCurveEnsemble`, whose members see several views of a drawing, becomes one in the
+# same way. Here it is, live: draw a spiral, with a steady hand and with a shaky one.
 page = Path(folder.name, "reader.html")
 to_html(
     reader, page, title="Is this spiral shaky?", note="This is not a diagnosis."

@@ -85,6 +85,7 @@ class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, B
     SparseCurveCNNClassifier : One network, which sees all channels.
     sparsecnn.CurveImageTransformer : Makes the views of image files.
     sparsecnn.export.save : Writes the ensemble to one file.
+    sparsecnn.export.to_html : Writes a page on which the ensemble answers while one draws.
     sparsecnn.inspection.integrated_gradients : What each pixel adds to the mean score.
     sparsecnn.inspection.NetworkReport : Counts weights, multiply-adds and bytes of each member.
 

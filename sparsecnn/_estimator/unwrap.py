@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 WRONG = "estimator must be a fitted {kinds}, a search for one, or a Pipeline that ends in one, got {got}."
 CLASSIFIER = "SparseCurveCNNClassifier"
 ANY = f"{CLASSIFIER} or SparseCurveCNNRegressor"
+CLASSIFIER_OR_ENSEMBLE = f"{CLASSIFIER} or SparseCurveEnsemble"
 ANY_OR_ENSEMBLE = f"{CLASSIFIER}, SparseCurveCNNRegressor or SparseCurveEnsemble"
 
 
@@ -27,7 +28,7 @@ def flat_steps(estimator: Any) -> list[Any]:
     return [] if estimator is None or estimator == "passthrough" else [estimator]
 
 
-def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
+def fitted_network(estimator: Any) -> Any:
     """Return the classifier or regressor of one network at the end of pipelines and searches.
 
     Raises
@@ -35,12 +36,9 @@ def fitted_network(estimator: Any, kinds: str = ANY) -> Any:
     NotFittedError
         If it is not fitted.
     TypeError
-        If there is neither; the message names `kinds`.
+        If there is neither.
     """
-    last = _fitted_last(estimator, kinds)
-    if not hasattr(last, "module_") or not hasattr(last, "image_shape_"):
-        raise TypeError(_wrong(kinds, last))
-    return last
+    return _fitted_last(estimator, ANY, ("module_", "image_shape_"))
 
 
 def fitted_sparse(estimator: Any) -> Any:
@@ -53,18 +51,31 @@ def fitted_sparse(estimator: Any) -> Any:
     TypeError
         If there is none.
     """
-    last = _fitted_last(estimator, ANY_OR_ENSEMBLE)
-    if not hasattr(last, "sparsity_") or not hasattr(last, "image_shape_"):
-        raise TypeError(_wrong(ANY_OR_ENSEMBLE, last))
-    return last
+    return _fitted_last(estimator, ANY_OR_ENSEMBLE, ("sparsity_", "image_shape_"))
 
 
-def _fitted_last(estimator: Any, kinds: str) -> Any:
+def fitted_classifier(estimator: Any) -> Any:
+    """Return the classifier, of one network or an ensemble, at the end of pipelines and searches.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    TypeError
+        If there is none.
+    """
+    return _fitted_last(estimator, CLASSIFIER_OR_ENSEMBLE, ("sparsity_", "image_shape_", "classes_"))
+
+
+def _fitted_last(estimator: Any, kinds: str, attributes: tuple[str, ...]) -> Any:
+    """Return the last step, or raise TypeError, which names `kinds`, unless it has all attributes."""
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
         raise TypeError(WRONG.format(kinds=kinds, got=repr(estimator)))
     check_is_fitted(estimator)
     *_, last = flat_steps(estimator) or [estimator]
     check_is_fitted(last)
+    if not all(hasattr(last, name) for name in attributes):
+        raise TypeError(_wrong(kinds, last))
     return last
 
 
@@ -76,11 +87,3 @@ def _wrong(kinds: str, last: Any) -> str:
     elif hasattr(last, "estimator_") and not hasattr(last, "estimators_"):  # else it is unfitted
         got += ": pass its estimator_, which has neither threshold nor calibration"
     return WRONG.format(kinds=kinds, got=got)
-
-
-def fitted_classifier(estimator: Any) -> Any:
-    """Return the classifier at the end of pipelines and searches, or raise NotFittedError or TypeError."""
-    last = fitted_network(estimator, CLASSIFIER)
-    if not hasattr(last, "classes_"):
-        raise TypeError(_wrong(CLASSIFIER, last))
-    return last

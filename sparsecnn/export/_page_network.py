@@ -14,16 +14,16 @@ ELEMENTWISE = ("relu", "binary")
 
 
 def page_network(
-    layers: Sequence[Layer], image_shape: tuple[int, int], widths: Sequence[int]
+    layers: Sequence[Layer], image_shape: tuple[int, int, int], widths: Sequence[int]
 ) -> tuple[dict[str, Any], bytes]:
     """Return a description of a network for `page/network.js`, and its numbers.
 
     Parameters
     ----------
     layers : sequence of Layer
-        From images of one channel to scores.
-    image_shape : tuple of two ints
-        (height, width).
+        From images to scores.
+    image_shape : tuple of three ints
+        (channels, height, width).
     widths : sequence of int
         Channels between the stages with dead ones, which the page computes too if asked to.
 
@@ -40,7 +40,7 @@ def page_network(
     ValueError
         If a layer is of a kind that the page does not compute; it is named.
     """
-    shape: tuple[int, ...] = (1, *image_shape)
+    shape: tuple[int, ...] = image_shape
     before: list[list[Any]] = []
     stages: list[dict[str, Any]] = []
     values: list[np.ndarray] = []
@@ -49,7 +49,7 @@ def page_network(
     for layer in layers:
         if layer.kind in ("conv2d", "linear"):
             stage, weight, bias, shape = _stage(layer, shape)
-            read = 1 if not stages else widths[len(stages) - 1]
+            read = widths[len(stages) - 1] if stages else image_shape[0]
             written = widths[len(stages)] if len(stages) < len(widths) else len(weight)
             nonzero = np.flatnonzero(weight)
             stage["rice"], code = encode_positions(nonzero)

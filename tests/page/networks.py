@@ -4,14 +4,18 @@ import numpy as np
 import torch
 from classifiers import quick
 
+from sparsecnn import SparseCurveEnsemble
 
-def scrambled(shape=(32, 32), n_classes=2, *, zeros=0.9, seed=0, names=None, **params):
+
+def scrambled(shape=(32, 32), n_classes=2, *, n_channels=1, zeros=0.9, seed=0, names=None, **params):
     """Return a classifier whose weights, biases and statistics are random, most weights zero.
 
     Its scores are centred, and differ much between images of strokes.
     """
     rng = np.random.default_rng(seed)
     X = _strokes(rng, 16 * n_classes, shape)
+    if n_channels > 1:
+        X = np.stack([X, *(_strokes(rng, len(X), shape) for _ in range(n_channels - 1))], axis=1)
     labels = np.tile(np.arange(n_classes) if names is None else np.array(names), 16)
     params = {"channels": (8, 16, 16), "batch_size": 16} | params
     classifier = quick(max_iter=1, finetune_iter=0, lam=0, **params).fit(X, labels)
@@ -25,6 +29,29 @@ def scrambled(shape=(32, 32), n_classes=2, *, zeros=0.9, seed=0, names=None, **p
     with torch.no_grad():
         last.bias.copy_(scale * (last.bias - scores.mean(0)))
         last.weight.mul_(scale)
+    return classifier
+
+
+def scrambled_ensemble(views, n_channels, shape=(32, 32), n_classes=2, **params):
+    """Return an ensemble of scrambled classifiers that see these views of images of so many channels."""
+    members = [scrambled(shape, n_classes, seed=seed, **params) for seed in range(len(views))]
+    ensemble = SparseCurveEnsemble(n_members=len(views))
+    vars(ensemble).update(
+        members_=members,
+        views_=np.array(views),
+        view_losses_=None,
+        classes_=members[0].classes_,
+        in_channels_=n_channels,
+        image_shape_=shape,
+        n_features_in_=n_channels * shape[0] * shape[1],
+    )
+    return ensemble
+
+
+def floats(classifier):
+    """Return a classifier, or an ensemble, as if fitted on pixels from 0 to 1."""
+    for network in getattr(classifier, "members_", [classifier]):
+        network.pixel_scale_ = network._largest_pixel = 1.0
     return classifier
 
 

@@ -269,34 +269,37 @@ function normalize({ h, w, d }) {
 
 // ---- All steps ----
 
-// The ink of a page in an image of `shape`, {h, w}, or null if the page is blank.
-function drawInk(page, shape, options) {
+// The ink of a page in images of several shapes, {h, w}; null for those without ink.
+function drawInk(page, shapes, options) {
   const reduction = Math.ceil(Math.max(page.h, page.w) / 128);
   const thumbnail = reduce(page, reduction);
   const box = findPage(thumbnail);
   const inner = cut(thumbnail, ...box);
+  let inks = shapes.map(() => null);
   if (inner.d.length < thumbnail.d.length) {
     const within = cut(page, ...box.map((x) => x * reduction));
-    const ink = drawPage(within, inner, reduction, shape, options);
-    if (ink) return ink;
+    inks = drawPage(within, inner, reduction, shapes, options);
+    if (inks.every(Boolean)) return inks;
   }
-  return drawPage(page, thumbnail, reduction, shape, options);
+  return drawPage(page, thumbnail, reduction, shapes, options).map((ink, i) => inks[i] || ink);
 }
 
-function drawPage(page, thumbnail, reduction, shape, { polarity, crop, margin }) {
+function drawPage(page, thumbnail, reduction, shapes, { polarity, crop, margin }) {
   const side = Math.ceil(Math.max(thumbnail.h, thumbnail.w) / 16);
   const blocks = sortedBlocks(thumbnail, side);
   const dark = (polarity === "auto" ? findPolarity(blocks) : polarity) === "dark";
   if (dark) blocks.d = blocks.d.map((block) => block.map((x) => 1 - x).reverse());
   const paper = estimatePaper(blocks);
-  let contrast = subtractPaper(thumbnail, paper, side, dark);
-  const [level, noise] = measurePaper(contrast);
-  const strokes = findStrokes(contrast, level, noise);
-  if (!strokes.length) return null;
+  const reduced = subtractPaper(thumbnail, paper, side, dark);
+  const [level, noise] = measurePaper(reduced);
+  const strokes = findStrokes(reduced, level, noise);
+  if (!strokes.length) return shapes.map(() => null);
   const ends = [page.h, page.w, page.h, page.w];
   const box = crop ? findBox(strokes, thumbnail).map((x, i) => Math.min(x * reduction, ends[i])) : [0, 0, page.h, page.w];
-  const [window, scale] = fitWindow(box, shape, crop ? margin : 0);
-  const halfway = Math.max(1, Math.trunc(0.5 / scale));
-  if (halfway !== reduction) contrast = subtractPaper(reduce(page, halfway), paper, (side * reduction) / halfway, dark);
-  return normalize(cutWindow(contrast, level, window.map((x) => x / halfway), shape));
+  return shapes.map((shape) => {
+    const [window, scale] = fitWindow(box, shape, crop ? margin : 0);
+    const halfway = Math.max(1, Math.trunc(0.5 / scale));
+    const contrast = halfway === reduction ? reduced : subtractPaper(reduce(page, halfway), paper, (side * reduction) / halfway, dark);
+    return normalize(cutWindow(contrast, level, window.map((x) => x / halfway), shape));
+  });
 }

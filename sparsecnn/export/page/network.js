@@ -1,5 +1,5 @@
-// The network: a list of stages, each one a convolution over the taps that are not zero, and what follows it.
-// MODEL.stages come from _html.py; fully connected layers are convolutions as large as their input.
+// A network: a list of stages, each one a convolution over the taps that are not zero, and what follows it.
+// MODEL.networks come from _html.py; fully connected layers are convolutions as large as their input.
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
@@ -51,10 +51,10 @@ function makeKernel(bytes) {
   }
 }
 
-// A function from an image to the scores of the classes. With `dense`, zeros are taps too, also those of
-// channels that were removed.
-function makeNetwork(dense) {
-  const parts = decode(MODEL);
+// A function from the pixels of all views, one after another, to the scores of the classes. With `dense`,
+// zeros are taps too, also those of channels that were removed.
+function makeNetwork(model, dense) {
+  const parts = decode(model);
   let size = 0; // of all memory, in numbers
   const reserve = (n) => (size += n) - n;
   let { h, w } = MODEL.shape;
@@ -66,14 +66,15 @@ function makeNetwork(dense) {
     const start = reserve(count * plane);
     return { h, w, row, plane, start, inner: start + top * row + left };
   };
-  const padding = (i) => (MODEL.stages[i] || { pad: [[0, 0], [0, 0]] }).pad;
+  const padding = (i) => (model.stages[i] || { pad: [[0, 0], [0, 0]] }).pad;
   const follow = (then) => {
     for (const [kind, , pool] of then) if (kind === "max_pool") [h, w] = pool.shape;
   };
-  follow(MODEL.before);
-  const input = room(dense ? MODEL.stages[0].dense[0] : 1, h, w, padding(0));
+  follow(model.before);
+  const views = model.stages[0].read;
+  const input = room(views, h, w, padding(0));
   let seen = input;
-  const stages = MODEL.stages.map((stage, i) => {
+  const stages = model.stages.map((stage, i) => {
     const [kernelH, kernelW] = stage.size;
     const [down, across] = stage.dilation;
     h += stage.pad[0][0] + stage.pad[0][1] - (kernelH - 1) * down;
@@ -136,8 +137,12 @@ function makeNetwork(dense) {
 
   const scoresOf = ({ made, written }) => floats.slice(made.start, made.start + written);
   function network(pixels) {
-    floats.set(pixels, scratchAt);
-    finish(MODEL.before, [], { h: MODEL.shape.h, w: MODEL.shape.w, row: MODEL.shape.w }, 0, input);
+    const { h, w } = MODEL.shape;
+    for (let view = 0; view < views; view++) {
+      const from = (model.first + view) * h * w;
+      for (let i = 0; i < h * w; i++) floats[scratchAt + i] = pixels[from + i] / model.scale;
+      finish(model.before, [], { h, w, row: w }, view, input);
+    }
     for (const stage of stages) {
       const { raw, seen, made, ends, bias, then, affine, pooled } = stage;
       for (let filter = 0, taps = stage.tapsAt; filter < ends.length; taps = ends[filter++]) {
@@ -170,6 +175,9 @@ function maxPool(floats, at, row, { shape: [h, w], size, stride }) {
   }
 }
 
+// The mean of several lists of numbers.
+const meanOf = (lists) => lists[0].map((_, i) => lists.reduce((sum, list) => sum + list[i], 0) / lists.length);
+
 function softmax(scores) {
   const largest = Math.max(...scores);
   const parts = Array.from(scores, (score) => Math.exp(score - largest));
@@ -185,10 +193,11 @@ function lead(scores, target) {
   return scores[target] - (sum - scores[target]) / (scores.length - 1);
 }
 
-// How much the lead of a class falls when the ink around each pixel is erased: the mean over the patches
-// that cover it. Yields after each patch, and returns the map.
+// How much the lead of a class falls when the ink around each pixel is erased from all views: the mean over
+// the patches that cover it. Yields after each patch, and returns the map.
 function* occlusion(network, pixels, { h, w }, target) {
   const half = Math.max(1, Math.round(Math.max(h, w) / 16));
+  const views = range(pixels.length / (h * w), (view) => view * h * w);
   const [sums, counts] = [new Float32Array(h * w), new Float32Array(h * w)];
   const whole = lead(network(pixels), target);
   for (let top = -half; top < h; top += half) {
@@ -198,8 +207,8 @@ function* occlusion(network, pixels, { h, w }, target) {
       for (let y = Math.max(top, 0); y < Math.min(top + 2 * half, h); y++) {
         for (let x = Math.max(left, 0); x < Math.min(left + 2 * half, w); x++) patch.push(y * w + x);
       }
-      for (const i of patch) without[i] = 0;
-      const inked = patch.some((i) => pixels[i]);
+      for (const view of views) for (const i of patch) without[view + i] = 0;
+      const inked = views.some((view) => patch.some((i) => pixels[view + i]));
       const fall = inked ? whole - lead(network(without), target) : 0;
       for (const i of patch) {
         sums[i] += fall;

@@ -6,8 +6,8 @@ const MOST_BARS = 10;
 
 // ---- The answer ----
 
-const networks = {};
-const network = (dense) => (networks[dense] ||= makeNetwork(dense));
+const made = {};
+const networks = (dense) => (made[dense] ||= MODEL.networks.map((network) => makeNetwork(network, dense)));
 const times = { ink: [], true: [], false: [] };
 
 // Run something and keep how long it took, of the last runs.
@@ -20,24 +20,16 @@ function timed(list, run) {
 }
 const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
 
-// The ink of a page, as the network takes it; null if the page is blank.
-function inkOf(page) {
-  const { unsteadiness } = MODEL;
-  const times = unsteadiness ? fineness(shape) : 1;
-  const ink = drawInk(page, { h: times * shape.h, w: times * shape.w }, MODEL);
-  return ink && unsteadiness ? weighByUnsteadiness(ink, shape, unsteadiness, MODEL.unsteadinessScale) : ink;
-}
-const inputOf = ({ d }) => d.map((x) => (MODEL.bytes ? rint(255 * x) : x) / MODEL.scale);
-
-// Ink, scores and probabilities of a page; no probabilities if the page is blank.
+// Views, pixels and probabilities of a page; nothing if it is blank.
 function answer(page) {
-  const ink = timed(times.ink, () => inkOf(page));
-  if (!ink) return {};
-  const pixels = inputOf(ink);
-  const dense = find("dense").checked;
-  const scores = timed(times[dense], () => network(dense)(pixels));
-  return { ink, pixels, scores, probabilities: softmax(scores) };
+  const views = timed(times.ink, () => drawViews(page));
+  if (!views) return {};
+  const pixels = pixelsOf(views);
+  return { views, pixels, probabilities: meanOf(scoresOf(pixels, find("dense").checked).map(softmax)) };
 }
+
+// The scores of each network.
+const scoresOf = (pixels, dense) => timed(times[dense], () => networks(dense).map((network) => network(pixels)));
 
 // ---- The drawing ----
 
@@ -110,12 +102,12 @@ function show() {
   find("hint").hidden = !empty;
   find("undo").disabled = !steps.length;
   find("clear").disabled = empty;
-  const { probabilities, ink } = latest;
+  const { probabilities, views } = latest;
   const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
   find("answer").textContent = probabilities ? classes[best] : empty ? "Nothing drawn yet" : "No ink found";
   find("target").textContent = probabilities ? `“${classes[best]}”` : "the answer";
   showBars(probabilities, best);
-  paint(find("ink"), (i) => [255, 255, 255, ink ? 255 * ink.d[i] : 0]);
+  document.querySelectorAll(".seen").forEach((canvas, k) => paint(canvas, (i) => [255, 255, 255, views ? 255 * views[k].d[i] : 0]));
   showTimes();
   explainSoon(best);
 }
@@ -156,10 +148,11 @@ const milliseconds = (list) => `${mean(list).toFixed(mean(list) < 1 ? 2 : 1)} ms
 
 function showTimes() {
   const counts = [MODEL.nonzero, MODEL.total].map((n) => n.toLocaleString("en"));
-  find("weights").textContent = `${counts[0]} of ${counts[1]} weights are not zero: ${MODEL.kilobytes}.`;
+  const n = MODEL.networks.length;
+  find("weights").textContent = `${counts[0]} of ${counts[1]} weights${n > 1 ? ` of ${n} networks` : ""} are not zero: ${MODEL.kilobytes}.`;
   const parts = [];
   if (times.ink.length) parts.push(`Ink found in ${milliseconds(times.ink)}`);
-  if (times.false.length) parts.push(`network without zeros ${milliseconds(times.false)}`);
+  if (times.false.length) parts.push(`network${n > 1 ? "s" : ""} without zeros ${milliseconds(times.false)}`);
   if (times.true.length) parts.push(`with zeros ${milliseconds(times.true)}`);
   if (times.false.length && times.true.length) parts.push(`${(mean(times.true) / mean(times.false)).toFixed(0)} times as long`);
   find("time").textContent = parts.length ? `${parts.join(", ")}.` : "";
@@ -170,30 +163,37 @@ function showTimes() {
 const [FOR, AGAINST] = [[78, 165, 245], [255, 157, 61]];
 let explaining = 0;
 
+// A map for each network, one network after the other; their mean.
+function* explain(pixels, target) {
+  const maps = [];
+  for (const network of networks(false)) maps.push(yield* occlusion(network, pixels, shape, target));
+  return meanOf(maps);
+}
+
 function explainSoon(best) {
   clearTimeout(explaining);
-  const { ink, pixels } = latest;
-  if (!ink || stroke) return showReasons(ink, null);
-  const work = occlusion(network(false), pixels, shape, best);
+  const { views, pixels } = latest;
+  if (!views || stroke) return showReasons(views, null);
+  const work = explain(pixels, best);
   const go = () => {
     const until = performance.now() + 8;
     let step;
     do step = work.next();
     while (!step.done && performance.now() < until);
-    if (step.done) showReasons(ink, (latest.reasons = step.value));
+    if (step.done) showReasons(views, (latest.reasons = step.value));
     else explaining = setTimeout(go);
   };
   explaining = setTimeout(go, 50);
 }
 
 // Ink is gray where it does not matter, and takes the colour of what it speaks for.
-function showReasons(ink, reasons) {
+function showReasons(views, reasons) {
   const largest = reasons ? reasons.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9) : 1;
   paint(find("reasons"), (i) => {
     const weight = reasons ? reasons[i] / largest : 0;
     const colour = weight > 0 ? FOR : AGAINST;
     const share = Math.min(1, 1.5 * Math.abs(weight));
-    return [...colour.map((c) => share * c + (1 - share) * 120), ink ? 255 * ink.d[i] : 0];
+    return [...colour.map((c) => share * c + (1 - share) * 120), views ? 255 * brightest(views, i) : 0];
   });
 }
 
@@ -275,7 +275,8 @@ for (const name of ["dragover", "dragleave", "drop"]) {
   });
 }
 find("dense").addEventListener("change", () => {
-  if (latest.pixels) for (let k = 0; k < 10; k++) timed(times[find("dense").checked], () => network(find("dense").checked)(latest.pixels));
+  const dense = find("dense").checked;
+  if (latest.pixels) for (let k = 0; k < 10; k++) scoresOf(latest.pixels, dense);
   show();
 });
 addEventListener("resize", fit);

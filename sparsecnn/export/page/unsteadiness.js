@@ -3,28 +3,37 @@
 // In how many times the resolution of an image to look at a line; even.
 const fineness = ({ h, w }) => 2 * Math.max(1, rint(128 / Math.sqrt(h * w)));
 
-function weighByUnsteadiness(ink, { h, w }, share, scale) {
+// An image for each of several scales.
+function weighByUnsteadiness(ink, { h, w }, share, scales) {
   const factor = ink.h / h;
-  const turn = deviation(ink, scale);
-  const weighed = ink.d.map((x, i) => {
-    const half = Math.floor(Math.floor(i / ink.w) / 2) * turn.w + ((i % ink.w) >> 1);
-    return x * (1 - share + share * Math.min(turn.d[half] / 0.4, 1));
-  });
   const amount = reduce(ink, factor);
-  const bright = reduce(image(ink.h, ink.w, weighed), factor);
-  return image(h, w, bright.d.map((x, i) => x / Math.max(amount.d[i], 0.1)));
+  const [halves, side] = [tensor(ink), measureSide(ink)];
+  const known = {}; // windows of two scales may be the same
+  const course = (sigma) => (known[sigma] ||= directions(halves, sigma));
+  return scales.map((scale) => {
+    const window = (scale * side) / 2;
+    const turn = deviation(course(window / 2), course(window));
+    const weighed = ink.d.map((x, i) => {
+      const half = (Math.floor(i / ink.w) >> 1) * halves[0].w + ((i % ink.w) >> 1);
+      return x && x * (1 - share + share * Math.min(turn[half] / 0.4, 1));
+    });
+    const bright = reduce(image(ink.h, ink.w, weighed), factor);
+    return image(h, w, bright.d.map((x, i) => x / Math.max(amount.d[i], 0.1)));
+  });
 }
 
-// The sine of the angle between a line and its course, at half the resolution.
-function deviation(ink, scale) {
+// The parts of the structure tensor that tell the direction of a line, at half the resolution.
+function tensor(ink) {
   const [across, down] = [gaussian(ink, 1.5, 0, 1).d, gaussian(ink, 1.5, 1, 0).d];
-  const tensor = [across.map((a, i) => a * a - down[i] * down[i]), across.map((a, i) => 2 * a * down[i])];
-  const halves = tensor.map((part) => reduce(image(ink.h, ink.w, part), 2));
-  const window = (scale * measureSide(ink)) / 2;
-  const [here, course] = [window / 2, window].map((sigma) => directions(halves, sigma));
+  const parts = [across.map((a, i) => a * a - down[i] * down[i]), across.map((a, i) => 2 * a * down[i])];
+  return parts.map((part) => reduce(image(ink.h, ink.w, part), 2));
+}
+
+// The sine of the angle between two directions, of a line and of its course.
+function deviation(here, course) {
   const f = Math.fround; // 1 - cosine has few digits: rounded like Python's
   const cosine = (i) => f(f(here[0][i] * course[0][i]) + f(here[1][i] * course[1][i]));
-  return image(ink.h / 2, ink.w / 2, halves[0].d.map((_, i) => Math.sqrt(clamp((1 - cosine(i)) / 2, 0, 1))));
+  return here[0].map((_, i) => Math.sqrt(clamp((1 - cosine(i)) / 2, 0, 1)));
 }
 
 // The side of the square that is as large as the box around the ink.
