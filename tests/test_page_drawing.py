@@ -188,7 +188,7 @@ def test_probabilities_of_drawings_are_those_of_python(browser, tmp_path, params
     rng = np.random.default_rng(7)
     worst = 0.0
     with opened(browser, tmp_path / "page.html") as page:
-        for number in range(100):
+        for number in range(50):
             strokes = [
                 spiral(
                     turns=rng.uniform(1, 4),
