@@ -85,6 +85,7 @@ benchmarks: .venv/benchmarks
 	-$(BIN)/python benchmarks/confounders.py
 	-$(BIN)/python benchmarks/forms.py
 	-$(BIN)/python benchmarks/generated_only.py
+	-$(BIN)/python benchmarks/children.py
 	-$(BIN)/python benchmarks/screening.py
 	-$(BIN)/python benchmarks/shift.py
 	-$(BIN)/python benchmarks/tablet.py
