@@ -4,7 +4,8 @@ Data: ``dysgraphia/words`` below the folder that SPARSECNN_DATA names, words in 
 Windows of 8 mm around points of the line, one in each square of 1 mm (of 2 mm for networks), are described
 by histograms of gradients (4×4 cells, 8 directions, square roots of shares) or by what a sparse CNN, trained
 to tell the class of windows, gives to its last layer. A child is the mean of what words or windows say, or
-the matrix logarithm of the covariance of all descriptors of their windows, given to a logistic regression.
+the matrix logarithm of the covariance of all descriptors of their windows (of 16 principal components),
+given to a logistic regression. Both covariances are averaged by the logarithms of their odds.
 Ten folds keep children together; whatever is fitted sees the training children only. The interval, 95 %,
 is over children.
 """
@@ -112,7 +113,7 @@ def last_inputs(classifier, windows):
     return np.concatenate(found)
 
 
-def by_network(words, of, y, known, others, seed):
+def by_network(windows, of, y, known, others, seed):
     """Return scores of children from a sparse CNN: the mean over windows, and by covariance."""
     rng = np.random.default_rng(seed)
     rows = rng.choice(np.flatnonzero(np.isin(of, known)), N_TRAINING, replace=False)
@@ -125,10 +126,10 @@ def by_network(words, of, y, known, others, seed):
         finetune_iter=2,
         random_state=seed,
     )
-    network.fit(words[rows], y[of[rows]])
-    score = network.predict_proba(words)[:, 1] - 0.5
+    network.fit(windows[rows], y[of[rows]])
+    score = network.predict_proba(windows)[:, 1] - 0.5
     means = np.array([score[of == k].mean() for k in others])
-    inputs = last_inputs(network, words)
+    inputs = last_inputs(network, windows)
     return {
         "sparse CNN, mean of windows": means,
         "sparse CNN, covariance": pool(inputs / inputs[rows].std(), of, y, known, others),
@@ -146,12 +147,8 @@ def read_children():
         "windows": [windows_of(word) for word in words],
     }
     of = {kind: child.repeat([len(each) for each in found]) for kind, found in kinds.items()}
-    return (
-        children,
-        drawings.target[first],
-        {kind: np.concatenate(found) for kind, found in kinds.items()},
-        of,
-    )
+    data = {kind: np.concatenate(found) for kind, found in kinds.items()}
+    return children, drawings.target[first], data, of
 
 
 def score_fold(data, of, y, known, others, seed, networks):
@@ -162,7 +159,11 @@ def score_fold(data, of, y, known, others, seed, networks):
         "HOG of words, mean": np.array([of_words[of["words"][test] == k].mean() for k in others]),
         "gradients, covariance": pool(data["gradients"], of["gradients"], y, known, others),
     }
-    return found | (by_network(data["windows"], of["windows"], y, known, others, seed) if networks else {})
+    if networks:
+        found |= by_network(data["windows"], of["windows"], y, known, others, seed)
+        both = found["gradients, covariance"], found["sparse CNN, covariance"]
+        found["both covariances, mean"] = np.mean(both, axis=0)  # of the logarithms of the odds
+    return found
 
 
 def score_children(data, of, y, seed, networks):
