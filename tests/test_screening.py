@@ -349,7 +349,7 @@ DATA = {
     "group missing": ((X, Y, [None, *GROUPS[1:]]), "groups must have a label for each image, got None"),
     "groups of several types": (
         (X, Y, np.array([1, *GROUPS[1:]], dtype=object)),
-        "groups: '<' not supported",
+        "groups must be labels of one type, such as all texts or all numbers, got int and str",
     ),
     "pixel missing": ((np.full((120, 5), np.nan), Y, GROUPS), "NaN"),
 }

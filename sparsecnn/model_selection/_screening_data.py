@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, has_fit_parameter
 
+from sparsecnn.inference import check_labels
 from sparsecnn.model_selection._folds import count_groups, make_folds
 from sparsecnn.model_selection._groups import validate_groups, warn_of_shared_groups
 
@@ -52,11 +53,11 @@ def check_screening_data(
                 "step of a Pipeline, pass <name of the step>__sample_weight."
             )
         fit_params = fit_params | {"sample_weight": weight}
-    persons = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    persons = np.arange(len(labels)) if groups is None else check_labels("groups", groups, len(labels))
     validate_groups(labels, persons, min_images=1)
     cv = 5 if screening.cv is None else screening.cv
     _check_persons(cv, labels, persons)
-    folds = make_folds(cv, X, labels, groups)
+    folds = make_folds(cv, X, labels, None if groups is None else persons)
     warn_of_shared_groups(folds, groups)
     return ScreeningData(X, labels, persons, weight, fit_params, classes, sought, folds)
 
