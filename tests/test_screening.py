@@ -294,6 +294,8 @@ def test_images_that_are_all_alike_are_no_shift():
 BAD = {
     "sensitivity of 0": ({"sensitivity": 0.0}, "'sensitivity' parameter"),
     "sensitivity in percent": ({"sensitivity": 90}, "'sensitivity' parameter"),
+    "sensitivity of True": ({"sensitivity": True}, "sensitivity must be a number .*, got True"),
+    "coverage of False": ({"coverage": False}, "'coverage' parameter"),
     "both": ({"sensitivity": 0.9, "specificity": 0.9}, "sensitivity or specificity, not both"),
     "confidence of nothing": ({"confidence": 0.9}, "confidence=0.9 needs a sensitivity"),
     "confidence of all": ({"sensitivity": 1, "confidence": 0.9}, "confidence=0.9 needs .* below 1, got 1"),

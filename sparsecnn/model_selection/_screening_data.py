@@ -63,6 +63,10 @@ def check_screening_data(
 
 
 def _check_parameters(screening: Any) -> None:
+    for name in ("sensitivity", "specificity", "confidence", "coverage", "shift_level"):
+        value = getattr(screening, name)
+        if isinstance(value, bool):  # a number to Python
+            raise ValueError(f"{name} must be a number such as 0.9 or None, got {value}.")
     sensitivity, specificity, confidence = screening.sensitivity, screening.specificity, screening.confidence
     if sensitivity is not None and specificity is not None:
         raise ValueError(f"give sensitivity or specificity, not both, got {sensitivity} and {specificity}.")
