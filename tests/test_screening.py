@@ -1,6 +1,7 @@
 """Thresholds, probabilities and sets of answers for other persons, and a warning of other images."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -46,6 +47,8 @@ def draw_persons(n_persons=40, n_images=3, seed=0, shift=0.0, sought=None):
     return X, np.repeat(np.where(is_ill, "ill", "well"), n_images), groups
 
 
+# Few persons, or a network of two epochs; where it matters, tests catch the warning.
+pytestmark = pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart")
 X, Y, GROUPS = draw_persons()
 LINEAR = LogisticRegression()
 
@@ -153,9 +156,50 @@ def test_calibration_is_that_of_scikit_learn_for_images():
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
 
 
+BACKWARDS = FrozenEstimator(LogisticRegression().fit(X, np.where(Y == "ill", "well", "ill")))
+
+
+def test_persons_who_are_told_apart_are_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        screen(sensitivity=0.9, coverage=0.8)
+
+
+def test_classifier_that_learnt_nothing_is_warned_of_with_the_figures():
+    warned = 0
+    for seed in range(20):
+        x, _, groups = draw_persons(28, seed=seed)
+        labels = np.random.default_rng(seed).permutation(np.repeat(["ill", "well"], 14))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = screen(data=(x, np.repeat(labels, 3), groups), sensitivity=0.8, calibrate=False)
+        auc = roc_auc_score(found.held_back_.target == "ill", found.held_back_.proba[:, 0])
+        assert all(f"their AUC is {auc:.2f} (p = " in str(one.message) for one in caught)
+        assert caught or auc > 0.6
+        warned += len(caught)
+    assert warned >= 18  # of 20, one is expected to be significant at 0.05
+
+
+@pytest.mark.parametrize(
+    ("params", "answer", "share"),
+    [
+        ({"sensitivity": 0.8}, "ill", "sensitivity_"),
+        ({"specificity": 0.8}, "well", "specificity_"),
+        ({"sensitivity": 0.5, "confidence": 0.9}, "ill", "sensitivity_"),
+    ],
+    ids=str,
+)
+def test_rule_of_a_constant_probability_keeps_its_promise_and_cannot_tell(params, answer, share):
+    with pytest.warns(UserWarning, match=f"slope of the calibration 0. .* predicted to be {answer}"):
+        found = screen(BACKWARDS, coverage=0.8, **params)
+    people = found.predict_persons(X, GROUPS)
+    assert set(people.prediction) == {answer}
+    assert getattr(found, share).value == 1
+    assert people.prediction_set.all()
+
+
 def test_calibration_of_what_ranks_persons_worse_than_chance_is_constant():
-    backwards = FrozenEstimator(LogisticRegression().fit(X, np.where(Y == "ill", "well", "ill")))
-    found = screen(backwards)
+    found = screen(BACKWARDS)
     assert np.ptp(found.predict_proba(X)[:, 0]) == 0
     assert found.predict_proba(X)[0, 0] == pytest.approx(0.5)
     assert found.sensitivity_.value + found.specificity_.value == 1

@@ -31,6 +31,7 @@ from sparsecnn.export._save import from_bytes, to_bytes
 from sparsecnn.inspection import NetworkReport
 from sparsecnn.model_selection import ScreeningClassifier
 
+pytestmark = pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart")
 X, Y = make_stripes(96, random_state=0)
 X = np.where(np.random.default_rng(1).random(96)[:, None, None] < 0.3, X[::-1], X)  # some are hard
 PERSONS = np.array([f"{label}{i // 2 % 12:02}" for i, label in enumerate(Y)])

@@ -96,6 +96,10 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
     and at least `sensitivity` in a share `confidence` of all fits. `coverage` is such an average, by class:
     class-conditional conformal prediction [1]_, which needs coverage / (1 - coverage) persons of each class.
 
+    Where the probabilities rank the persons held back no better than chance, `fit` warns. If the slope of the
+    calibration is 0, everyone has the same probability: all are predicted to be sought to reach a
+    `sensitivity`, none to reach a `specificity`, and with `coverage` both classes are possible.
+
     All this counts persons, each once, and is exact where one function gives the probabilities of the persons
     held back and of the new ones: with a `FrozenEstimator`. Else those of the former come from classifiers
     that were fitted to fewer persons.
@@ -204,6 +208,9 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         -----
         GroupLeakWarning
             If `cv` is a splitter or a list of splits that has a person on both sides.
+        UserWarning
+            If the sought persons held back do not have higher probabilities than the others at the level 0.05
+            of the test of Mann and Whitney: the threshold then says little of new persons.
 
         See Also
         --------
