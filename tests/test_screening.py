@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning, ShiftWarning
+from sparsecnn.export import to_numpy
 from sparsecnn.inference._shift import _energy_distances
 from sparsecnn.model_selection import ScreeningClassifier, average_by_group
 from sparsecnn.model_selection._thresholds import (
@@ -51,6 +52,16 @@ def draw_persons(n_persons=40, n_images=3, seed=0, shift=0.0, sought=None):
 pytestmark = pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart")
 X, Y, GROUPS = draw_persons()
 LINEAR = LogisticRegression()
+
+
+class FlatLinear(LogisticRegression):
+    """Takes images of shape (n, height, width)."""
+
+    def fit(self, X, y):
+        return super().fit(X.reshape(len(X), -1) / 255, y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X.reshape(len(X), -1) / 255)
 
 
 def screen(estimator=LINEAR, data=(X, Y, GROUPS), **params):
@@ -331,6 +342,49 @@ def test_persons_of_a_probability_not_known_are_compared_with_all():
 def test_images_that_are_all_alike_are_no_shift():
     found = screen(data=(np.ones((120, 5)), Y, GROUPS))
     assert found.check_shift(np.ones((6, 5)), list("aabbcc")) == {"distance": 0.0, "p_value": 1.0}
+
+
+# Persons of whom no image shows anything
+
+
+@pytest.mark.parametrize("place", ["pages", "files", "network", "images", "without torch"])
+def test_person_of_blank_images_only_is_named_and_cannot_be_told(place, tmp_path):
+    spirals = make_shaky_spirals(48, persons=12, image_shape=(32, 32), random_state=0)
+    quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+    images = spirals.images.copy()
+    blank = np.flatnonzero(np.isin(spirals.groups, [3, 5]))
+    images[blank] = 0
+    images[np.flatnonzero(spirals.groups == 7)[0]] = 0  # others of this person show something
+    shown = images
+    estimator: object = quick
+    if place in ("pages", "files"):
+        estimator = make_pipeline(CurveImageTransformer((32, 32)), LogisticRegression(C=1e-2))
+    if place == "files":
+        shown = [tmp_path / f"{i}.png" for i in range(48)]
+        for file, image in zip(shown, images, strict=True):
+            Image.fromarray(image).save(file)
+    elif place == "images":
+        estimator = FlatLinear()
+    y = spirals.target
+    for coverage in (0.7, None):
+        found = ScreeningClassifier(estimator, cv=3, coverage=coverage)
+        found.fit(spirals.images, y, groups=spirals.groups)
+        judge = to_numpy(found) if place == "without torch" else found
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "No ink found")
+            warnings.simplefilter("ignore", ShiftWarning)
+            with pytest.warns(UserWarning, match=r"2 of the 12 persons are blank \(3, 5\)") as caught:
+                people = judge.predict_persons(shown, spirals.groups)
+        assert any("both classes" in str(one.message) for one in caught) == (coverage is not None)
+        if coverage is not None:
+            assert people.prediction_set[[3, 5]].all()
+
+
+def test_rows_that_are_no_images_are_never_blank():
+    found = screen(coverage=0.8)
+    constant = np.repeat([[5.0], [-5.0]], 5, axis=1)
+    people = found.set_params(shift_level=None).predict_persons(constant, ["ann", "bob"])
+    assert people.prediction_set.sum(axis=1).tolist() == [1, 1]
 
 
 # Bad input, by name

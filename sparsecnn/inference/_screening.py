@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsecnn._pixels import blank_images
 from sparsecnn.inference._classifier import NumpyClassifier
 from sparsecnn.inference._records import SavedScreening
 from sparsecnn.inference._screen import Screen
@@ -190,7 +191,8 @@ class NumpyScreening:
         ShiftWarning
             If the p value of `check_shift` is below `shift_level`.
         UserWarning
-            If X has another range or background than the images trained on.
+            If all images of a person are blank, which makes both classes possible, or if X has another range
+            or background than the images trained on.
 
         See Also
         --------
@@ -210,7 +212,7 @@ class NumpyScreening:
         """
         images = np.asarray(X)
         proba = self._rule.proba_of(self.estimator_, X)
-        return self._screen.judge(proba, groups, images.__getitem__, self.shift_level)
+        return self._screen.judge(proba, groups, images.__getitem__, self.shift_level, blank_images(images))
 
     def check_shift(self, X: ArrayLike, groups: ArrayLike) -> SimpleNamespace:
         """Test whether images of new persons look like those of the fit.

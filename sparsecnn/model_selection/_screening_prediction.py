@@ -14,6 +14,8 @@ from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._estimator import best_estimator
+from sparsecnn._image_shape import PixelRows
+from sparsecnn._pixels import blank_images
 from sparsecnn.inference import PersonImages, Screen, ScreeningRule
 
 
@@ -112,7 +114,8 @@ class ScreeningPredictionMixin:
             prediction : ndarray of shape (n_groups,)
                 Label of each person.
             prediction_set : ndarray of bool of shape (n_groups, 2) or None
-                Which of `classes_` are possible, by `coverage`. Two or none: cannot tell.
+                Which of `classes_` are possible, by `coverage`. Two or none: cannot tell. Two of a person
+                all of whose images are blank.
             n_images : ndarray of int of shape (n_groups,)
                 Number of images of each person.
             shift : :class:`~sklearn.utils.Bunch` or None
@@ -127,6 +130,10 @@ class ScreeningPredictionMixin:
         -----
         ShiftWarning
             If the p value of `check_shift` is below `shift_level`.
+        UserWarning
+            If all images of a person are blank, so that nothing is known of them. That shows in images from a
+            `CurveImageTransformer`, in those that a network of this package sees, and in X of shape
+            (n, height, width).
 
         See Also
         --------
@@ -144,8 +151,10 @@ class ScreeningPredictionMixin:
         (True, [1, 1, 1])
         """
         check_is_fitted(self)
-        features, proba = self._see(X)
-        return self._screen.judge(proba, groups, partial(rows_of, features), self.shift_level)
+        features, last = see(self.estimator_, X)
+        proba = self._rule.proba_of(last, features)
+        blank = blank_images(np.asarray(features)) if are_pixels(features, last) else None
+        return self._screen.judge(proba, groups, partial(rows_of, features), self.shift_level, blank)
 
     def check_shift(self, X: Any, groups: ArrayLike) -> Bunch:
         """Test whether images of new persons look like those of `fit`.
@@ -201,13 +210,10 @@ class ScreeningPredictionMixin:
         0.001
         """
         check_is_fitted(self)
-        features, proba = self._see(X)
-        return self._screen.check_shift(proba, groups, partial(rows_of, features))
-
-    def _see(self, X: Any) -> tuple[Any, np.ndarray]:
-        """Return the images as the last step sees them, and the probability of each, not calibrated."""
         features, last = see(self.estimator_, X)
-        return features, self._rule.proba_of(last, features)
+        return self._screen.check_shift(
+            self._rule.proba_of(last, features), groups, partial(rows_of, features)
+        )
 
     @property
     def _screen(self) -> Screen:
@@ -223,6 +229,11 @@ def see(fitted: Any, X: Any) -> tuple[Any, Any]:
     if isinstance(fitted, Pipeline) and len(fitted) > 1:
         return fitted[:-1].transform(X), fitted[-1]
     return X, fitted
+
+
+def are_pixels(features: Any, last: Any) -> bool:
+    """Return whether the last step of a pipeline gets images: by their layout, or because it is a network."""
+    return isinstance(features, PixelRows) or hasattr(last, "image_shape_") or np.ndim(features) > 2
 
 
 def rows_of(features: Any, rows: np.ndarray) -> Any:

@@ -68,11 +68,11 @@ def _warn_of_chance(proba: np.ndarray, sought: np.ndarray, slope: float, rule: S
     if not rule.calibration.slope:
         everyone = rule.calibrated(proba[:1])
         same = (
-            f" The calibrated probability of {rule.classes[rule.column]!s} is {everyone[0, rule.column]:.2g} for "
-            f"everyone, and everyone is predicted to be {rule.decide(everyone)[0]!s}."
+            f" The calibrated probability of {rule.classes[rule.column]!s} is {everyone[0, rule.column]:.2g} "
+            f"for everyone, and everyone is predicted to be {rule.decide(everyone)[0]!s}."
         )
     warn_user(
-        f"The {len(proba)} persons held back are not told apart significantly better than chance: their AUC is "
-        f"{auc:.2f} (p = {found.pvalue:.2g}), the slope of the calibration {slope:.2g}. The threshold says "
+        f"The {len(proba)} persons held back are not told apart significantly better than chance: their AUC "
+        f"is {auc:.2f} (p = {found.pvalue:.2g}), the slope of the calibration {slope:.2g}. The threshold says "
         f"little of new persons.{same}"
     )
