@@ -137,7 +137,7 @@ def test_frozen_classifier_covers_new_persons_of_either_class():
         x, fresh = (
             norm.rvs(size=(len(labels), 1), random_state=rng) + labels[:, None] for labels in (y, fresh_y)
         )
-        found = ScreeningClassifier(score, coverage=0.9, shift_level=None).fit(x, y)
+        found = ScreeningClassifier(score, coverage=0.9, shift_level=None).fit(x, y, range(38))
         sets = found.predict_persons(fresh, np.arange(200)).prediction_set
         covered.append([sets[:100, 0].mean(), sets[100:, 1].mean()])
     # Beta(18, 2) has a standard deviation of 0.065 over the fits.
@@ -162,7 +162,7 @@ def test_interval_of_a_share_is_exact():
 
 def test_calibration_is_that_of_scikit_learn_for_images():
     frozen = FrozenEstimator(LogisticRegression(C=100).fit(X[:60], Y[:60]))
-    ours = ScreeningClassifier(frozen, pos_label="well").fit(X[60:], Y[60:])
+    ours = ScreeningClassifier(frozen, pos_label="well").fit(X[60:], Y[60:], range(60))
     theirs = CalibratedClassifierCV(frozen, method="sigmoid").fit(X[60:], Y[60:])
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
 
@@ -261,7 +261,7 @@ def test_pages_are_screened_from_files(tmp_path):
     for file, image in zip(files, spirals.images, strict=True):
         Image.fromarray(255 - image).save(file)
     reader = make_pipeline(CurveImageTransformer((16, 16)), LogisticRegression(C=1e-2))
-    search = GridSearchCV(reader, {"logisticregression__C": [1e-3, 1e-2]}, cv=2)
+    search = GridSearchCV(reader, {"logisticregression__C": [1e-3, 1e-2]}, cv=StratifiedGroupKFold(2))
     for estimator in (reader, search):
         found = ScreeningClassifier(estimator, cv=3).fit(files, spirals.target, groups=spirals.groups)
         people = found.predict_persons(files, spirals.groups)
@@ -281,15 +281,11 @@ def test_network_is_screened_on_images():
     assert found.sensitivity_.value >= 0.8
 
 
-def test_screening_can_be_cloned_stored_and_searched():
+def test_screening_can_be_cloned_and_stored():
     found = screen(sensitivity=0.9, coverage=0.8)
     again = pickle.loads(pickle.dumps(found))
     assert again.predict_persons(X, GROUPS).proba.tolist() == found.predict_persons(X, GROUPS).proba.tolist()
     assert clone(found).set_params(estimator__C=7, sensitivity=None).estimator.C == 7
-    search = GridSearchCV(
-        ScreeningClassifier(LINEAR), {"estimator__C": [0.01, 1]}, cv=StratifiedGroupKFold(2)
-    )
-    assert search.fit(X, Y, groups=GROUPS).score(X, Y) > 0.6
 
 
 # Images that look like those of fit, and others
@@ -498,4 +494,4 @@ def test_persons_on_both_sides_of_a_fold_are_warned_of():
         screen(cv=list(KFold(7).split(X)))
     screen(cv=LeaveOneGroupOut())
     with pytest.raises(ValueError, match="cv leaves images of class well only to fit fold 0 with"):
-        ScreeningClassifier(LINEAR, cv=KFold(2)).fit(X, np.sort(Y))
+        ScreeningClassifier(LINEAR, cv=list(KFold(2).split(X))).fit(X, np.sort(Y), range(120))

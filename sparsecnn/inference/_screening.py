@@ -114,7 +114,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).predict_proba(X[:3]).shape
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).predict_proba(X[:3]).shape
         (3, 2)
         """
         return self._rule.calibrated(self._rule.proba_of(self.estimator_, X))
@@ -157,7 +157,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).predict(X[:3]).shape
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).predict(X[:3]).shape
         (3,)
         """
         return self._rule.decide(self.predict_proba(X))
@@ -206,7 +206,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> screening = to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y))
+        >>> screening = to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24)))
         >>> screening.predict_persons(X[:4], ["ann", "ann", "bob", "bob"]).groups.tolist()
         ['ann', 'bob']
         """
@@ -252,7 +252,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).check_shift(X, range(24)).p_value
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).check_shift(X, range(24)).p_value
         1.0
         """
         images = np.asarray(X)

@@ -184,12 +184,15 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         y : array-like of shape (n,)
             Labels of two classes, the same for all images of a person.
         groups : array-like of shape (n,), default=None
-            The person of each image. None takes each image as one of another person.
+            The person of each image. None takes each image as one of another person, and warns. Groups go on
+            to whatever splits images by group within the classifier: to steps of a Pipeline that have them as
+            an argument of `fit`, and to folds of a search such as `GridSearchCV`, unless given in
+            `fit_params`.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in fits of the classifier; a person's mean weight counts in calibration and
             in the balanced accuracy. Images of weight 0 are absent.
         **fit_params : dict
-            Further arguments of the `fit` of the classifier, such as ``sparsecurvecnnclassifier__groups``.
+            Further arguments of the `fit` of the classifier, such as ``logisticregression__sample_weight``.
             Those with one entry for each image are divided as X is.
 
         Returns
@@ -207,7 +210,9 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         Warns
         -----
         GroupLeakWarning
-            If `cv` is a splitter or a list of splits that has a person on both sides.
+            If `cv` is a splitter or a list of splits that has a person on both sides; if there are no groups;
+            or if groups cannot reach what splits images within the classifier, such as a `GridSearchCV` whose
+            `cv` knows none.
         UserWarning
             If the sought persons held back do not have higher probabilities than the others at the level 0.05
             of the test of Mann and Whitney: the threshold then says little of new persons.
@@ -222,7 +227,8 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression(), specificity=0.9).fit(X, y).specificity_.n_persons
+        >>> screening = ScreeningClassifier(LogisticRegression(), specificity=0.9)
+        >>> screening.fit(X, y, groups=range(100)).specificity_.n_persons
         50
         """
         with all_or_nothing(self) as draft:

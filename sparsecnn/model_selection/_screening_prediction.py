@@ -53,7 +53,7 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression()).fit(X, y).predict_proba(X[:3]).shape
+        >>> ScreeningClassifier(LogisticRegression()).fit(X, y, range(100)).predict_proba(X[:3]).shape
         (3, 2)
         """
         check_is_fitted(self)
@@ -84,7 +84,8 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression()).fit(X, y).predict(X[:3]).tolist() == y[:3].tolist()
+        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X, y, range(100))
+        >>> screening.predict(X[:3]).tolist() == y[:3].tolist()
         True
         """
         proba = self.predict_proba(X)  # first, since it says if nothing is fitted
@@ -145,7 +146,7 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> screening = ScreeningClassifier(LogisticRegression(), coverage=0.9).fit(X[:80], y[:80])
+        >>> screening = ScreeningClassifier(LogisticRegression(), coverage=0.9).fit(X[:80], y[:80], range(80))
         >>> people = screening.predict_persons(X[80:], groups=range(20))
         >>> people.prediction.tolist() == y[80:].tolist(), people.n_images.tolist()[:3]
         (True, [1, 1, 1])
@@ -205,7 +206,7 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X[:80], y[:80])
+        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X[:80], y[:80], range(80))
         >>> screening.check_shift(X[80:] + 10, groups=range(20)).p_value
         0.001
         """

@@ -73,6 +73,6 @@ def _warn_of_chance(proba: np.ndarray, sought: np.ndarray, slope: float, rule: S
         )
     warn_user(
         f"The {len(proba)} persons held back are not told apart significantly better than chance: their AUC "
-        f"is {auc:.2f} (p = {found.pvalue:.2g}), the slope of the calibration {slope:.2g}. The threshold says "
-        f"little of new persons.{same}"
+        f"is {auc:.2f} (p = {found.pvalue:.2g}), the slope of the calibration {slope:.2g}. The threshold "
+        f"says little of new persons.{same}"
     )
