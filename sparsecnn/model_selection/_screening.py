@@ -111,17 +111,18 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sparsecnn import CurveImageTransformer
     >>> from sparsecnn.datasets import make_shaky_drawings
     >>> from sparsecnn.model_selection import ScreeningClassifier
-    >>> train = make_shaky_drawings(240, drawings="spiral", persons=60, image_shape=(32, 32), random_state=0)
-    >>> test = make_shaky_drawings(
-    ...     80, drawings="spiral", persons=range(60, 80), image_shape=(32, 32), random_state=1
-    ... )
-    >>> screening = ScreeningClassifier(LogisticRegression(C=1e-6), sensitivity=0.9, coverage=0.8)
-    >>> screening = screening.fit(train.data, train.target, groups=train.groups)
+    >>> train = make_shaky_drawings(112, drawings="spiral", persons=28, random_state=0)
+    >>> test = make_shaky_drawings(40, drawings="spiral", persons=range(28, 48), random_state=1)
+    >>> ink = CurveImageTransformer((24, 24), unsteadiness=0.8)
+    >>> linear = LogisticRegression(C=0.1, max_iter=1000)
+    >>> screening = ScreeningClassifier(linear, sensitivity=0.9, coverage=0.8)
+    >>> screening = screening.fit(ink.fit_transform(train.images), train.target, groups=train.groups)
     >>> screening.sensitivity_.value >= 0.9
     True
-    >>> people = screening.predict_persons(test.data, test.groups)
+    >>> people = screening.predict_persons(ink.transform(test.images), test.groups)
     >>> people.prediction.shape, people.prediction_set.shape
     ((20,), (20, 2))
     """
