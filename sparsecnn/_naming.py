@@ -2,7 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -21,3 +22,16 @@ def naming(*arguments: str) -> Iterator[None]:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{' and '.join(arguments)}: {error}") from error
+
+
+def name_some(names: Iterable[Any], most: int = 3) -> str:
+    """Return the first of names in the order of their texts, and whether there are more.
+
+    Parameters
+    ----------
+    names : iterable
+    most : int, default=3
+        Number of names.
+    """
+    ordered = sorted(map(str, names))
+    return ", ".join(ordered[:most]) + (", ..." if len(ordered) > most else "")

@@ -35,6 +35,12 @@ def lower_median(values: np.ndarray) -> np.generic:
     return np.partition(values, middle)[middle]
 
 
+def blank_images(X: np.ndarray) -> np.ndarray:
+    """Return which images of X, of shape (n, ...), have the same value in all pixels."""
+    rows = X.reshape(len(X), -1)
+    return rows.min(axis=1) == rows.max(axis=1)
+
+
 def warn_of_other_pixels(
     X: np.ndarray, pixel_scale: float, largest_pixel: float, fitted_background: float
 ) -> None:

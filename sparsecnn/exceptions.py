@@ -61,7 +61,7 @@ class FileFormatError(ValueError):
 
 
 class GroupLeakWarning(UserWarning):
-    """Images of one group, such as a person, are in a training set and its test set.
+    """Images of one group, such as a person, are or may be in a training set and its test set.
 
     The scores of such folds are too good for new persons, since the network has seen other images by
     the same hand. Turn it into an error in evaluations that must not leak.
@@ -69,6 +69,7 @@ class GroupLeakWarning(UserWarning):
     See Also
     --------
     sparsecnn.SparseCurveCNNClassifierCV : Warns of it in `fit`.
+    sparsecnn.model_selection.ScreeningClassifier : Warns of missing groups, too.
     sparsecnn.model_selection.validate_groups : Checks groups before a search.
 
     Examples

@@ -18,6 +18,8 @@ from sparsecnn.export import save
 from sparsecnn.model_selection import ScreeningClassifier, average_by_group
 from sparsecnn.pretrained import load_reader
 
+pytestmark = pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart")
+
 
 def draw(n_images, persons, seed, drawings="spiral"):
     return make_shaky_drawings(

@@ -18,7 +18,11 @@ from sparsecnn import (
 from sparsecnn.model_selection import ScreeningClassifier
 from sparsecnn.preprocessing import PrintedFormRemover
 
-pytestmark = pytest.mark.filterwarnings("ignore:The .* pages share no print")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The .* pages share no print"),
+    pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart"),
+    pytest.mark.filterwarnings("ignore:ScreeningClassifier.fit got no groups"),
+]
 SMALL = {"channels": (4, 4, 4), "lam": 1e-4}
 ESTIMATORS = [
     SparseCurveCNNClassifier(),

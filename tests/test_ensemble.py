@@ -267,7 +267,7 @@ def test_groups_on_both_sides_are_warned_of():
         ({"estimator": quick(max_iter=0)}, {}, "'max_iter' parameter of SparseCurveCNNClassifier"),
         ({"in_channels": 3}, {}, "in_channels=3"),
         ({"image_shape": (8, 32)}, {}, "image_shape"),
-        ({}, {"groups": GROUPS[1:]}, "groups must name the group of each of 60"),
+        ({}, {"groups": GROUPS[1:]}, "groups must have one label per image, shape .60,."),
         ({}, {"sample_weight": np.zeros(60)}, "sample_weight"),
         ({}, {"y": ["same"] * 60}, "two classes"),
         ({}, {"X": X.astype(float) * np.nan}, "NaN"),

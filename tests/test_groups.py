@@ -13,11 +13,21 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier, SparseCurveCNNClassifierCV
+from sparsecnn import (
+    CurveImageTransformer,
+    SparseCurveCNNClassifier,
+    SparseCurveCNNClassifierCV,
+    SparseCurveEnsemble,
+)
 from sparsecnn._training.validation_split import train_validation_split
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning
-from sparsecnn.model_selection import average_by_group, bootstrap_interval, validate_groups
+from sparsecnn.model_selection import (
+    ScreeningClassifier,
+    average_by_group,
+    bootstrap_interval,
+    validate_groups,
+)
 
 QUICK = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
 
@@ -58,6 +68,26 @@ def test_groups_that_cannot_be_judged_are_named(y, groups, message):
 
 def test_groups_of_one_image_pass_on_request():
     assert validate_groups([0, 0, 1, 1], list("abcd"), min_images=1).tolist() == list("abcd")
+
+
+MIXED = ["ann", "ann", 7, 7, "bob", "bob", 8, 8]
+TAKE_GROUPS = {
+    "validate_groups": lambda y, groups: validate_groups(y, groups),
+    "average_by_group": lambda y, groups: average_by_group(y, groups),
+    "bootstrap_interval": lambda y, groups: bootstrap_interval(accuracy_score, y, y, groups=groups),
+    "classifier": lambda y, groups: clone(QUICK).fit(IMAGES, y, groups=groups),
+    "ensemble": lambda y, groups: SparseCurveEnsemble(QUICK, n_members=1).fit(IMAGES, y, groups=groups),
+    "search": lambda y, groups: SparseCurveCNNClassifierCV(QUICK, cv=2).fit(IMAGES, y, groups=groups),
+    "screening": lambda y, groups: ScreeningClassifier(QUICK, cv=2).fit(IMAGES, y, groups=groups),
+}
+IMAGES = np.random.default_rng(0).random((8, 2, 16, 16))
+
+
+@pytest.mark.parametrize("take", TAKE_GROUPS.values(), ids=TAKE_GROUPS)
+@pytest.mark.parametrize("mixed", [MIXED, np.array(MIXED, dtype=object)], ids=["list", "objects"])
+def test_groups_of_several_types_are_refused_alike(take, mixed):
+    with pytest.raises(ValueError, match=r"groups must be labels of one type, .*, got int and str"):
+        take([0, 0, 1, 1, 0, 0, 1, 1], mixed)
 
 
 def test_averaging_refuses_a_person_of_two_classes():

@@ -1,6 +1,7 @@
 """Thresholds, probabilities and sets of answers for other persons, and a warning of other images."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -26,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sparsecnn import CurveImageTransformer, SparseCurveCNNClassifier
 from sparsecnn.datasets import make_shaky_spirals
 from sparsecnn.exceptions import GroupLeakWarning, ShiftWarning
+from sparsecnn.export import to_numpy
 from sparsecnn.inference._shift import _energy_distances
 from sparsecnn.model_selection import ScreeningClassifier, average_by_group
 from sparsecnn.model_selection._thresholds import (
@@ -46,8 +48,20 @@ def draw_persons(n_persons=40, n_images=3, seed=0, shift=0.0, sought=None):
     return X, np.repeat(np.where(is_ill, "ill", "well"), n_images), groups
 
 
+# Few persons, or a network of two epochs; where it matters, tests catch the warning.
+pytestmark = pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart")
 X, Y, GROUPS = draw_persons()
 LINEAR = LogisticRegression()
+
+
+class FlatLinear(LogisticRegression):
+    """Takes images of shape (n, height, width)."""
+
+    def fit(self, X, y):
+        return super().fit(X.reshape(len(X), -1) / 255, y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X.reshape(len(X), -1) / 255)
 
 
 def screen(estimator=LINEAR, data=(X, Y, GROUPS), **params):
@@ -123,7 +137,7 @@ def test_frozen_classifier_covers_new_persons_of_either_class():
         x, fresh = (
             norm.rvs(size=(len(labels), 1), random_state=rng) + labels[:, None] for labels in (y, fresh_y)
         )
-        found = ScreeningClassifier(score, coverage=0.9, shift_level=None).fit(x, y)
+        found = ScreeningClassifier(score, coverage=0.9, shift_level=None).fit(x, y, range(38))
         sets = found.predict_persons(fresh, np.arange(200)).prediction_set
         covered.append([sets[:100, 0].mean(), sets[100:, 1].mean()])
     # Beta(18, 2) has a standard deviation of 0.065 over the fits.
@@ -148,14 +162,55 @@ def test_interval_of_a_share_is_exact():
 
 def test_calibration_is_that_of_scikit_learn_for_images():
     frozen = FrozenEstimator(LogisticRegression(C=100).fit(X[:60], Y[:60]))
-    ours = ScreeningClassifier(frozen, pos_label="well").fit(X[60:], Y[60:])
+    ours = ScreeningClassifier(frozen, pos_label="well").fit(X[60:], Y[60:], range(60))
     theirs = CalibratedClassifierCV(frozen, method="sigmoid").fit(X[60:], Y[60:])
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
 
 
+BACKWARDS = FrozenEstimator(LogisticRegression().fit(X, np.where(Y == "ill", "well", "ill")))
+
+
+def test_persons_who_are_told_apart_are_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        screen(sensitivity=0.9, coverage=0.8)
+
+
+def test_classifier_that_learnt_nothing_is_warned_of_with_the_figures():
+    warned = 0
+    for seed in range(20):
+        x, _, groups = draw_persons(28, seed=seed)
+        labels = np.random.default_rng(seed).permutation(np.repeat(["ill", "well"], 14))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = screen(data=(x, np.repeat(labels, 3), groups), sensitivity=0.8, calibrate=False)
+        auc = roc_auc_score(found.held_back_.target == "ill", found.held_back_.proba[:, 0])
+        assert all(f"their AUC is {auc:.2f} (p = " in str(one.message) for one in caught)
+        assert caught or auc > 0.6
+        warned += len(caught)
+    assert warned >= 18  # of 20, one is expected to be significant at 0.05
+
+
+@pytest.mark.parametrize(
+    ("params", "answer", "share"),
+    [
+        ({"sensitivity": 0.8}, "ill", "sensitivity_"),
+        ({"specificity": 0.8}, "well", "specificity_"),
+        ({"sensitivity": 0.5, "confidence": 0.9}, "ill", "sensitivity_"),
+    ],
+    ids=str,
+)
+def test_rule_of_a_constant_probability_keeps_its_promise_and_cannot_tell(params, answer, share):
+    with pytest.warns(UserWarning, match=f"slope of the calibration 0. .* predicted to be {answer}"):
+        found = screen(BACKWARDS, coverage=0.8, **params)
+    people = found.predict_persons(X, GROUPS)
+    assert set(people.prediction) == {answer}
+    assert getattr(found, share).value == 1
+    assert people.prediction_set.all()
+
+
 def test_calibration_of_what_ranks_persons_worse_than_chance_is_constant():
-    backwards = FrozenEstimator(LogisticRegression().fit(X, np.where(Y == "ill", "well", "ill")))
-    found = screen(backwards)
+    found = screen(BACKWARDS)
     assert np.ptp(found.predict_proba(X)[:, 0]) == 0
     assert found.predict_proba(X)[0, 0] == pytest.approx(0.5)
     assert found.sensitivity_.value + found.specificity_.value == 1
@@ -206,7 +261,7 @@ def test_pages_are_screened_from_files(tmp_path):
     for file, image in zip(files, spirals.images, strict=True):
         Image.fromarray(255 - image).save(file)
     reader = make_pipeline(CurveImageTransformer((16, 16)), LogisticRegression(C=1e-2))
-    search = GridSearchCV(reader, {"logisticregression__C": [1e-3, 1e-2]}, cv=2)
+    search = GridSearchCV(reader, {"logisticregression__C": [1e-3, 1e-2]}, cv=StratifiedGroupKFold(2))
     for estimator in (reader, search):
         found = ScreeningClassifier(estimator, cv=3).fit(files, spirals.target, groups=spirals.groups)
         people = found.predict_persons(files, spirals.groups)
@@ -226,15 +281,11 @@ def test_network_is_screened_on_images():
     assert found.sensitivity_.value >= 0.8
 
 
-def test_screening_can_be_cloned_stored_and_searched():
+def test_screening_can_be_cloned_and_stored():
     found = screen(sensitivity=0.9, coverage=0.8)
     again = pickle.loads(pickle.dumps(found))
     assert again.predict_persons(X, GROUPS).proba.tolist() == found.predict_persons(X, GROUPS).proba.tolist()
     assert clone(found).set_params(estimator__C=7, sensitivity=None).estimator.C == 7
-    search = GridSearchCV(
-        ScreeningClassifier(LINEAR), {"estimator__C": [0.01, 1]}, cv=StratifiedGroupKFold(2)
-    )
-    assert search.fit(X, Y, groups=GROUPS).score(X, Y) > 0.6
 
 
 # Images that look like those of fit, and others
@@ -289,11 +340,56 @@ def test_images_that_are_all_alike_are_no_shift():
     assert found.check_shift(np.ones((6, 5)), list("aabbcc")) == {"distance": 0.0, "p_value": 1.0}
 
 
+# Persons of whom no image shows anything
+
+
+@pytest.mark.parametrize("place", ["pages", "files", "network", "images", "without torch"])
+def test_person_of_blank_images_only_is_named_and_cannot_be_told(place, tmp_path):
+    spirals = make_shaky_spirals(48, persons=12, image_shape=(32, 32), random_state=0)
+    quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
+    images = spirals.images.copy()
+    blank = np.flatnonzero(np.isin(spirals.groups, [3, 5]))
+    images[blank] = 0
+    images[np.flatnonzero(spirals.groups == 7)[0]] = 0  # others of this person show something
+    shown = images
+    estimator: object = quick
+    if place in ("pages", "files"):
+        estimator = make_pipeline(CurveImageTransformer((32, 32)), LogisticRegression(C=1e-2))
+    if place == "files":
+        shown = [tmp_path / f"{i}.png" for i in range(48)]
+        for file, image in zip(shown, images, strict=True):
+            Image.fromarray(image).save(file)
+    elif place == "images":
+        estimator = FlatLinear()
+    y = spirals.target
+    for coverage in (0.7, None):
+        found = ScreeningClassifier(estimator, cv=3, coverage=coverage)
+        found.fit(spirals.images, y, groups=spirals.groups)
+        judge = to_numpy(found) if place == "without torch" else found
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "No ink found")
+            warnings.simplefilter("ignore", ShiftWarning)
+            with pytest.warns(UserWarning, match=r"2 of the 12 persons are blank \(3, 5\)") as caught:
+                people = judge.predict_persons(shown, spirals.groups)
+        assert any("both classes" in str(one.message) for one in caught) == (coverage is not None)
+        if coverage is not None:
+            assert people.prediction_set[[3, 5]].all()
+
+
+def test_rows_that_are_no_images_are_never_blank():
+    found = screen(coverage=0.8)
+    constant = np.repeat([[5.0], [-5.0]], 5, axis=1)
+    people = found.set_params(shift_level=None).predict_persons(constant, ["ann", "bob"])
+    assert people.prediction_set.sum(axis=1).tolist() == [1, 1]
+
+
 # Bad input, by name
 
 BAD = {
     "sensitivity of 0": ({"sensitivity": 0.0}, "'sensitivity' parameter"),
     "sensitivity in percent": ({"sensitivity": 90}, "'sensitivity' parameter"),
+    "sensitivity of True": ({"sensitivity": True}, "sensitivity must be a number .*, got True"),
+    "coverage of False": ({"coverage": False}, "'coverage' parameter"),
     "both": ({"sensitivity": 0.9, "specificity": 0.9}, "sensitivity or specificity, not both"),
     "confidence of nothing": ({"confidence": 0.9}, "confidence=0.9 needs a sensitivity"),
     "confidence of all": ({"sensitivity": 1, "confidence": 0.9}, "confidence=0.9 needs .* below 1, got 1"),
@@ -349,7 +445,7 @@ DATA = {
     "group missing": ((X, Y, [None, *GROUPS[1:]]), "groups must have a label for each image, got None"),
     "groups of several types": (
         (X, Y, np.array([1, *GROUPS[1:]], dtype=object)),
-        "groups: '<' not supported",
+        "groups must be labels of one type, such as all texts or all numbers, got int and str",
     ),
     "pixel missing": ((np.full((120, 5), np.nan), Y, GROUPS), "NaN"),
 }
@@ -398,4 +494,4 @@ def test_persons_on_both_sides_of_a_fold_are_warned_of():
         screen(cv=list(KFold(7).split(X)))
     screen(cv=LeaveOneGroupOut())
     with pytest.raises(ValueError, match="cv leaves images of class well only to fit fold 0 with"):
-        ScreeningClassifier(LINEAR, cv=KFold(2)).fit(X, np.sort(Y))
+        ScreeningClassifier(LINEAR, cv=list(KFold(2).split(X))).fit(X, np.sort(Y), range(120))

@@ -20,7 +20,12 @@ from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import make_pipeline
 
 from sparsecnn import CurveImageTransformer, SparseCurveEnsemble, inference
@@ -31,6 +36,10 @@ from sparsecnn.export._save import from_bytes, to_bytes
 from sparsecnn.inspection import NetworkReport
 from sparsecnn.model_selection import ScreeningClassifier
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The .* persons held back are not told apart"),
+    pytest.mark.filterwarnings("ignore:ScreeningClassifier.fit got no groups"),
+]
 X, Y = make_stripes(96, random_state=0)
 X = np.where(np.random.default_rng(1).random(96)[:, None, None] < 0.3, X[::-1], X)  # some are hard
 PERSONS = np.array([f"{label}{i // 2 % 12:02}" for i, label in enumerate(Y)])
@@ -170,7 +179,7 @@ ESTIMATORS = {
     "compressed": lambda: compress(tiny(penalized="all").fit(X, Y)),
     "ensemble": lambda: SparseCurveEnsemble(tiny(), n_members=2, cv=2, random_state=0),
     "vote": lambda: VotingClassifier([("a", tiny()), ("b", tiny(random_state=1))], voting="soft"),
-    "search": lambda: GridSearchCV(tiny(), {"max_iter": [2, 3]}, cv=2),
+    "search": lambda: GridSearchCV(tiny(), {"max_iter": [2, 3]}, cv=StratifiedGroupKFold(2)),
     "frozen": lambda: FrozenEstimator(tiny().fit(X[:48], Y[:48])),
     "frozen search": lambda: FrozenEstimator(GridSearchCV(tiny(), {"max_iter": [2]}, cv=2).fit(X, Y)),
 }

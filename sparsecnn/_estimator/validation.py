@@ -15,6 +15,7 @@ from sparsecnn._naming import naming
 from sparsecnn._pixels import IMAGES_LOOKED_AT
 from sparsecnn._training import Images
 from sparsecnn._warn import warn_user
+from sparsecnn.inference import check_labels
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
 BRIGHT = 0.6  # of the range; paper of bright ink is darker
@@ -133,21 +134,8 @@ def negligible(weight: np.ndarray) -> np.ndarray:
 
 
 def check_group_labels(groups: ArrayLike | None, n_images: int) -> np.ndarray | None:
-    """Return `groups` as an array of one label for each image, or None; or raise ValueError."""
-    if groups is None:
-        return None
-    with naming("groups"):
-        labels = np.asarray(groups)
-        missing = [i for i, one in enumerate(np.ravel(labels).tolist()) if one is None or one != one]
-    if labels.shape != (n_images,):
-        raise ValueError(
-            f"groups must name the group of each of {n_images} images, got shape {labels.shape}."
-        )
-    if missing:
-        raise ValueError(
-            f"groups has no group for {len(missing)} of {n_images} images, first for number {missing[0]}."
-        )
-    return labels
+    """Return `groups` as a sortable array of one label for each image, or None; or raise ValueError."""
+    return None if groups is None else check_labels("groups", groups, n_images)
 
 
 def share_of_epoch(n_images: int, n_total: int | None) -> float:

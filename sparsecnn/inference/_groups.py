@@ -40,7 +40,7 @@ def mean_by_group(proba: ArrayLike, groups: ArrayLike) -> GroupMeans:
 
 
 def check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> np.ndarray:
-    """Return `labels` as an array of shape (n_images,) without missing values, or raise ValueError.
+    """Return `labels` as a sortable array of shape (n_images,), none missing, or raise ValueError.
 
     Parameters
     ----------
@@ -62,7 +62,20 @@ def check_labels(name: str, labels: ArrayLike, n_images: int | None = None) -> n
         i = missing.index(True)
         got = checked.tolist()[i]
         raise ValueError(f"{name} must have a label for each image, got {got!r} for image {i}.")
+    if not isinstance(labels, np.ndarray) or checked.dtype == object:
+        _check_one_type(name, np.asarray(labels, dtype=object))
     return checked
+
+
+def _check_one_type(name: str, labels: np.ndarray) -> None:
+    """Raise ValueError if labels cannot be sorted; of texts and numbers, numpy would make texts."""
+    try:
+        np.sort(labels)
+    except TypeError:
+        types = " and ".join(sorted({type(label).__name__ for label in labels.tolist()}))
+        raise ValueError(
+            f"{name} must be labels of one type, such as all texts or all numbers, got {types}."
+        ) from None
 
 
 def _check_probabilities(proba: ArrayLike) -> np.ndarray:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsecnn._naming import name_some
+from sparsecnn._warn import warn_user
 from sparsecnn.inference._groups import mean_by_group
 from sparsecnn.inference._rule import ScreeningRule
 from sparsecnn.inference._shift import PersonImages, compare_persons, pick_images, warn_of_shift
@@ -27,7 +29,14 @@ class Screen(NamedTuple):
     known: PersonImages | None
     record: Callable[..., Any]
 
-    def judge(self, proba: np.ndarray, groups: ArrayLike, take: Take, shift_level: float | None) -> Any:
+    def judge(
+        self,
+        proba: np.ndarray,
+        groups: ArrayLike,
+        take: Take,
+        shift_level: float | None,
+        blank: np.ndarray | None,
+    ) -> Any:
         """Return what `predict_persons` does.
 
         Parameters
@@ -37,10 +46,14 @@ class Screen(NamedTuple):
         groups : array-like of shape (n,)
         take : callable
         shift_level : float or None
+        blank : ndarray of bool of shape (n,) or None
+            Which images show nothing; None if that is unknown.
         """
         people = self._people(proba, groups)
         people.prediction = self.rule.decide(people.proba)
         people.prediction_set = self.rule.possible(people.proba)
+        if blank is not None and blank.any():
+            _leave_open(people, mean_by_group(blank, groups).means == 1)
         people.shift = None
         if shift_level is not None:
             people.shift = self._shift(people, groups, take)
@@ -67,3 +80,17 @@ class Screen(NamedTuple):
         numbers, images = pick_images(np.asarray(groups))
         new = PersonImages.of(take(images.ravel()), images, self.is_upper(people.proba)[numbers])
         return self.record(**compare_persons(self.known, new))
+
+
+def _leave_open(people: Any, unseen: np.ndarray) -> None:
+    """Warn of persons of whom no image shows anything, and make both classes possible for them."""
+    if not unseen.any():
+        return
+    answer = "their answer is that to an empty page"
+    if people.prediction_set is not None:
+        people.prediction_set[unseen] = True
+        answer += ", and both classes are possible"
+    warn_user(
+        f"All images of {unseen.sum()} of the {len(unseen)} persons are blank "
+        f"({name_some(people.groups[unseen].tolist())}), so nothing is known of them: {answer}."
+    )

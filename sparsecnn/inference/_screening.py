@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsecnn._pixels import blank_images
 from sparsecnn.inference._classifier import NumpyClassifier
 from sparsecnn.inference._records import SavedScreening
 from sparsecnn.inference._screen import Screen
@@ -113,7 +114,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).predict_proba(X[:3]).shape
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).predict_proba(X[:3]).shape
         (3, 2)
         """
         return self._rule.calibrated(self._rule.proba_of(self.estimator_, X))
@@ -156,7 +157,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).predict(X[:3]).shape
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).predict(X[:3]).shape
         (3,)
         """
         return self._rule.decide(self.predict_proba(X))
@@ -190,7 +191,8 @@ class NumpyScreening:
         ShiftWarning
             If the p value of `check_shift` is below `shift_level`.
         UserWarning
-            If X has another range or background than the images trained on.
+            If all images of a person are blank, which makes both classes possible, or if X has another range
+            or background than the images trained on.
 
         See Also
         --------
@@ -204,13 +206,13 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> screening = to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y))
+        >>> screening = to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24)))
         >>> screening.predict_persons(X[:4], ["ann", "ann", "bob", "bob"]).groups.tolist()
         ['ann', 'bob']
         """
         images = np.asarray(X)
         proba = self._rule.proba_of(self.estimator_, X)
-        return self._screen.judge(proba, groups, images.__getitem__, self.shift_level)
+        return self._screen.judge(proba, groups, images.__getitem__, self.shift_level, blank_images(images))
 
     def check_shift(self, X: ArrayLike, groups: ArrayLike) -> SimpleNamespace:
         """Test whether images of new persons look like those of the fit.
@@ -250,7 +252,7 @@ class NumpyScreening:
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_shaky_spirals(24, image_shape=(32, 32), return_X_y=True, random_state=0)
         >>> quick = SparseCurveCNNClassifier(channels=(4, 4, 4), max_iter=2, finetune_iter=1, random_state=0)
-        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y)).check_shift(X, range(24)).p_value
+        >>> to_numpy(ScreeningClassifier(quick, cv=2).fit(X, y, range(24))).check_shift(X, range(24)).p_value
         1.0
         """
         images = np.asarray(X)

@@ -14,7 +14,8 @@ _UNPENALISED = 1e12  # as C; of infinity, scikit-learn 1.8 warns
 def fit_platt(proba: np.ndarray, sought: np.ndarray, weight: np.ndarray) -> PlattScaling:
     """Fit a map to persons, towards Platt's targets (n + 1) / (n + 2) and 1 / (n + 2) rather than 1 and 0.
 
-    Where the probabilities are all the same, or rank the persons worse than chance, the map is constant.
+    Where the probabilities are all the same, or rank the persons worse than chance, the map is constant, and
+    `find_rule` warns.
     """
     n_sought, n_others = weight[sought].sum(), weight[~sought].sum()
     target = np.where(sought, (n_sought + 1) / (n_sought + 2), 1 / (n_others + 2))

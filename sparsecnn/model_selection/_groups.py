@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
-from sparsecnn._naming import naming
+from sparsecnn._naming import name_some, naming
 from sparsecnn._warn import warn_user
 from sparsecnn.exceptions import GroupLeakWarning
 from sparsecnn.inference import check_labels, mean_by_group
@@ -241,10 +241,9 @@ def warn_of_shared_groups(folds: Iterable[tuple[np.ndarray, np.ndarray]], groups
     names = np.asarray(groups)
     shared = {name for train, test in folds for name in np.intersect1d(names[train], names[test]).tolist()}
     if shared:
-        shown = ", ".join(map(str, sorted(shared, key=str)[:3])) + (", ..." if len(shared) > 3 else "")
         warn_user(
             f"cv has images of the same group in a training set and its test set, for {len(shared)} of the "
-            f"groups ({shown}): the scores do not estimate the accuracy on new groups. Use "
+            f"groups ({name_some(shared)}): the scores do not estimate the accuracy on new groups. Use "
             "StratifiedGroupKFold or another splitter that keeps groups together.",
             GroupLeakWarning,
         )

@@ -96,6 +96,10 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
     and at least `sensitivity` in a share `confidence` of all fits. `coverage` is such an average, by class:
     class-conditional conformal prediction [1]_, which needs coverage / (1 - coverage) persons of each class.
 
+    Where the probabilities rank the persons held back no better than chance, `fit` warns. If the slope of the
+    calibration is 0, everyone has the same probability: all are predicted to be sought to reach a
+    `sensitivity`, none to reach a `specificity`, and with `coverage` both classes are possible.
+
     All this counts persons, each once, and is exact where one function gives the probabilities of the persons
     held back and of the new ones: with a `FrozenEstimator`. Else those of the former come from classifiers
     that were fitted to fewer persons.
@@ -107,17 +111,18 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sparsecnn import CurveImageTransformer
     >>> from sparsecnn.datasets import make_shaky_drawings
     >>> from sparsecnn.model_selection import ScreeningClassifier
-    >>> train = make_shaky_drawings(240, drawings="spiral", persons=60, image_shape=(32, 32), random_state=0)
-    >>> test = make_shaky_drawings(
-    ...     80, drawings="spiral", persons=range(60, 80), image_shape=(32, 32), random_state=1
-    ... )
-    >>> screening = ScreeningClassifier(LogisticRegression(C=1e-6), sensitivity=0.9, coverage=0.8)
-    >>> screening = screening.fit(train.data, train.target, groups=train.groups)
+    >>> train = make_shaky_drawings(112, drawings="spiral", persons=28, random_state=0)
+    >>> test = make_shaky_drawings(40, drawings="spiral", persons=range(28, 48), random_state=1)
+    >>> ink = CurveImageTransformer((24, 24), unsteadiness=0.8)
+    >>> linear = LogisticRegression(C=0.1, max_iter=1000)
+    >>> screening = ScreeningClassifier(linear, sensitivity=0.9, coverage=0.8)
+    >>> screening = screening.fit(ink.fit_transform(train.images), train.target, groups=train.groups)
     >>> screening.sensitivity_.value >= 0.9
     True
-    >>> people = screening.predict_persons(test.data, test.groups)
+    >>> people = screening.predict_persons(ink.transform(test.images), test.groups)
     >>> people.prediction.shape, people.prediction_set.shape
     ((20,), (20, 2))
     """
@@ -180,12 +185,15 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         y : array-like of shape (n,)
             Labels of two classes, the same for all images of a person.
         groups : array-like of shape (n,), default=None
-            The person of each image. None takes each image as one of another person.
+            The person of each image. None takes each image as one of another person, and warns. Groups go on
+            to whatever splits images by group within the classifier: to steps of a Pipeline that have them as
+            an argument of `fit`, and to folds of a search such as `GridSearchCV`, unless given in
+            `fit_params`.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in fits of the classifier; a person's mean weight counts in calibration and
             in the balanced accuracy. Images of weight 0 are absent.
         **fit_params : dict
-            Further arguments of the `fit` of the classifier, such as ``sparsecurvecnnclassifier__groups``.
+            Further arguments of the `fit` of the classifier, such as ``logisticregression__sample_weight``.
             Those with one entry for each image are divided as X is.
 
         Returns
@@ -203,7 +211,12 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         Warns
         -----
         GroupLeakWarning
-            If `cv` is a splitter or a list of splits that has a person on both sides.
+            If `cv` is a splitter or a list of splits that has a person on both sides; if there are no groups;
+            or if groups cannot reach what splits images within the classifier, such as a `GridSearchCV` whose
+            `cv` knows none.
+        UserWarning
+            If the sought persons held back do not have higher probabilities than the others at the level 0.05
+            of the test of Mann and Whitney: the threshold then says little of new persons.
 
         See Also
         --------
@@ -215,7 +228,8 @@ class ScreeningClassifier(ScreeningPredictionMixin, ClassifierMixin, MetaEstimat
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression(), specificity=0.9).fit(X, y).specificity_.n_persons
+        >>> screening = ScreeningClassifier(LogisticRegression(), specificity=0.9)
+        >>> screening.fit(X, y, groups=range(100)).specificity_.n_persons
         50
         """
         with all_or_nothing(self) as draft:

@@ -11,8 +11,12 @@ from sklearn.utils import assert_all_finite, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, has_fit_parameter
 
+from sparsecnn._warn import warn_user
+from sparsecnn.exceptions import GroupLeakWarning
+from sparsecnn.inference import check_labels
 from sparsecnn.model_selection._folds import count_groups, make_folds
 from sparsecnn.model_selection._groups import validate_groups, warn_of_shared_groups
+from sparsecnn.model_selection._hand_on import hand_on_groups
 
 
 class ScreeningData(NamedTuple):
@@ -52,16 +56,34 @@ def check_screening_data(
                 "step of a Pipeline, pass <name of the step>__sample_weight."
             )
         fit_params = fit_params | {"sample_weight": weight}
-    persons = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    persons = np.arange(len(labels)) if groups is None else check_labels("groups", groups, len(labels))
     validate_groups(labels, persons, min_images=1)
     cv = 5 if screening.cv is None else screening.cv
     _check_persons(cv, labels, persons)
-    folds = make_folds(cv, X, labels, groups)
-    warn_of_shared_groups(folds, groups)
+    folds = make_folds(cv, X, labels, None if groups is None else persons)
+    if groups is None:
+        _warn_of_no_groups(len(labels))
+    else:
+        warn_of_shared_groups(folds, persons)
+        fit_params = hand_on_groups(screening.estimator, persons, fit_params)
     return ScreeningData(X, labels, persons, weight, fit_params, classes, sought, folds)
 
 
+def _warn_of_no_groups(n_images: int) -> None:
+    warn_user(
+        f"ScreeningClassifier.fit got no groups, so each of the {n_images} images counts as a person. Pass "
+        f"groups, the person of each image; if these are as many persons, range({n_images}). A GridSearchCV "
+        "around it keeps groups for its folds unless metadata routing hands them on: better search inside, "
+        "with a GridSearchCV as its estimator.",
+        GroupLeakWarning,
+    )
+
+
 def _check_parameters(screening: Any) -> None:
+    for name in ("sensitivity", "specificity", "confidence", "coverage", "shift_level"):
+        value = getattr(screening, name)
+        if isinstance(value, bool):  # a number to Python
+            raise ValueError(f"{name} must be a number such as 0.9 or None, got {value}.")
     sensitivity, specificity, confidence = screening.sensitivity, screening.specificity, screening.confidence
     if sensitivity is not None and specificity is not None:
         raise ValueError(f"give sensitivity or specificity, not both, got {sensitivity} and {specificity}.")

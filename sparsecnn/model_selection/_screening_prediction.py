@@ -14,6 +14,8 @@ from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from sparsecnn._estimator import best_estimator
+from sparsecnn._image_shape import PixelRows
+from sparsecnn._pixels import blank_images
 from sparsecnn.inference import PersonImages, Screen, ScreeningRule
 
 
@@ -51,7 +53,7 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression()).fit(X, y).predict_proba(X[:3]).shape
+        >>> ScreeningClassifier(LogisticRegression()).fit(X, y, range(100)).predict_proba(X[:3]).shape
         (3, 2)
         """
         check_is_fitted(self)
@@ -82,7 +84,8 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> ScreeningClassifier(LogisticRegression()).fit(X, y).predict(X[:3]).tolist() == y[:3].tolist()
+        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X, y, range(100))
+        >>> screening.predict(X[:3]).tolist() == y[:3].tolist()
         True
         """
         proba = self.predict_proba(X)  # first, since it says if nothing is fitted
@@ -112,7 +115,8 @@ class ScreeningPredictionMixin:
             prediction : ndarray of shape (n_groups,)
                 Label of each person.
             prediction_set : ndarray of bool of shape (n_groups, 2) or None
-                Which of `classes_` are possible, by `coverage`. Two or none: cannot tell.
+                Which of `classes_` are possible, by `coverage`. Two or none: cannot tell. Two of a person
+                all of whose images are blank.
             n_images : ndarray of int of shape (n_groups,)
                 Number of images of each person.
             shift : :class:`~sklearn.utils.Bunch` or None
@@ -127,6 +131,10 @@ class ScreeningPredictionMixin:
         -----
         ShiftWarning
             If the p value of `check_shift` is below `shift_level`.
+        UserWarning
+            If all images of a person are blank, so that nothing is known of them. That shows in images from a
+            `CurveImageTransformer`, in those that a network of this package sees, and in X of shape
+            (n, height, width).
 
         See Also
         --------
@@ -138,14 +146,16 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> screening = ScreeningClassifier(LogisticRegression(), coverage=0.9).fit(X[:80], y[:80])
+        >>> screening = ScreeningClassifier(LogisticRegression(), coverage=0.9).fit(X[:80], y[:80], range(80))
         >>> people = screening.predict_persons(X[80:], groups=range(20))
         >>> people.prediction.tolist() == y[80:].tolist(), people.n_images.tolist()[:3]
         (True, [1, 1, 1])
         """
         check_is_fitted(self)
-        features, proba = self._see(X)
-        return self._screen.judge(proba, groups, partial(rows_of, features), self.shift_level)
+        features, last = see(self.estimator_, X)
+        proba = self._rule.proba_of(last, features)
+        blank = blank_images(np.asarray(features)) if are_pixels(features, last) else None
+        return self._screen.judge(proba, groups, partial(rows_of, features), self.shift_level, blank)
 
     def check_shift(self, X: Any, groups: ArrayLike) -> Bunch:
         """Test whether images of new persons look like those of `fit`.
@@ -196,18 +206,15 @@ class ScreeningPredictionMixin:
         >>> from sklearn.linear_model import LogisticRegression
         >>> from sparsecnn.model_selection import ScreeningClassifier
         >>> X, y = make_blobs(100, centers=2, random_state=1)
-        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X[:80], y[:80])
+        >>> screening = ScreeningClassifier(LogisticRegression()).fit(X[:80], y[:80], range(80))
         >>> screening.check_shift(X[80:] + 10, groups=range(20)).p_value
         0.001
         """
         check_is_fitted(self)
-        features, proba = self._see(X)
-        return self._screen.check_shift(proba, groups, partial(rows_of, features))
-
-    def _see(self, X: Any) -> tuple[Any, np.ndarray]:
-        """Return the images as the last step sees them, and the probability of each, not calibrated."""
         features, last = see(self.estimator_, X)
-        return features, self._rule.proba_of(last, features)
+        return self._screen.check_shift(
+            self._rule.proba_of(last, features), groups, partial(rows_of, features)
+        )
 
     @property
     def _screen(self) -> Screen:
@@ -223,6 +230,11 @@ def see(fitted: Any, X: Any) -> tuple[Any, Any]:
     if isinstance(fitted, Pipeline) and len(fitted) > 1:
         return fitted[:-1].transform(X), fitted[-1]
     return X, fitted
+
+
+def are_pixels(features: Any, last: Any) -> bool:
+    """Return whether the last step of a pipeline gets images: by their layout, or because it is a network."""
+    return isinstance(features, PixelRows) or hasattr(last, "image_shape_") or np.ndim(features) > 2
 
 
 def rows_of(features: Any, rows: np.ndarray) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 from sklearn.utils import Bunch
 
+from sparsecnn._warn import warn_user
 from sparsecnn.inference import PlattScaling, ScreeningRule
 from sparsecnn.model_selection._calibration import fit_platt
 from sparsecnn.model_selection._groups import average_by_group
@@ -16,6 +18,8 @@ from sparsecnn.model_selection._thresholds import (
     threshold_for_sensitivity,
     threshold_for_specificity,
 )
+
+_LEVEL_OF_CHANCE = 0.05  # of the one-sided test of Mann and Whitney, whose statistic is the AUC
 
 
 def find_rule(screening: Any, data: ScreeningData, proba: np.ndarray) -> tuple[ScreeningRule, Bunch]:
@@ -49,5 +53,26 @@ def find_rule(screening: Any, data: ScreeningData, proba: np.ndarray) -> tuple[S
     if screening.coverage is not None:
         limits = coverage_limits(calibrated, sought, screening.coverage, labels)
     rule = ScreeningRule(data.classes, column, calibration, threshold, limits)
+    _warn_of_chance(people.proba, sought, platt.slope, rule)
     people.proba = rule.calibrated(people.proba)
     return rule, people
+
+
+def _warn_of_chance(proba: np.ndarray, sought: np.ndarray, slope: float, rule: ScreeningRule) -> None:
+    """Warn if the sought persons do not have significantly higher probabilities than the others."""
+    found = mannwhitneyu(proba[sought], proba[~sought], alternative="greater")
+    if found.pvalue <= _LEVEL_OF_CHANCE:
+        return
+    auc = found.statistic / (sought.sum() * (~sought).sum())
+    same = ""
+    if not rule.calibration.slope:
+        everyone = rule.calibrated(proba[:1])
+        same = (
+            f" The calibrated probability of {rule.classes[rule.column]!s} is {everyone[0, rule.column]:.2g} "
+            f"for everyone, and everyone is predicted to be {rule.decide(everyone)[0]!s}."
+        )
+    warn_user(
+        f"The {len(proba)} persons held back are not told apart significantly better than chance: their AUC "
+        f"is {auc:.2f} (p = {found.pvalue:.2g}), the slope of the calibration {slope:.2g}. The threshold "
+        f"says little of new persons.{same}"
+    )

@@ -141,7 +141,7 @@ def search(**params):
 def screen(**params):
     flat = X.reshape(len(X), -1)
     start = {"estimator": LogisticRegression(C=1e-6), "cv": 2}
-    return ScreeningClassifier(**start | params).fit(flat, Y).predict(flat)
+    return ScreeningClassifier(**start | params).fit(flat, Y, range(len(Y))).predict(flat)
 
 
 def average(**params):

@@ -29,7 +29,7 @@ READERS = {"export.load": load, "inference.load": inference.load}
 def models(folder: Path) -> dict[str, bytes]:
     """Return the bytes of a saved classifier, of its compressed form, and of a screening."""
     fitted = SparseCurveCNNClassifier(**TINY | {"penalized": "all"}).fit(X, Y)
-    screening = ScreeningClassifier(FrozenEstimator(fitted), coverage=0.5, cv=2).fit(X, Y)
+    screening = ScreeningClassifier(FrozenEstimator(fitted), coverage=0.5, cv=2).fit(X, Y, range(len(Y)))
     found = {}
     for name, estimator in (("fitted", fitted), ("compressed", compress(fitted)), ("screening", screening)):
         save(estimator, folder / name)
