@@ -108,11 +108,13 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     HEIF (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an
     animation and the first page of a document are read. Large JPEG files are decoded at reduced size.
 
-    A border of other brightness along an edge of the image is a desk if its inner boundary is sharp, nearly
-    straight, at most a quarter of the side deep, and free of ink; it is cut off. The brightness of the paper
-    is taken from percentiles of blocks of the page, opened by a window of about a third of the page. Ink lies
-    on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper.
-    Specks, and narrow shadows at the edges of scans, do not count when the image is cropped.
+    A border of other brightness along an edge of the image is a desk, or the rim of a scan, if its inner
+    boundary is sharp, nearly straight, at most a quarter of the side deep, and free of ink; it is cut off,
+    however thin. It is looked for at a longer side of up to 128 pixels, unless the shorter side is then below
+    48. The brightness of the paper is taken from percentiles of blocks of the page, opened by a window of
+    about a third of the page. Ink lies on the side of the paper's brightness to which pixels are skewed,
+    since ink covers less than paper. Specks, and narrow shadows at the edges of scans, do not count when the
+    image is cropped.
 
     Colours are those of the light that ink lets through, as parts of the red, green and blue of the paper
     around it. Ink is coloured if its saturation, ``(largest - smallest) / (1 - smallest)`` of the three, is
