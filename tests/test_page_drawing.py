@@ -51,7 +51,7 @@ def ink_page(browser, tmp_path_factory):
 
 
 def random_page(rng, size):
-    """Return a page of some curves on paper of some brightness: noisy, shaded, light on dark, on a desk or in a frame."""
+    """Return a page of some curves on some paper: noisy, shaded, light on dark, on a desk or in a frame."""
     height, width = size
     image = Image.new("L", (width, height), int(rng.integers(180, 256)))
     for _ in range(rng.integers(1, 4)):

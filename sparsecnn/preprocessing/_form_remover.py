@@ -54,6 +54,9 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     lines : {"auto", "keep"}, default="auto"
         "auto" also takes off the lines of lined or squared paper, found on each page on its own: at least 6
         straight lines across the whole page at equal distances. "keep" leaves them.
+    polarity : {"auto", "dark", "light"}, default="auto"
+        Whether ink is darker or lighter than its paper; "auto" decides for each page. Pages with light ink
+        are inverted: all results are dark on light.
     input_shape : tuple of two ints, default=None
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, from column names
         "pixel_{row}_{column}", else from a square, else takes images of one row.
@@ -86,8 +89,8 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     Notes
     -----
     X is as :class:`~sparsecnn.CurveImageTransformer` takes it: a list of files or images of any sizes, or an
-    array of shape (n, pixels) or (n, height, width). Ink is darker than paper. Pages of 2048 pixels or more
-    on their longer side are reduced by a whole factor, to no less than 1024; rows of numbers keep their size.
+    array of shape (n, pixels) or (n, height, width). Pages of 2048 pixels or more on their longer side
+    are reduced by a whole factor, to no less than 1024; rows of numbers keep their size.
 
     `fit` reads at most 50 pages; the print must be on 7 of 10 of them, and on 5. Pages are compared at a
     longer side of 512 pixels. One of those with little ink is the first guess; the others are laid over it by
@@ -137,6 +140,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         "output": [StrOptions({"pages", "distance"})],
         "reach": [Interval(Real, 0, 1, closed="right")],
         "lines": [StrOptions({"auto", "keep"})],
+        "polarity": [StrOptions({"auto", "dark", "light"})],
         "input_shape": [tuple, list, None],
         "n_jobs": [Integral, None],
     }
@@ -147,12 +151,14 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         *,
         reach: float = 0.1,
         lines: str = "auto",
+        polarity: str = "auto",
         input_shape: tuple[int, int] | None = None,
         n_jobs: int | None = None,
     ):
         self.output = output
         self.reach = reach
         self.lines = lines
+        self.polarity = polarity
         self.input_shape = input_shape
         self.n_jobs = n_jobs
 
@@ -327,7 +333,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
             unreadable: list[str] = []
             for source, name in zip(pages[part], names[part], strict=True):
                 try:
-                    page = read_form(source, side, rulings=self.lines == "keep")
+                    page = read_form(source, side, polarity=self.polarity, rulings=self.lines == "keep")
                 except Exception as error:  # decoders raise nearly anything on damaged files
                     unreadable.append(f"{name}: {describe_error(error)}")
                     continue
