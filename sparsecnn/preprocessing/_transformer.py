@@ -118,7 +118,9 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
 
     Colours are those of the light that ink lets through, as parts of the red, green and blue of the paper
     around it. Ink is coloured if its saturation, ``(largest - smallest) / (1 - smallest)`` of the three, is
-    above 0.35, with a smooth transition from 0.25 to 0.45. Hues reach 60° to either side.
+    above 0.35, with a smooth transition from 0.25 to 0.45. Hues reach 60° to either side. A page is blank if
+    the ink sought is less than 3 % of all that darkens paper by 0.15 or more, and no line of it, darker than
+    0.3, reaches 1/50 of the longer side: the noise of a scan has colours too.
 
     Numbers are brightnesses. White is 1 for floats and masks up to 1, 255 or 65535 for numbers whose largest
     is near; other ranges are stretched from their smallest to their largest value.
@@ -261,7 +263,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If pages are blank; the message lists them.
+            If pages are blank, or have no ink of the colour sought; the message lists them.
 
         See Also
         --------
@@ -288,7 +290,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         raise_unreadable(list(chain(*unreadable)), len(images), "images")
         names = list(chain(*blank))
         if names:
-            warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
+            sought = "" if drawing.ink == "all" else f" with ink={drawing.ink!r}"
+            warn_user(f"No ink found{sought} on {len(names)} of {len(images)} pages: {', '.join(names)}.")
         return PixelRows.of(np.concatenate(drawn))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
