@@ -99,7 +99,9 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     the place are dark (0.25 of the way from paper to black, or more), with a tolerance of 1 pixel; the pages
     are laid over that again, twice. Pieces of less than a tenth of the longer side are left out, and print of
     less than 1/20 of the ink of a page is none: lines of different hands meet by chance. So free drawings of
-    one shape share no print, and a small stamp stays.
+    one shape share no print, and a small stamp stays. Nor do forms of
+    :func:`~sparsecnn.datasets.make_shaky_drawings`: each has a guide of its own. Forms to try it on are made
+    as in the example below.
 
     On a page, the print counts as found if 87 % of it are dark, 70 % of it on the page. The pen is all ink
     beyond 3 pixels of 512 around it, and what touches that ink. It is continued where it is seen on both
