@@ -78,6 +78,21 @@ def test_desk_may_be_tilted_grained_and_shaded(options, edges, desk):
     assert likeness(ink, expected) > 0.85
 
 
+@pytest.mark.parametrize("size", [(128, 128), (200, 200), (256, 180), (1000, 1000)])
+@pytest.mark.parametrize("rim", [1, 2, 3])
+@pytest.mark.parametrize("edges", [["top"], ["left", "right"], ["left", "top", "bottom"], ["all"]])
+def test_thin_dark_rim_of_a_scan_is_cut_off(size, rim, edges):
+    page = np.asarray(draw_spiral(400, width=8).resize(size))
+    before, after = (
+        [rim * bool({edge, "all"} & set(edges)) for edge in pair]
+        for pair in (("top", "left"), ("bottom", "right"))
+    )
+    framed = np.pad(page, list(zip(before, after, strict=True)), constant_values=20)
+    for crop in (True, False):
+        ink, expected = (transform_one(Image.fromarray(source), crop=crop) for source in (framed, page))
+        assert likeness(ink, expected) > 0.9
+
+
 def whole(thumbnail):
     return tuple(slice(0, side) for side in thumbnail.shape)
 

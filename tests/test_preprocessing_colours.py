@@ -6,6 +6,7 @@ from pages import draw_spiral, encode, similarity, transform_one
 from PIL import Image, ImageChops, ImageDraw
 from sklearn.exceptions import NotFittedError
 
+from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.preprocessing import CurveImageTransformer
 
 BLUE, RED, GREEN, BLACK = (40, 50, 190), (200, 40, 50), (20, 140, 60), (25, 25, 25)
@@ -216,3 +217,27 @@ def test_files_that_cannot_be_read_do_not_decide_the_ink(form, tmp_path):
     assert transformer.ink_ == "pen"
     with pytest.raises(ValueError, match=r"broken\.png"):
         transformer.transform([broken])
+
+
+@pytest.mark.parametrize("pen", ["black", "pencil"])
+@pytest.mark.parametrize("ink", ["pen", "blue"])
+def test_colours_of_noise_are_no_pen(pen, ink):
+    pages = make_shaky_drawings(4, pen=pen, capture="scan", image_shape=(256, 256), random_state=0).images
+    with pytest.warns(UserWarning, match=rf"No ink found with ink='{ink}' on 4 of 4 pages: \[0\] ndarray"):
+        assert not CurveImageTransformer((32, 32), ink=ink).transform(list(pages)).any()
+
+
+def test_pages_whose_pen_does_not_show_are_named_with_auto(form):
+    pencil = make_shaky_drawings(1, pen="pencil", capture="scan", image_shape=(256, 256), random_state=0)
+    transformer = CurveImageTransformer((32, 32), ink="auto").fit([form[0], form[0], pencil.images[0]])
+    with pytest.warns(UserWarning, match=r"with ink='pen' on 1 of 2 pages: \[1\] ndarray\."):
+        drawn = transformer.transform([form[0], pencil.images[0]])
+    assert drawn.any(1).tolist() == [True, False]
+
+
+def test_small_signature_on_a_full_page_keeps_its_ink():
+    page = Image.new("RGB", (800, 1100), "white")
+    for y in range(60, 900, 20):
+        ImageDraw.Draw(page).line([(60, y), (740, y)], fill="black", width=4)
+    ImageDraw.Draw(page).line([(500, 1000), (560, 960), (580, 1010)], fill=BLUE, width=4)
+    assert ink_of(page, ink="pen", crop=True).any()

@@ -101,6 +101,26 @@ def test_template_is_the_print_and_the_guide_is_what_pens_follow(remover):
     assert remover.page_shape_ == (SIDE, SIDE)
 
 
+def test_pages_of_either_polarity_come_out_dark_on_light(remover, forms, others):
+    pages = [page for page, _, _ in others]
+    expected = remover.transform(pages)
+    found = remover.transform([255 - pages[0], *pages[1:]])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        clone(remover).set_params(polarity="light").fit([255 - page for page, _, _ in forms]).template_,
+        remover.template_,
+    )
+    mixed = [255 - page if i % 2 else page for i, (page, _, _) in enumerate(forms)]
+    np.testing.assert_array_equal(clone(remover).fit(mixed).template_, remover.template_)
+
+
+@pytest.mark.parametrize("level", [40, 128, 250])
+def test_page_without_ink_is_not_inverted(remover, level):
+    page = np.clip(np.random.default_rng(0).normal(level, 2, (SIDE, SIDE)), 0, 255).astype(np.uint8)
+    with pytest.warns(UserWarning, match="print is not found"):
+        np.testing.assert_array_equal(remover.transform([page])[0], page)
+
+
 @pytest.mark.parametrize("shape", ["spiral", "frame", "cross"])
 def test_registration_finds_turn_scale_and_shift(shape):
     lines = {"spiral": [GUIDE], "frame": [FRAME], "cross": [FRAME[:3], GUIDE[::40] ** 2]}[shape]

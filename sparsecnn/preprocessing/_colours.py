@@ -23,6 +23,8 @@ SLOPE = 0.2  # of saturation, over which ink turns from black to coloured
 LEAST_DARKNESS = 0.05  # below this, paper has no colour to speak of
 LEAST_LIGHT = 0.05  # of the range from black to white; what is darker is no paper
 STROKE = 0.3  # darkness of a stroke; printed rulings are paler
+FAINT = 0.15  # darkness of ink; the noise of scans is paler
+SPECK = 1 / 50  # of the longer side; what reaches less far may be noise
 WIDEST_PRINT = 1 / 32  # of the longer side; the print under which a pen's line is continued
 LEAST_SHARE = {"pen": 0.03, "black": 0.1}  # of all ink on a form with both
 LEAST_SPAN = 0.5  # of the sides of the box around all ink, that each of both must span
@@ -106,13 +108,26 @@ def draw_colour(colours: np.ndarray, ink: str) -> np.ndarray:
     Returns
     -------
     page : ndarray of shape (height, width), float32
-        From 0 (ink) to 1 (paper). A desk around the page is cut off.
+        From 0 (ink) to 1 (paper); all paper if what has the colour may be noise. A desk around the page is
+        cut off.
     """
     darkness, coloured, hue = measure_colours(_without_desk(colours))
-    if ink == "black":
-        return 1 - darkness * (1 - coloured)
-    share = coloured if ink == "pen" else coloured * _likeness(hue, ink)
-    return 1 - _continue_lines(darkness * share, darkness * (1 - share))
+    shares = {"pen": coloured, "black": 1 - coloured}
+    share = shares[ink] if ink in shares else coloured * _likeness(hue, ink)
+    drawn = darkness * share
+    if not _is_ink(drawn, darkness):
+        return np.ones_like(darkness)
+    return 1 - (drawn if ink == "black" else _continue_lines(drawn, darkness * (1 - share)))
+
+
+def _is_ink(drawn: np.ndarray, darkness: np.ndarray) -> bool:
+    """Return whether what is drawn in a colour is a share of all ink, or a line; noise is neither."""
+    inked = darkness > FAINT
+    if drawn[inked].sum() > LEAST_SHARE["pen"] * darkness[inked].sum():
+        return True
+    pieces, _ = ndimage.label(drawn > STROKE, np.ones((3, 3)))
+    reaches = (part.stop - part.start for box in ndimage.find_objects(pieces) for part in box)
+    return max(reaches, default=0) >= SPECK * max(drawn.shape)
 
 
 def _is_form(colours: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""Where the page lies in a photograph that shows the desk along some of its edges."""
+"""Where the page lies in a picture that shows along some of its edges a desk, or the dark rim of a scan."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from sparsecnn.preprocessing._percentile import percentile
 
-LEAST_SIDE = 64  # pixels of the thumbnail; smaller pictures are not photographs of a page
+LEAST_SIDE = 48  # pixels of the thumbnail; smaller pictures are not photographs of a page
 DEEPEST = 0.25  # of the side that a desk may cover
-SHALLOWEST = 1.5  # pixels of the thumbnail
+SHALLOWEST = 0.5  # pixels of the thumbnail; the rim of a scan is as narrow as one
 LEAST_STEP = 0.05  # of brightness, from paper to desk
 SHARP = 2  # pixels to either side of the boundary
 LEAST_DROP = 0.6  # of the step must lie between them; a shadow is softer

@@ -12,7 +12,7 @@ from scipy import ndimage
 from sparsecnn.preprocessing._colours import has_colour, measure_colours
 from sparsecnn.preprocessing._form_pen import Pen, trace_over, trace_pen
 from sparsecnn.preprocessing._form_template import COVERED, DARK, FORM_SIDE, Template, coverage
-from sparsecnn.preprocessing._ink import cut_desk, measure_light
+from sparsecnn.preprocessing._ink import cut_desk, find_polarity, measure_light
 from sparsecnn.preprocessing._pages import read_page
 from sparsecnn.preprocessing._registration import Registration, invert, lay_over, rescale
 from sparsecnn.preprocessing._rulings import find_rulings
@@ -68,14 +68,21 @@ class FormPage:
         return FormPage(pixels, self.light, darkness)
 
 
-def read_form(source: Any, side: int, *, rulings: bool) -> FormPage:
-    """Return a page as `read_page` reads it, and its ink, without the lines of paper unless `rulings`."""
+def read_form(source: Any, side: int, *, polarity: str, rulings: bool) -> FormPage:
+    """Return a page as `read_page` reads it, and its ink, without the lines of paper unless `rulings`.
+
+    Where ink is lighter than paper, by `polarity` or found with "auto", the page is inverted first.
+    """
     pixels = read_page(source, side, in_colour=True)
     if pixels.dtype != np.uint8:
         pixels = np.rint(255 * pixels).astype(np.uint8)
     if pixels.ndim == 3 and not has_colour(pixels):
         pixels = np.ascontiguousarray(pixels[..., 0])
     channels = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    if polarity == "auto":
+        polarity = find_polarity(channels.mean(2, dtype=np.float32) / 255)
+    if polarity == "light":
+        pixels, channels = 255 - pixels, 255 - channels
     rows, columns = cut_desk(channels.max(2))
     light = np.ones(channels.shape, dtype=np.float32)
     for i in range(channels.shape[2]):

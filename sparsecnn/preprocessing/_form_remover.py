@@ -54,6 +54,9 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     lines : {"auto", "keep"}, default="auto"
         "auto" also takes off the lines of lined or squared paper, found on each page on its own: at least 6
         straight lines across the whole page at equal distances. "keep" leaves them.
+    polarity : {"auto", "dark", "light"}, default="auto"
+        Whether ink is darker or lighter than its paper; "auto" decides for each page. Pages with light ink
+        are inverted: all results are dark on light.
     input_shape : tuple of two ints, default=None
         (height, width) of the images in rows of numbers. None takes it from a 3-D array, from column names
         "pixel_{row}_{column}", else from a square, else takes images of one row.
@@ -86,8 +89,8 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     Notes
     -----
     X is as :class:`~sparsecnn.CurveImageTransformer` takes it: a list of files or images of any sizes, or an
-    array of shape (n, pixels) or (n, height, width). Ink is darker than paper. Pages of 2048 pixels or more
-    on their longer side are reduced by a whole factor, to no less than 1024; rows of numbers keep their size.
+    array of shape (n, pixels) or (n, height, width). Pages of 2048 pixels or more on their longer side
+    are reduced by a whole factor, to no less than 1024; rows of numbers keep their size.
 
     `fit` reads at most 50 pages; the print must be on 7 of 10 of them, and on 5. Pages are compared at a
     longer side of 512 pixels. One of those with little ink is the first guess; the others are laid over it by
@@ -96,7 +99,9 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
     the place are dark (0.25 of the way from paper to black, or more), with a tolerance of 1 pixel; the pages
     are laid over that again, twice. Pieces of less than a tenth of the longer side are left out, and print of
     less than 1/20 of the ink of a page is none: lines of different hands meet by chance. So free drawings of
-    one shape share no print, and a small stamp stays.
+    one shape share no print, and a small stamp stays. Nor do forms of
+    :func:`~sparsecnn.datasets.make_shaky_drawings`: each has a guide of its own. Forms to try it on are made
+    as in the example below.
 
     On a page, the print counts as found if 87 % of it are dark, 70 % of it on the page. The pen is all ink
     beyond 3 pixels of 512 around it, and what touches that ink. It is continued where it is seen on both
@@ -137,6 +142,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         "output": [StrOptions({"pages", "distance"})],
         "reach": [Interval(Real, 0, 1, closed="right")],
         "lines": [StrOptions({"auto", "keep"})],
+        "polarity": [StrOptions({"auto", "dark", "light"})],
         "input_shape": [tuple, list, None],
         "n_jobs": [Integral, None],
     }
@@ -147,12 +153,14 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
         *,
         reach: float = 0.1,
         lines: str = "auto",
+        polarity: str = "auto",
         input_shape: tuple[int, int] | None = None,
         n_jobs: int | None = None,
     ):
         self.output = output
         self.reach = reach
         self.lines = lines
+        self.polarity = polarity
         self.input_shape = input_shape
         self.n_jobs = n_jobs
 
@@ -327,7 +335,7 @@ class PrintedFormRemover(TransformerMixin, PageListTransformer):
             unreadable: list[str] = []
             for source, name in zip(pages[part], names[part], strict=True):
                 try:
-                    page = read_form(source, side, rulings=self.lines == "keep")
+                    page = read_form(source, side, polarity=self.polarity, rulings=self.lines == "keep")
                 except Exception as error:  # decoders raise nearly anything on damaged files
                     unreadable.append(f"{name}: {describe_error(error)}")
                     continue

@@ -69,6 +69,18 @@ def cut_desk(page: np.ndarray) -> tuple[slice, slice]:
     return _enlarge(rows, reduction), _enlarge(columns, reduction)
 
 
+def find_polarity(page: np.ndarray) -> str:
+    """Return "light" if the ink of a page is lighter than its paper, else, or without ink, "dark"."""
+    thumbnail, _ = _thumbnail(page)
+    thumbnail = thumbnail[find_page(thumbnail)]
+    side = -(-max(thumbnail.shape) // PAPER_BLOCKS)
+    blocks = _sorted_blocks(thumbnail, side)
+    if _find_polarity(blocks) == "dark":
+        return "dark"
+    *_, strokes = _find_bright_ink(thumbnail, blocks, side)
+    return "light" if strokes.any() else "dark"
+
+
 def measure_light(page: np.ndarray) -> np.ndarray:
     """Return the brightness of paper, from 0 to 1, at every pixel of a page whose ink is darker."""
     thumbnail, reduction = _thumbnail(page)
@@ -103,10 +115,7 @@ def _draw(
         polarity = _find_polarity(blocks)
     if polarity == "dark":
         thumbnail, blocks = 1 - thumbnail, 1 - blocks[..., ::-1]  # now ink is the brighter
-    paper = _estimate_paper(blocks)
-    contrast = _subtract_paper(thumbnail, paper, side)
-    level, noise = _measure_paper(contrast)
-    strokes = _find_strokes(contrast - level, noise)
+    paper, contrast, level, strokes = _find_bright_ink(thumbnail, blocks, side)
     if not strokes.any():
         return None
     box = np.array([0, 0, *page.shape], dtype=float)
@@ -176,6 +185,16 @@ def _windows(shape: tuple[int, int]) -> np.ndarray:
     padded = np.pad(np.arange(shape[0] * shape[1]).reshape(shape), MEDIAN_BLOCKS // 2, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (MEDIAN_BLOCKS, MEDIAN_BLOCKS))
     return windows.reshape(*shape, -1)
+
+
+def _find_bright_ink(
+    thumbnail: np.ndarray, blocks: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """Return the paper of each block, the contrast of pixels to it, its level on paper, and where ink is."""
+    paper = _estimate_paper(blocks)
+    contrast = _subtract_paper(thumbnail, paper, side)
+    level, noise = _measure_paper(contrast)
+    return paper, contrast, level, _find_strokes(contrast - level, noise)
 
 
 def _estimate_paper(blocks: np.ndarray) -> np.ndarray:

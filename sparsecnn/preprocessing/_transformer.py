@@ -108,15 +108,19 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     HEIF (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an
     animation and the first page of a document are read. Large JPEG files are decoded at reduced size.
 
-    A border of other brightness along an edge of the image is a desk if its inner boundary is sharp, nearly
-    straight, at most a quarter of the side deep, and free of ink; it is cut off. The brightness of the paper
-    is taken from percentiles of blocks of the page, opened by a window of about a third of the page. Ink lies
-    on the side of the paper's brightness to which pixels are skewed, since ink covers less than paper.
-    Specks, and narrow shadows at the edges of scans, do not count when the image is cropped.
+    A border of other brightness along an edge of the image is a desk, or the rim of a scan, if its inner
+    boundary is sharp, nearly straight, at most a quarter of the side deep, and free of ink; it is cut off,
+    however thin. It is looked for at a longer side of up to 128 pixels, unless the shorter side is then below
+    48. The brightness of the paper is taken from percentiles of blocks of the page, opened by a window of
+    about a third of the page. Ink lies on the side of the paper's brightness to which pixels are skewed,
+    since ink covers less than paper. Specks, and narrow shadows at the edges of scans, do not count when the
+    image is cropped.
 
     Colours are those of the light that ink lets through, as parts of the red, green and blue of the paper
     around it. Ink is coloured if its saturation, ``(largest - smallest) / (1 - smallest)`` of the three, is
-    above 0.35, with a smooth transition from 0.25 to 0.45. Hues reach 60° to either side.
+    above 0.35, with a smooth transition from 0.25 to 0.45. Hues reach 60° to either side. A page is blank if
+    the ink sought is less than 3 % of all that darkens paper by 0.15 or more, and no line of it, darker than
+    0.3, reaches 1/50 of the longer side: the noise of a scan has colours too.
 
     Numbers are brightnesses. White is 1 for floats and masks up to 1, 255 or 65535 for numbers whose largest
     is near; other ranges are stretched from their smallest to their largest value.
@@ -259,7 +263,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If pages are blank; the message lists them.
+            If pages are blank, or have no ink of the colour sought; the message lists them.
 
         See Also
         --------
@@ -286,7 +290,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         raise_unreadable(list(chain(*unreadable)), len(images), "images")
         names = list(chain(*blank))
         if names:
-            warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
+            sought = "" if drawing.ink == "all" else f" with ink={drawing.ink!r}"
+            warn_user(f"No ink found{sought} on {len(names)} of {len(images)} pages: {', '.join(names)}.")
         return PixelRows.of(np.concatenate(drawn))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:

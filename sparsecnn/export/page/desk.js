@@ -1,9 +1,9 @@
-// Where the page lies in a photograph that shows the desk along some edges, as preprocessing/_desk.py says.
+// Where the page lies in a picture that shows a desk or the rim of a scan, as preprocessing/_desk.py says.
 
 // [top, left, bottom, right] of the page in a thumbnail; all of it without a desk.
 function findPage(thumbnail) {
   const { h, w } = thumbnail;
-  if (Math.min(h, w) < 64) return [0, 0, h, w];
+  if (Math.min(h, w) < 48) return [0, 0, h, w];
   // Each edge in turn is made the upper one.
   const views = [
     (y, x) => y * w + x,
@@ -68,6 +68,6 @@ function cutOff(depth, left, right) {
   const end = percentile(reach.slice(-third), 50);
   const line = reach.map((_, x) => start + ((end - start) * (x - third / 2)) / (reach.length - third));
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-  if (mean(line.map((y, x) => +(Math.abs(reach[x] - y) > 2))) > 0.12 || mean(line) < 1.5) return 0;
+  if (mean(line.map((y, x) => +(Math.abs(reach[x] - y) > 2))) > 0.12 || mean(line) < 0.5) return 0;
   return Math.ceil(Math.max(...line)) + 1;
 }
