@@ -15,11 +15,8 @@ from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sparsecnn._image_shape import (
-    PixelRows,
-    check_image_shape,
-    pixel_names,
-)
+from sparsecnn._image_shape import check_image_shape, pixel_names
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._colours import find_ink
 from sparsecnn.preprocessing._image_list import check_images
