@@ -19,9 +19,9 @@ class Channel(NamedTuple):
 class PixelRows(np.ndarray):
     """Flat images that keep their layout, so that a pipeline is given it once.
 
-    Side by side, in a `FeatureUnion`, those of images of one shape become the channels of one image. One below
-    the other, they keep their channels if all have the same. What makes a plain array of them loses the
-    channels.
+    Side by side, in a `FeatureUnion`, those of images of one shape become the channels of one image. One
+    below the other, they keep their channels if all have the same. What makes a plain array of them loses
+    the channels.
 
     Attributes
     ----------

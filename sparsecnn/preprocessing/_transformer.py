@@ -21,7 +21,7 @@ from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._colours import find_ink
 from sparsecnn.preprocessing._image_list import check_images
 from sparsecnn.preprocessing._sources import raise_unreadable
-from sparsecnn.preprocessing._views import Drawing, check_views, names_of_views
+from sparsecnn.preprocessing._views import Drawing, check_views, describe_views, names_of_views
 
 __all__ = ["CurveImageTransformer"]
 
@@ -284,7 +284,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         names = list(chain(*blank))
         if names:
             warn_user(f"No ink found on {len(names)} of {len(images)} pages: {', '.join(names)}.")
-        return PixelRows.of(np.concatenate(drawn))
+        shown = describe_views(drawing.views, drawing.unsteadiness)
+        return PixelRows.of(np.concatenate(drawn), shown)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.
