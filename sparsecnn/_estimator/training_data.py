@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from sparsecnn._compute import gathered, resolve_device
+from sparsecnn._estimator.image_layout import shape_images
 from sparsecnn._estimator.prediction import PIXEL_TYPES, check_pixels
 from sparsecnn._estimator.targets import Targets
 from sparsecnn._estimator.validation import (
     check_group_labels,
     check_sample_weight,
     negligible,
-    shape_images,
     warn_of_bright_background,
     warn_of_unequal_channels,
 )
