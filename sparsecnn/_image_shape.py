@@ -47,7 +47,10 @@ def flatten_images(
     """
     flat = flatten_channels(X, image_shape, name=name)
     if flat.in_channels not in (None, 1):
-        raise ValueError(f"X holds images of {flat.in_channels} channels, expected one.")
+        raise ValueError(
+            f"X holds images of {flat.in_channels} channels, expected one; give pages in colour as an array "
+            "of shape (n, height, width, 3)."
+        )
     return flat.rows, flat.image_shape
 
 
