@@ -335,6 +335,8 @@ def image_extensions() -> set[str]:
 
 def is_file(source: Any) -> bool:
     """Return whether the source of an image is a path, the bytes of a file or an open file."""
+    if isinstance(source, memoryview):
+        return source.ndim == 1 and source.itemsize == 1  # others hold pixels
     return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
 
 
