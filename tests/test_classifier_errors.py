@@ -77,8 +77,8 @@ def test_images_a_few_times_darker_warn(stripes):
     fitted.predict(X / 2)
 
 
-def test_single_dim_drawings_do_not_warn(stripes):
-    X, y = stripes
+def test_a_few_dim_drawings_do_not_warn():
+    X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
     fitted = small(max_iter=1).fit(X, y)
     for dim in (X[:1] // 6, X[:7] // 6, X[:1] / 6):
         fitted.predict(dim)
