@@ -39,7 +39,8 @@ class PixelRows(np.ndarray):
         """
         rows = images.reshape(len(images), math.prod(images.shape[1:])).view(cls)
         shape, n_channels = images.shape[-2:], images.shape[1] if images.ndim == 4 else 1
-        rows.channels = tuple(Channel((shape[0], shape[1]), view) for view in views or [None] * n_channels)
+        names: Sequence[str | None] = views or [None] * n_channels
+        rows.channels = tuple(Channel((shape[0], shape[1]), name) for name in names)
         return rows
 
     def known_channels(self) -> tuple[Channel, ...]:
@@ -59,8 +60,8 @@ class PixelRows(np.ndarray):
         return _joined(result, *args, **kwargs) if function is np.concatenate else result
 
     def __reduce__(self) -> Any:
-        build, arguments, state = super().__reduce__()[:3]  # type: ignore[misc]
-        return build, arguments, (*state, *self.channels)
+        reduced: Any = super().__reduce__()
+        return reduced[0], reduced[1], (*reduced[2], *self.channels)
 
     def __setstate__(self, state: Any) -> None:
         array, channels = state[:5], state[5:]

@@ -76,7 +76,7 @@ def check_images(estimator: Any, X: Any, reset: bool) -> list[Any] | np.ndarray:
 
 def _refuse_page_in_colour(X: Any) -> None:
     """Raise ValueError if an array has the shape of one page in colour."""
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) >= SMALLEST_PAGE:
         raise ValueError(
             f"X of shape {shape} is one page in colour, expected a list of images: wrap it, [X]."
