@@ -73,7 +73,8 @@ def _warn_of_guess(X: Any, shape: tuple[int, int], channels: int | None) -> None
 
 def _first_rows(X: Any) -> np.ndarray:
     """Return the first rows of an array or data frame of numbers; none of what is refused later."""
-    first = np.asarray(X[:IMAGES_LOOKED_AT]) if hasattr(X, "shape") else np.empty(0)
+    has_rows = isinstance(X, np.ndarray) or hasattr(X, "columns")
+    first = np.asarray(X[:IMAGES_LOOKED_AT]) if has_rows else np.empty(0)
     usable = first.ndim == 2 and first.dtype.kind in "uif" and bool(np.isfinite(first).all())
     return first if usable else np.empty(0)
 
