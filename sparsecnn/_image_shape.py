@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sparsecnn._naming import naming
+from sparsecnn._pixel_rows import PixelRows
 
 # What cameras, scanners and editors write. Other formats start other programs (EPS) or hold no pages.
 RASTER_FORMATS = (
@@ -46,7 +47,10 @@ def flatten_images(
     """
     flat = flatten_channels(X, image_shape, name=name)
     if flat.in_channels not in (None, 1):
-        raise ValueError(f"X holds images of {flat.in_channels} channels, expected one.")
+        raise ValueError(
+            f"X holds images of {flat.in_channels} channels, expected one; give pages in colour as an array "
+            "of shape (n, height, width, 3)."
+        )
     return flat.rows, flat.image_shape
 
 
@@ -86,7 +90,7 @@ def flatten_channels(
     ValueError
         If `image_shape` is not a pair of positive integers or `in_channels` no positive integer, if one of
         them is not that of the images in X; if X is a path, holds files, has five axes, has its channels
-        last, or holds images of different shapes.
+        last, or holds images of different shapes, one below or beside another.
     """
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, name)
@@ -101,6 +105,8 @@ def flatten_channels(
     n_dim = getattr(X, "ndim", 2)
     if n_dim < 3:
         shape, channels = layout_of_rows(X)
+        if image_shape is None:
+            _refuse_several_shapes(X)
     else:
         shape, channels = _layout_of_array(X.shape, in_channels)
         X = np.asarray(X)
@@ -134,61 +140,30 @@ def images_of_rows(rows: np.ndarray, image_shape: tuple[int, int], in_channels: 
     return np.asarray(rows).reshape(-1, in_channels, *image_shape)
 
 
-class PixelRows(np.ndarray):
-    """Flat images that keep their layout, so that a pipeline is given it once.
-
-    Side by side, in a `FeatureUnion`, those of images of one shape become the channels of one image.
-    """
-
-    image_shape: tuple[int, int] | None
-    in_channels: int
-
-    @classmethod
-    def of(cls, images: np.ndarray) -> PixelRows:
-        """Return images of shape (n, height, width) or (n, channels, height, width) as rows of pixels."""
-        rows = images.reshape(len(images), math.prod(images.shape[1:])).view(cls)
-        rows.image_shape = images.shape[-2], images.shape[-1]
-        rows.in_channels = images.shape[1] if images.ndim == 4 else 1
-        return rows
-
-    def __array_finalize__(self, source: Any) -> None:
-        self.image_shape = getattr(source, "image_shape", None)
-        self.in_channels = getattr(source, "in_channels", 1)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        result = super().__array_function__(function, types, args, kwargs)
-        return _joined(result, *args) if function is np.concatenate else result
-
-    def __reduce__(self) -> Any:
-        reduced: Any = super().__reduce__()
-        return reduced[0], reduced[1], (*reduced[2], self.image_shape, self.in_channels)
-
-    def __setstate__(self, state: Any) -> None:
-        array, layout = state[:5], state[5:]
-        super().__setstate__(array)
-        self.image_shape, self.in_channels = layout if len(layout) == 2 else (*layout, 1)
-
-
-def _joined(result: Any, parts: Any, *_: Any) -> Any:
-    """Return `PixelRows` that were put side by side as such, if they are of images of one shape."""
-    layouts = [layout_of_rows(part) if isinstance(part, PixelRows) else (None, None) for part in parts]
-    shapes = {shape for shape, _ in layouts}
-    n_channels = sum(channels or 0 for _, channels in layouts)
-    shape = shapes.pop()
-    if shapes or shape is None or result.shape != (len(parts[0]), n_channels * math.prod(shape)):
-        return result
-    return PixelRows.of(images_of_rows(result, shape, n_channels))
-
-
 def layout_of_rows(X: Any) -> tuple[tuple[int, int], int] | tuple[None, None]:
     """Return (height, width) and number of channels that `PixelRows` or column names give, or Nones."""
     if not isinstance(X, PixelRows):
         return layout_from_names(X)
-    shape, channels = X.image_shape, X.in_channels
-    # Selected columns or a single row are not images.
-    if shape and X.ndim == 2 and channels * math.prod(shape) == X.shape[1]:
-        return shape, channels
-    return None, None
+    channels = X.known_channels()
+    shapes = {channel.image_shape for channel in channels}
+    return (channels[0].image_shape, len(channels)) if len(shapes) == 1 else (None, None)
+
+
+def views_of_rows(X: Any) -> tuple[str, ...] | None:
+    """Return the names of the views that the channels of `PixelRows` show, or None if they are not known."""
+    views = [channel.view for channel in X.known_channels()] if isinstance(X, PixelRows) else []
+    return None if not views or None in views else tuple(map(str, views))
+
+
+def _refuse_several_shapes(X: Any) -> None:
+    """Raise ValueError if X is `PixelRows` of images of several shapes side by side."""
+    channels = X.known_channels() if isinstance(X, PixelRows) else ()
+    shapes = list(dict.fromkeys(str(channel.image_shape) for channel in channels))
+    if len(shapes) > 1:
+        raise ValueError(
+            f"X holds images of shapes {' and '.join(shapes)} side by side, which are no channels of one "
+            "image: give them the same image_shape."
+        )
 
 
 def _refuse_files(X: Any) -> None:
@@ -360,6 +335,8 @@ def image_extensions() -> set[str]:
 
 def is_file(source: Any) -> bool:
     """Return whether the source of an image is a path, the bytes of a file or an open file."""
+    if isinstance(source, memoryview):
+        return source.ndim == 1 and source.itemsize == 1  # others hold pixels
     return isinstance(source, (str, bytes, bytearray, os.PathLike)) or hasattr(source, "read")
 
 

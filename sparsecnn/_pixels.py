@@ -7,6 +7,7 @@ import numpy as np
 from sparsecnn._warn import warn_user
 
 OTHER_RANGE = 4  # times as bright, or as dark, as the training images
+FEW_IMAGES = 8  # fewer may all be dim by themselves; they are compared with the square of OTHER_RANGE
 OTHER_BACKGROUND = 0.4  # of the range
 IMAGES_LOOKED_AT = 256
 BACKGROUND_IMAGES = 32  # a median takes far longer than the largest pixel
@@ -46,10 +47,12 @@ def warn_of_other_pixels(
 ) -> None:
     """Warn if images to predict have another range or polarity than the training images had."""
     largest, brightness = pixel_range(X[:IMAGES_LOOKED_AT]), background(X, None, pixel_scale)
-    if largest and not 1 / OTHER_RANGE < largest / largest_pixel < OTHER_RANGE:
+    darker = OTHER_RANGE**2 if len(X) < FEW_IMAGES else OTHER_RANGE
+    if largest and not 1 / darker < largest / largest_pixel < OTHER_RANGE:
+        are_bytes = X.dtype == np.uint8 and pixel_scale == 255
         warn_user(
             f"The pixels of X go up to {largest:g}, but those of the training images went up to "
-            f"{largest_pixel:g}: give both the same range, or both as uint8."
+            f"{largest_pixel:g}: give both the same range{'' if are_bytes else ', or both as uint8'}."
         )
     elif abs(brightness - fitted_background) > OTHER_BACKGROUND:
         warn_user(

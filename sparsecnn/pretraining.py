@@ -46,7 +46,9 @@ def pretrain_on_drawings(
     drawings : str or list of str, default=("spiral", "meander", "wave", "loops", "word")
         Kinds of drawing, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
     persons : int or iterable of int, default=1000
-        Numbers of the persons who draw, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
+        Numbers of the persons who draw, see :func:`~sparsecnn.datasets.make_shaky_drawings`. The default
+        persons of that function, 0 to 39, are among these 1000: test on others, such as
+        ``persons=range(1000, 1040)``.
     severity : float or (low, high), default=(0.15, 1.0)
         Severity of the tremor, see :func:`~sparsecnn.datasets.make_shaky_drawings`.
     hands : {"synthetic", "recorded"}, default="synthetic"
@@ -109,7 +111,7 @@ def pretrain_on_drawings(
         )
     labels = _check_classes(classes)
     shape = check_image_shape(page_shape, "page_shape", smallest=32)
-    pages, shaky = make_shaky_drawings(
+    generated: Any = make_shaky_drawings(
         n_samples,
         drawings=drawings,
         persons=persons,
@@ -120,15 +122,13 @@ def pretrain_on_drawings(
         paper=paper,
         capture=capture,
         image_shape=shape,
-        return_X_y=True,
         random_state=random_state,
     )
-    colours = () if pen is None else (3,)
-    pages = pages.reshape(n_samples, *shape, *colours)
+    pages, y = generated.images, labels[generated.target]
     pretrained = clone(reader)
     earlier, name = pretrained[:-1], pretrained.steps[-1][0]
-    images = earlier.fit_transform(pages, labels[shaky]) if earlier.steps else pages
-    pretrained.steps = [*earlier.steps, (name, _pretrain(last, images, labels[shaky], params))]
+    images = earlier.fit_transform(pages, y) if earlier.steps else pages
+    pretrained.steps = [*earlier.steps, (name, _pretrain(last, images, y, params))]
     return pretrained
 
 

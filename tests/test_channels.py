@@ -14,7 +14,8 @@ from sklearn.base import clone
 from torch import nn
 
 from sparsecnn import SparseCurveCNNClassifier, SparseCurveCNNRegressor, inference
-from sparsecnn._image_shape import PixelRows, pixel_names
+from sparsecnn._image_shape import pixel_names
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn._training.augment import CurveAugmentation, augment
 from sparsecnn._training.first_filters import set_first_filters
 from sparsecnn._training.images import Images

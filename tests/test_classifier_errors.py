@@ -77,6 +77,16 @@ def test_images_a_few_times_darker_warn(stripes):
     fitted.predict(X / 2)
 
 
+def test_a_few_dim_drawings_do_not_warn():
+    X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
+    fitted = small(max_iter=1).fit(X, y)
+    for dim in (X[:1] // 6, X[:7] // 6, X[:1] / 6):
+        fitted.predict(dim)
+    for other in (X[:1] / 255, X[:7] // 32, X[:8] // 6, X[:1] * 5.0):
+        with pytest.warns(UserWarning, match="pixels of X go up to .* give both the same range"):
+            fitted.predict(other)
+
+
 def test_images_of_the_other_polarity_warn():
     X, y = make_shaky_spirals(40, image_shape=(32, 32), return_X_y=True, random_state=0)
     with pytest.warns(UserWarning, match="The background of X is bright: its median pixel is 9"):
@@ -91,6 +101,7 @@ def test_images_of_the_other_polarity_warn():
 
 def test_flat_images_that_are_no_squares_warn():
     X, y = make_shaky_spirals(20, image_shape=(32, 64), return_X_y=True, random_state=0)
+    X = np.asarray(X)
     with pytest.warns(UserWarning, match=r"2048 pixels in flat rows.*image_shape=\(height, width\), such as"):
         assert small(max_iter=1, batch_size="auto").fit(X, y).image_shape_ == (1, 2048)
     assert small(max_iter=1, batch_size="auto", image_shape=(32, 64)).fit(X, y).image_shape_ == (32, 64)

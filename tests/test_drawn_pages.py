@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from classifiers import small
+from numpy.testing import assert_array_equal
 
 import sparsecnn
 from sparsecnn import CurveImageTransformer
@@ -124,6 +126,27 @@ def test_pages_in_gray_are_bright_on_dark_and_in_colour_dark_on_light(capture, p
     assert np.shares_memory(colour.images, colour.data)
     assert np.median(colour.images) > 128
     assert (colour.images.max(axis=3) != colour.images.min(axis=3)).any()
+
+
+def test_data_of_colour_pages_has_its_channels_as_estimators_take_them():
+    X, y = draw(8, pen="blue", image_shape=(48, 64), return_X_y=True)
+    pages = draw(8, pen="blue", image_shape=(48, 64)).images
+    assert_array_equal(X.reshape(8, 3, 48, 64), np.moveaxis(pages, -1, 1))
+    fitted = small(max_iter=1, batch_size=4).fit(255 - X, y)
+    assert (fitted.in_channels_, fitted.image_shape_) == (3, (48, 64))
+    expected = fitted.predict_proba(255 - np.moveaxis(pages, -1, 1))
+    for rows in (255 - X, 255 - np.asarray(X)):
+        assert_array_equal(fitted.predict_proba(rows), expected)
+    with pytest.raises(ValueError, match=r"3 channels, expected one; .* shape \(n, height, width, 3\)"):
+        CurveImageTransformer((32, 32)).fit_transform(X)
+
+
+def test_data_of_gray_pages_keep_a_shape_that_is_no_square():
+    gray = draw(8, image_shape=(32, 128))
+    fitted = small(max_iter=1, batch_size=4).fit(gray.data, gray.target)
+    assert fitted.image_shape_ == (32, 128)
+    ink = CurveImageTransformer((32, 32))
+    assert_array_equal(ink.fit_transform(gray.data), ink.fit_transform(gray.images))
 
 
 @pytest.mark.parametrize("pen", ["blue", "red"])

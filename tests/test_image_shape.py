@@ -1,3 +1,4 @@
+import json
 import pickle
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import FunctionTransformer
 
 from sparsecnn._image_shape import (
-    PixelRows,
     check_image_shape,
     check_in_channels,
     flatten_channels,
@@ -21,7 +21,9 @@ from sparsecnn._image_shape import (
     layout_from_names,
     layout_of_rows,
     pixel_names,
+    views_of_rows,
 )
+from sparsecnn._pixel_rows import PixelRows
 
 sides = st.integers(1, 12)
 
@@ -107,12 +109,71 @@ def test_pixel_rows_keep_their_channels_in_parts_and_copies():
     assert layout_of_rows(rows[0]) == (None, None)
 
 
-def test_pixel_rows_of_versions_without_channels_are_read():
-    rows = PixelRows.of(np.arange(24).reshape(2, 3, 4))
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [([(3, 4)], ((3, 4), 1)), ([(3, 4), 2], ((3, 4), 2)), ([None], (None, None)), ([None, 1], (None, None))],
+)
+def test_pixel_rows_of_earlier_versions_are_read(layout, expected):
+    rows = PixelRows.of(np.zeros((2, *expected[1:], *expected[0])) if expected[0] else np.zeros((2, 3, 4)))
     build, arguments, state = rows.__reduce__()
     old = build(*arguments)
-    old.__setstate__(state[:-1])
-    assert layout_of_rows(old) == ((3, 4), 1)
+    old.__setstate__((*state[:5], *layout))
+    assert layout_of_rows(old) == expected
+
+
+@pytest.mark.parametrize(
+    "join",
+    [np.vstack, np.concatenate, lambda parts: np.append(*parts, axis=0), lambda parts: np.r_[parts]],
+    ids=["vstack", "concatenate", "append", "r_"],
+)
+def test_pixel_rows_one_below_the_other_keep_channels_that_agree(join):
+    rows = PixelRows.of(np.arange(2 * 3 * 4 * 4).reshape(2, 3, 4, 4), ("a", "b", "c"))
+    both = join((rows, rows[:1]))
+    assert_array_equal(both, np.asarray(rows)[[0, 1, 0]])
+    assert layout_of_rows(both) == ((4, 4), 3)
+    assert views_of_rows(both) == ("a", "b", "c")
+    wide, flipped = (
+        PixelRows.of(np.zeros(shape), views)
+        for shape, views in (((1, 3, 2, 8), "abc"), ((1, 3, 4, 4), "cba"))
+    )
+    for other in (wide, flipped, np.zeros((1, 48))):
+        assert layout_of_rows(join((rows, other))) == (None, None)
+        assert layout_of_rows(join((other, rows))) == (None, None)
+
+
+def test_names_of_views_are_kept_side_by_side_and_in_pickles():
+    images = np.zeros((2, 3, 4))
+    rows = np.hstack([PixelRows.of(images, ["b"]), PixelRows.of(images, ["a"])])
+    for same in (rows, rows[1:], rows.astype(int), pickle.loads(pickle.dumps(rows))):
+        assert views_of_rows(same) == ("b", "a")
+    assert views_of_rows(np.hstack([rows, PixelRows.of(images)])) is None
+    assert views_of_rows(rows[:, :12]) is None
+    assert views_of_rows(np.asarray(rows)) is None
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        *(np.mean, np.max, np.sum, np.std, np.median, np.ptp, np.argmax, np.any, np.linalg.norm),
+        *(lambda X: X.mean(), lambda X: X.min(), lambda X: np.percentile(X, 30), lambda X: X[0] @ X[0]),
+        lambda X: X[0, 0],
+    ],
+)
+def test_a_number_made_of_pixel_rows_is_a_plain_number(reduce):
+    plain = np.arange(16.0).reshape(1, 16)
+    number = reduce(PixelRows.of(plain.reshape(1, 4, 4)))
+    assert type(number) is type(reduce(plain))
+    assert number == reduce(plain)
+    assert json.dumps(number.item()) == str(number.item()).lower()
+
+
+def test_images_of_several_shapes_side_by_side_are_refused():
+    rows = np.hstack([PixelRows.of(np.zeros((2, 4, 4))), PixelRows.of(np.zeros((2, 4, 12)))])
+    assert layout_of_rows(rows) == (None, None)
+    with pytest.raises(ValueError, match=r"X holds images of shapes \(4, 4\) and \(4, 12\) side by side"):
+        flatten_channels(rows)
+    assert flatten_channels(rows, (8, 8)).image_shape == (8, 8)
+    assert flatten_channels(rows[:, :16])[1:] == (None, None)
 
 
 def test_feature_union_of_pixel_rows_gives_channels():
@@ -128,7 +189,6 @@ def test_feature_union_of_pixel_rows_gives_channels():
     assert layout_of_rows(joined) == ((4, 5), 3)
     assert layout_of_rows(union(first, PixelRows.of(images[:, 0, 1:]))) == (None, None)
     assert layout_of_rows(union(first, np.zeros((2, 20)))) == (None, None)
-    assert layout_of_rows(np.concatenate([first, first])) == (None, None)
 
 
 @pytest.mark.parametrize("rows", [[[1, 2], [3, 4]], np.eye(2), pd.DataFrame(np.eye(2))])

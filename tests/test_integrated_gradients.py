@@ -253,7 +253,7 @@ def test_target_is_needed_for_more_than_two_classes(dots, three_classes):
 
 def test_estimator_must_be_a_fitted_classifier(dots):
     classifier, images, _ = dots
-    with pytest.raises(ValueError, match="For a pipeline, give the last step"):
+    with pytest.raises(ValueError, match=r"got a Pipeline: .*pipeline\[-1\], .*\[:-1\]\.transform\(X\)"):
         integrated_gradients(make_pipeline(classifier), images)
     with pytest.raises(NotFittedError):
         integrated_gradients(SparseCurveCNNClassifier(), images)

@@ -24,7 +24,10 @@ def test_every_kind_of_source_gives_the_same(spiral, expected, tmp_path):
     path = tmp_path / "spiral.png"
     spiral.save(path)
     with path.open("rb") as file:
-        sources = [str(path), path, path.read_bytes(), file, spiral, Image.open(path), np.asarray(spiral)]
+        data = path.read_bytes()
+        views = [bytearray(data), memoryview(data), memoryview(np.frombuffer(data, np.uint8))]
+        pixels = [np.asarray(spiral), memoryview(np.asarray(spiral))]
+        sources = [str(path), path, data, *views, file, spiral, Image.open(path), *pixels]
         X = CurveImageTransformer().transform(sources)
         assert not file.closed
     assert_array_equal(X, np.tile(expected.ravel(), (len(sources), 1)))

@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn.preprocessing import CurveImageTransformer
 
 
@@ -122,6 +123,34 @@ def test_shape_seen_in_fit_is_used_in_transform():
     assert_array_equal(transformer.transform(pages.reshape(1, -1)), transformer.transform(pages))
 
 
+def test_one_page_without_its_list_is_refused_after_a_list(spiral):
+    page = np.asarray(spiral)
+    for pages in ([spiral], np.stack([page] * 3, axis=-1)[np.newaxis]):
+        transformer = CurveImageTransformer().fit(pages)
+        expected = transformer.transform([page])
+        for one in (page, page.tolist(), pd.DataFrame(page), page[:1]):
+            with pytest.raises(ValueError, match=r"but fit saw a list of images.* wrap it: \[X\]"):
+                transformer.transform(one)
+        for stack in (page[np.newaxis], PixelRows.of(page[np.newaxis])):
+            assert_array_equal(transformer.transform(stack), expected)
+        transformer.set_params(input_shape=page.shape)
+        assert_array_equal(transformer.transform(page.reshape(1, -1)), expected)
+    rows = page.reshape(1, -1)
+    assert_array_equal(CurveImageTransformer().fit([spiral]).fit(rows).transform(rows), expected)
+
+
+def test_stacks_of_pages_may_have_another_shape_than_in_fit():
+    small, large = (np.asarray(draw_spiral(side))[np.newaxis] for side in (64, 96))
+    transformer = CurveImageTransformer().fit(small)
+    assert_array_equal(transformer.transform(large), CurveImageTransformer().transform(list(large)))
+    with pytest.raises(ValueError, match="9216 features, but CurveImageTransformer is expecting 4096"):
+        transformer.transform(large.reshape(1, -1))
+    with pytest.raises(ValueError, match=r"images of shape \(96, 96\), but input_shape=\(64, 64\)"):
+        transformer.set_params(input_shape=(64, 64)).transform(large)
+    with pytest.raises(ValueError, match="NaN"):
+        transformer.set_params(input_shape=None).transform(np.full((1, 9, 9), np.nan))
+
+
 def test_input_shape_must_hold_the_pixels():
     with pytest.raises(ValueError, match="12 features"):
         CurveImageTransformer(input_shape=(3, 5)).fit(np.ones((2, 12)))
@@ -220,11 +249,15 @@ def test_arrays_of_other_shapes_are_refused(shape):
 
 
 @pytest.mark.parametrize(
-    "single", ["page.png", Path("page.png"), b"bytes", io.BytesIO(), Image.new("L", (5, 5)), iter([])]
+    "single",
+    [
+        *("page.png", Path("page.png"), b"bytes", memoryview(b"bytes"), io.BytesIO(), Image.new("L", (5, 5))),
+        *(iter([]), np.zeros((20, 9, 3)), np.zeros((20, 30, 4), np.uint8)),
+    ],
 )
 @pytest.mark.parametrize("method", ["fit", "transform"])
 def test_single_image_must_be_wrapped(single, method):
-    with pytest.raises(ValueError, match="must be a list"):
+    with pytest.raises(ValueError, match=r"must be a list|expected a list of images: wrap it"):
         getattr(CurveImageTransformer(), method)(single)
 
 

@@ -1,16 +1,18 @@
 """Several views of one page, each a channel of its image."""
 
+import copy
 import io
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from classifiers import small, state
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageDraw
 from sklearn.pipeline import make_pipeline, make_union
 
-from sparsecnn import CurveImageTransformer, inference
+from sparsecnn import CurveImageTransformer, SparseCurveEnsemble, inference
 from sparsecnn._image_shape import layout_of_rows
 from sparsecnn.datasets import make_shaky_drawings
 from sparsecnn.export import load, save, to_onnx
@@ -200,3 +202,40 @@ def test_display_draws_every_channel_in_a_row(pages):
     for view, ax in zip(VIEWS, display.axes_[1:, 1], strict=True):
         assert_array_equal(ax.images[0].get_array().ravel(), alone(view).transform(pages[1:2])[0])
     assert CurveImageDisplay.from_transformer(alone("ink"), pages, n_images=2).images.shape == (2, *SHAPE)
+
+
+def test_other_views_than_in_fit_are_refused_where_names_are_known(pages, labels):
+    drawn = together(("ink", 1 / 38)).transform(pages)
+    single = SparseCurveEnsemble(small(max_iter=1, batch_size=6), n_members=1, cv=2, random_state=0)
+    for estimator in (small(max_iter=1, batch_size=6), single):
+        fitted = pickle.loads(pickle.dumps(estimator.fit(drawn, labels)))
+        expected = fitted.predict_proba(drawn)
+        assert_array_equal(fitted.predict_proba(np.asarray(drawn)), expected)
+        assert_allclose(fitted.predict_proba(drawn[:1]), expected[:1], rtol=1e-5)
+        for other in (together((1 / 38, "ink")), together(("ink", 1 / 19))):
+            with pytest.raises(
+                ValueError, match=r"show 'unst.*0\.8 at 0\.02632', 'ink', but|'unst.*0\.05263'"
+            ):
+                fitted.predict_proba(other.transform(pages))
+        swapped = np.hstack(np.split(np.asarray(drawn), 2, axis=1)[::-1])
+        fitted.set_params(in_channels=2, image_shape=SHAPE).fit(np.asarray(drawn), labels)
+        fitted.predict(swapped)  # of unknown views
+
+
+def test_parameters_of_a_fitted_transformer_that_change_the_views_are_refused(pages, labels):
+    reader = make_pipeline(alone(1 / 38), small(max_iter=1, batch_size=6)).fit(pages, labels)
+    reader.predict(pages)
+    for params in ({"unsteadiness": 0}, {"unsteadiness": 0.4}, {"unsteadiness_scale": 0.2}):
+        changed = copy.deepcopy(reader).set_params(
+            **{f"curveimagetransformer__{name}": value for name, value in params.items()}
+        )
+        with pytest.raises(ValueError, match=r"was fitted on 'unsteadiness 0\.8 at 0\.02632': draw them"):
+            changed.predict(pages)
+
+
+def test_views_in_another_order_are_refused_where_training_goes_on(pages, labels):
+    classifier = small(max_iter=1, batch_size=6).partial_fit(
+        together(("ink", 0.1)).transform(pages), labels, classes=[0, 1]
+    )
+    with pytest.raises(ValueError, match=r"show 'unsteadiness 0\.8 at 0\.1', 'ink', but"):
+        classifier.partial_fit(together((0.1, "ink")).transform(pages), labels)

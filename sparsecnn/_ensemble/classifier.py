@@ -18,12 +18,11 @@ from sparsecnn._ensemble.choice import Sample, choose_views, fit_network, folds_
 from sparsecnn._ensemble.prediction import MeanPrediction
 from sparsecnn._ensemble.recipe import recipe_network, shortened
 from sparsecnn._estimator import (
+    FEATURES,
     SparseCurveCNNClassifier,
     all_or_nothing,
     check_images,
 )
-
-FEATURES = ("n_features_in_", "feature_names_in_")
 
 
 class SparseCurveEnsemble(MeanPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):

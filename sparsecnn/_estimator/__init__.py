@@ -8,7 +8,7 @@ from sparsecnn._estimator.prediction import PredictionMixin, valid_pixels
 from sparsecnn._estimator.regressor import SparseCurveCNNRegressor
 from sparsecnn._estimator.running import all_or_nothing, called_repeatedly, progress
 from sparsecnn._estimator.targets import ClassTargets, RealTargets
-from sparsecnn._estimator.training_data import TrainingData, check_images, check_training_data
+from sparsecnn._estimator.training_data import FEATURES, TrainingData, check_images, check_training_data
 from sparsecnn._estimator.unwrap import (
     best_estimator,
     fitted_classifier,
@@ -19,6 +19,7 @@ from sparsecnn._estimator.unwrap import (
 from sparsecnn._estimator.validation import warn_of_large_batch
 
 __all__ = [
+    "FEATURES",
     "CallbackSupportMixin",
     "CallbackTasks",
     "ClassTargets",

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from sparsecnn._compute import autocast_for, clean_torch_state, resolve_device, shared_threads
-from sparsecnn._image_shape import flatten_channels, full_shape
+from sparsecnn._image_shape import flatten_channels, full_shape, views_of_rows
 from sparsecnn._naming import naming
+from sparsecnn._pixel_rows import Channel, PixelRows
 from sparsecnn._pixels import IMAGES_LOOKED_AT, warn_of_other_pixels
 from sparsecnn._training import Images, best_class, predict
 
@@ -206,14 +207,14 @@ def valid_pixels(estimator: Any, X: ArrayLike, y: Any = "no_validation", **y_opt
     Options of the check of y are those of scikit-learn's `validate_data`.
     """
     if isinstance(y, str) and _is_valid(estimator, X):
-        return np.reshape(X, (-1, estimator.n_features_in_))
+        return np.asarray(X).reshape(-1, estimator.n_features_in_)
     return _validated(estimator, X, y, y_options)
 
 
 def _is_valid(estimator: Any, X: Any) -> bool:
     """Return whether all checks would accept a few images as they are: it saves half of the time of one."""
     return (
-        type(X) is np.ndarray
+        (type(X) is np.ndarray or (type(X) is PixelRows and _has_channels_of(estimator, X)))
         and X.dtype.type in PIXEL_TYPES
         and X.dtype.isnative
         and X.shape[1:] in ((estimator.n_features_in_,), _shape_of(estimator))
@@ -221,6 +222,12 @@ def _is_valid(estimator: Any, X: Any) -> bool:
         and not hasattr(estimator, "feature_names_in_")
         and (X.dtype == np.uint8 or bool(np.isfinite(X).all()))
     )
+
+
+def _has_channels_of(estimator: Any, rows: PixelRows) -> bool:
+    """Return whether rows of pixels have the channels that an estimator was fitted on, by name."""
+    views = getattr(estimator, "_view_names", None) or [None] * estimator.in_channels_
+    return rows.known_channels() == tuple(Channel(estimator.image_shape_, view) for view in views)
 
 
 def _validated(estimator: Any, X: ArrayLike, y: Any, y_options: dict[str, Any]) -> Any:
@@ -231,15 +238,30 @@ def _validated(estimator: Any, X: ArrayLike, y: Any, y_options: dict[str, Any]) 
             f"X is one image of shape {fitted_shape}, expected several, of shape (n, pixels) or "
             f"(n, {axes}): give X[np.newaxis]."
         )
-    as_fitted = getattr(X, "shape", ())[1:] == fitted_shape
+    as_fitted, views = getattr(X, "shape", ())[1:] == fitted_shape, views_of_rows(X)
     X, shape, channels = flatten_channels(X, None, estimator.in_channels_ if as_fitted else None)
     if shape is not None and full_shape(shape, channels or 1) != fitted_shape:
         raise ValueError(
             f"X holds images of shape {full_shape(shape, channels or 1)}, but {type(estimator).__name__} was "
             f"fitted on images of shape {fitted_shape}."
         )
+    _refuse_other_views(estimator, views)
     with naming("X", *([] if isinstance(y, str) else ["y"])):
         return validate_data(estimator, X, y, reset=False, dtype=PIXEL_TYPES, **y_options)
+
+
+def _refuse_other_views(estimator: Any, views: tuple[str, ...] | None) -> None:
+    """Raise ValueError if images show other views than those that an estimator was fitted on."""
+    fitted = getattr(estimator, "_view_names", None)
+    if None not in (views, fitted) and views != fitted:
+        raise ValueError(
+            f"X holds images whose channels show {_quoted(views)}, but {type(estimator).__name__} was fitted "
+            f"on {_quoted(fitted)}: draw them as those for fit."
+        )
+
+
+def _quoted(views: tuple[str, ...] | None) -> str:
+    return ", ".join(map(repr, views or ()))
 
 
 def _shape_of(estimator: Any) -> tuple[int, ...]:

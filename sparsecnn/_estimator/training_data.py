@@ -11,20 +11,22 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from sparsecnn._compute import gathered, resolve_device
+from sparsecnn._estimator.image_layout import shape_images
 from sparsecnn._estimator.prediction import PIXEL_TYPES, check_pixels
 from sparsecnn._estimator.targets import Targets
 from sparsecnn._estimator.validation import (
     check_group_labels,
     check_sample_weight,
     negligible,
-    shape_images,
     warn_of_bright_background,
     warn_of_unequal_channels,
 )
-from sparsecnn._image_shape import check_image_shape
+from sparsecnn._image_shape import check_image_shape, views_of_rows
 from sparsecnn._naming import naming
 from sparsecnn._pixels import background, pixel_range
 from sparsecnn._training import Images, NetworkSpec
+
+FEATURES = ("n_features_in_", "feature_names_in_", "_view_names")  # what is known of the columns of X
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class TrainingData:
     targets : Targets
         What the network is to predict.
     features : dict of str to object
-        ``n_features_in_``, and ``feature_names_in_`` where X has column names.
+        `FEATURES`; ``feature_names_in_`` where X has column names.
     largest_pixel : float
         Largest magnitude of the pixels of `images`.
     background : float
@@ -122,6 +124,7 @@ def check_images(
         shape, in_channels = estimator.image_shape_, estimator.in_channels_
     else:
         layout = estimator.image_shape, estimator.in_channels
+        estimator._view_names = views_of_rows(X)
         X, shape, in_channels = shape_images(X, *layout, own_module=estimator.module is not None)
         with naming("X", "y"):
             pixels, y = validate_data(estimator, X, y, dtype=PIXEL_TYPES, **kind.y_options)
@@ -171,7 +174,6 @@ def _scale(
             warn_of_bright_background(brightness)
         if images.in_channels > 1:
             warn_of_unequal_channels(images)
-    features = ("n_features_in_", "feature_names_in_")
 
     def scaled(images: Images) -> Images:
         return replace(images, pixel_scale=scale, y=targets.scaled(images.y))
@@ -180,7 +182,7 @@ def _scale(
         images=scaled(images),
         validation=None if validation is None else scaled(validation),
         targets=targets,
-        features={name: getattr(estimator, name) for name in features if hasattr(estimator, name)},
+        features={name: getattr(estimator, name) for name in FEATURES if hasattr(estimator, name)},
         largest_pixel=largest,
         background=brightness,
     )

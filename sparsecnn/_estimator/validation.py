@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from sparsecnn._image_shape import flatten_channels, images_of_rows, infer_image_shape, is_integer
+from sparsecnn._image_shape import images_of_rows, is_integer
 from sparsecnn._naming import naming
 from sparsecnn._pixels import IMAGES_LOOKED_AT
 from sparsecnn._training import Images
@@ -19,63 +19,7 @@ from sparsecnn.inference import check_labels
 
 LEAST_WEIGHT = 1e-30  # of the largest; less is nothing in float32
 BRIGHT = 0.6  # of the range; paper of bright ink is darker
-SMALLEST_SIDE = 8  # halved by each of three poolings
-WIDEST_IMAGE = 8  # times as long as high
 UNEQUAL_CHANNELS = 20  # times as bright as another
-
-
-def shape_images(
-    X: ArrayLike, image_shape: tuple[int, int] | None, in_channels: int | None, own_module: bool
-) -> tuple[Any, tuple[int, int], int]:
-    """Return X as rows of pixels, the shape of one image, and its number of channels.
-
-    The shape is `image_shape`, else that which X itself has (see `flatten_channels`), else a square, else one
-    row; there is one channel unless `in_channels` or X itself says otherwise. Without a network of one's own,
-    images below 8×8 pixels are one row too.
-
-    Raises
-    ------
-    ValueError
-        If X, `image_shape` and `in_channels` contradict each other, or the images are too small for three
-        poolings.
-    """
-    X, known, channels = flatten_channels(X, image_shape, in_channels)
-    channels = channels or 1
-    with naming("X"):
-        dimensions = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-    if len(dimensions) != 2:
-        return X, known or (1, 1), channels  # refused by the check of X
-    n_features = dimensions[1]
-    shape = infer_image_shape(n_features, known, in_channels=channels)
-    if own_module or shape[0] == 1 or all(side == 1 or side >= SMALLEST_SIDE for side in shape):
-        if known is None and shape[0] == channels == 1:
-            _warn_of_image_in_one_row(X, n_features)
-        return X, shape, channels
-    if known is None:
-        return X, (1, n_features // channels), channels
-    raise ValueError(
-        f"X: images of shape {shape} are too small for three poolings: both sides must be at least "
-        f"{SMALLEST_SIDE} pixels (or 1, for curves in one row)."
-    )
-
-
-def _warn_of_image_in_one_row(X: Any, n_features: int) -> None:
-    """Warn if flat rows of pixels look like images, dark with bright ink, of a shape that is no square."""
-    shapes = [
-        (height, n_features // height)
-        for height in range(SMALLEST_SIDE, n_features // SMALLEST_SIDE + 1)
-        if n_features % height == 0 and 1 / WIDEST_IMAGE <= height**2 / n_features <= WIDEST_IMAGE
-    ]
-    first = np.asarray(X[:IMAGES_LOOKED_AT]) if isinstance(X, np.ndarray) else np.empty(0)
-    if not shapes or not first.size or first.dtype.kind not in "uf":
-        return
-    dark = first.min() == 0 and np.median(first) <= first.max() / 4
-    if first.dtype == np.uint8 or dark:
-        warn_user(
-            f"X has {n_features} pixels in flat rows, which is no square, so they are taken as curves of "
-            f"shape (1, {n_features}). If they are images, give image_shape=(height, width), such as "
-            f"{shapes[len(shapes) // 2]}, or X of shape (n, height, width)."
-        )
 
 
 def class_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -119,10 +119,12 @@ def make_shaky_drawings(
         With the attributes
 
         data : ndarray of uint8, shape (n_samples, height * width)
-            Gray values, ink bright on dark paper. With a `pen`, three values of each pixel.
+            Gray values, ink bright on dark paper. It carries its `image_shape` to the estimators. With a
+            `pen`, of shape (n_samples, 3 * height * width), dark ink on light paper: all red values of an
+            image, then green, then blue, as estimators take the channels of an image.
         images : ndarray of uint8, shape (n_samples, height, width)
-            The same values, a view of `data`. With a `pen`, of shape (n_samples, height, width, 3), red,
-            green and blue, dark ink on light paper.
+            The same values, a view of `data`. With a `pen`, of shape (n_samples, height, width, 3), as
+            pictures are shown, and as `CurveImageTransformer` takes pages in colour.
         target : ndarray of int, shape (n_samples,)
             0 for regular, 1 for shaky.
         target_names : ndarray of str, shape (2,)

@@ -81,7 +81,7 @@ def make_shaky_spirals(
         With the attributes
 
         data : ndarray of uint8, shape (n_samples, height * width)
-            Grey values, ink bright on dark paper.
+            Grey values, ink bright on dark paper. It carries its `image_shape` to the estimators.
         images : ndarray of uint8, shape (n_samples, height, width)
             The same values, a view of `data`.
         target : ndarray of int, shape (n_samples,)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -107,6 +108,11 @@ def integrated_gradients(
     (2, 32, 32)
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline):
+        raise ValueError(
+            "estimator must be a classifier, regressor or ensemble, got a Pipeline: give its last step, "
+            "pipeline[-1], and as X the output of the steps before it, pipeline[:-1].transform(X)."
+        )
     check_is_fitted(estimator)
     if isinstance(estimator, SparseCurveEnsemble):
         options = {"target": target, "n_steps": n_steps, "tol": tol, "max_steps": max_steps}
@@ -114,8 +120,7 @@ def integrated_gradients(
     if not hasattr(estimator, "module_"):
         raise ValueError(
             "estimator must be a fitted SparseCurveCNNClassifier, SparseCurveCNNRegressor or "
-            f"SparseCurveEnsemble, or a search for one, got {estimator!r}. For a pipeline, give the last "
-            "step, and as X the output of the steps before it."
+            f"SparseCurveEnsemble, or a search for one, got {estimator!r}."
         )
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     check_scalar(max_steps, "max_steps", Integral, min_val=n_steps)

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._form_page import FormPage, draw_distance, find_pen, find_print, read_form
 from sparsecnn.preprocessing._form_template import LEAST_PAGES, Template, find_template
-from sparsecnn.preprocessing._image_list import check_images
+from sparsecnn.preprocessing._image_list import SAW_LIST, check_images
 from sparsecnn.preprocessing._page_list import PageListTransformer
 from sparsecnn.preprocessing._pages import describe_error
 from sparsecnn.preprocessing._registration import Registration
@@ -31,7 +31,7 @@ LARGEST_ASPECT = 1.25  # width by height, times or divided by that of the pages 
 LARGEST_SIZE = 4.0  # longer side, times or divided by that of the pages of `fit`
 SEEN_IN_FIT = (
     *("template_", "guide_", "page_shape_", "in_colour_"),
-    *("input_shape_", "n_features_in_", "feature_names_in_"),
+    *("input_shape_", "n_features_in_", "feature_names_in_", SAW_LIST),
 )
 
 

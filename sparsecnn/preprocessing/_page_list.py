@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sparsecnn._image_shape import PixelRows, pixel_names
+from sparsecnn._image_shape import pixel_names
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn.preprocessing._image_list import check_images
 
 

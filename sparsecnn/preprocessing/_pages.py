@@ -85,7 +85,7 @@ def _open_file(source: Any) -> AbstractContextManager[Any]:
     Pillow never gets a path: it would map the pixels of some files into memory, where those of a TIFF file
     that lies on its side are mixed up, and a file that shrinks meanwhile ends the process.
     """
-    if isinstance(source, (bytes, bytearray)):
+    if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source)
     if not isinstance(source, (str, os.PathLike)):
         return nullcontext(source)

@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sparsecnn._image_shape import PixelRows, check_image_shape, pixel_names
+from sparsecnn._image_shape import check_image_shape, pixel_names
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn.preprocessing._kinematics import FEATURE_NAMES, measure_motion
 from sparsecnn.preprocessing._pages import describe_error
 from sparsecnn.preprocessing._pen_drawing import draw_recording

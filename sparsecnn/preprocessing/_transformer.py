@@ -15,20 +15,17 @@ from sklearn.utils import Tags, gen_even_slices
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sparsecnn._image_shape import (
-    PixelRows,
-    check_image_shape,
-    pixel_names,
-)
+from sparsecnn._image_shape import check_image_shape, pixel_names
+from sparsecnn._pixel_rows import PixelRows
 from sparsecnn._warn import warn_user
 from sparsecnn.preprocessing._colours import find_ink
-from sparsecnn.preprocessing._image_list import check_images
+from sparsecnn.preprocessing._image_list import SAW_LIST, check_images
 from sparsecnn.preprocessing._sources import raise_unreadable
-from sparsecnn.preprocessing._views import Drawing, check_views, names_of_views
+from sparsecnn.preprocessing._views import Drawing, check_views, describe_views, names_of_views
 
 __all__ = ["CurveImageTransformer"]
 
-SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_")
+SEEN_IN_FIT = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_", SAW_LIST)
 
 
 class CurveImageTransformer(TransformerMixin, BaseEstimator):
@@ -76,7 +73,7 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     n_jobs : int, default=None
         Number of threads that read images. None is 1 except in a :obj:`joblib.parallel_config` context; -1
         is all processors. In ``parallel_config(backend="loky")`` it is the number of processes: they take
-        seconds to start, then share the work better; open files cannot be sent to them.
+        seconds to start, then share the work better; open files and memoryviews cannot be sent to them.
 
     Attributes
     ----------
@@ -99,10 +96,14 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
     -----
     X is one of
 
-    * a list (or tuple, Series, 1-D array) of images of any sizes: paths, the bytes of image files,
-      open binary files, :class:`PIL.Image.Image` objects, or arrays of shape (height, width),
-      (height, width, 3) or (height, width, 4), also mixed;
+    * a list (or tuple, Series, 1-D array) of images of any sizes: paths, the bytes of image files (also as
+      bytearray or memoryview), open binary files, :class:`PIL.Image.Image` objects, or arrays of shape
+      (height, width), (height, width, 3) or (height, width, 4), also mixed;
     * an array-like of shape (n, pixels) or (n, height, width).
+
+    After a `fit` on a list, rows of numbers are taken as one page without its brackets, and refused, unless
+    `input_shape` or X itself tells the shape of flat images. A 3-D array may hold pages of another shape than
+    that of `fit`.
 
     Files are regular files of at most 80 million pixels (A3 at 600 dpi has 70 million) in AVIF, BMP, GIF,
     HEIF (with pillow-heif), JPEG, JPEG 2000, PCX, PNG, PPM, PSD, TGA, TIFF or WebP. The first frame of an
@@ -292,7 +293,8 @@ class CurveImageTransformer(TransformerMixin, BaseEstimator):
         if names:
             sought = "" if drawing.ink == "all" else f" with ink={drawing.ink!r}"
             warn_user(f"No ink found{sought} on {len(names)} of {len(images)} pages: {', '.join(names)}.")
-        return PixelRows.of(np.concatenate(drawn))
+        shown = describe_views(drawing.views, drawing.unsteadiness)
+        return PixelRows.of(np.concatenate(drawn), shown)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the resulting pixels: "pixel_0_0", "pixel_0_1", ..., by row and column.

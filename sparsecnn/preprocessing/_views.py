@@ -59,6 +59,13 @@ def names_of_views(views: Sequence[View]) -> tuple[str | None, ...]:
     return (None,) if len(views) == 1 else tuple(str(view) for view in views)
 
 
+def describe_views(views: Sequence[View], unsteadiness: float) -> list[str]:
+    """Return what each view shows, for rows of pixels to carry."""
+    return [
+        view if isinstance(view, str) else f"unsteadiness {unsteadiness:g} at {view:.4g}" for view in views
+    ]
+
+
 @dataclass(frozen=True)
 class Drawing:
     """How pages are drawn.
