@@ -60,16 +60,21 @@ class PixelRows(np.ndarray):
         return _joined(result, *args, **kwargs) if function is np.concatenate else result
 
     def __reduce__(self) -> Any:
-        reduced: Any = super().__reduce__()
-        return reduced[0], reduced[1], (*reduced[2], *self.channels)
+        # A plain array within, which joblib shares among processes instead of copying it.
+        return _restore, (self.view(np.ndarray), self.channels)
 
     def __setstate__(self, state: Any) -> None:
-        array, channels = state[:5], state[5:]
+        # Of versions that were pickled with their layout at the end: a shape, or that and the channels.
+        array, (shape, n_channels) = state[:5], (*state[5:], 1)[:2]
         super().__setstate__(array)
-        if channels and not isinstance(channels[0], Channel):  # of versions that knew one shape
-            shape, n_channels = (*channels, 1)[:2]
-            channels = [Channel(shape)] * n_channels if shape else ()
-        self.channels = tuple(channels)
+        self.channels = (Channel(shape),) * n_channels if shape else ()
+
+
+def _restore(rows: np.ndarray, channels: tuple[Channel, ...]) -> PixelRows:
+    """Return the rows that were pickled."""
+    restored = rows.view(PixelRows)
+    restored.channels = channels
+    return restored
 
 
 def _joined(result: np.ndarray, parts: Any, axis: Any = 0, *_: Any, **__: Any) -> np.ndarray:

@@ -109,13 +109,21 @@ def test_pixel_rows_keep_their_channels_in_parts_and_copies():
     assert layout_of_rows(rows[0]) == (None, None)
 
 
+def test_pixel_rows_hand_processes_a_plain_array_that_joblib_can_share():
+    rows = PixelRows.of(np.arange(24).reshape(2, 3, 4))
+    _, (array, channels) = rows.__reduce__()
+    assert type(array) is np.ndarray
+    assert np.shares_memory(array, rows)
+    assert channels == rows.channels
+
+
 @pytest.mark.parametrize(
     ("layout", "expected"),
     [([(3, 4)], ((3, 4), 1)), ([(3, 4), 2], ((3, 4), 2)), ([None], (None, None)), ([None, 1], (None, None))],
 )
 def test_pixel_rows_of_earlier_versions_are_read(layout, expected):
     rows = PixelRows.of(np.zeros((2, *expected[1:], *expected[0])) if expected[0] else np.zeros((2, 3, 4)))
-    build, arguments, state = rows.__reduce__()
+    build, arguments, state = np.ndarray.__reduce__(rows)
     old = build(*arguments)
     old.__setstate__((*state[:5], *layout))
     assert layout_of_rows(old) == expected
