@@ -199,12 +199,12 @@ def test_pretraining_on_forms_reads_the_pen_alone(reader):
     pretrained = pretrain_on_drawings(
         forms,
         n_samples=20,
-        page_shape=(96, 96),
+        page_shape=(128, 128),
         hands="recorded",
         guide="black",
         pen=["blue", "red"],
         paper="framed",
-        capture="scan",
+        capture="clean",
         random_state=0,
     )
     gray = make_shaky_drawings(2, image_shape=(96, 96), random_state=0).images
