@@ -106,14 +106,14 @@ class ShiftWarning(UserWarning):
     Examples
     --------
     >>> import warnings
-    >>> import numpy as np
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sparsecnn.datasets import make_shaky_drawings
+    >>> from sparsecnn import SparseCurveCNNClassifier
+    >>> from sparsecnn.datasets import make_shaky_drawings, make_shaky_spirals
     >>> from sparsecnn.exceptions import ShiftWarning
     >>> from sparsecnn.model_selection import ScreeningClassifier
-    >>> spirals = make_shaky_drawings(60, drawings="spiral", persons=20, image_shape=(32, 32), random_state=0)
+    >>> spirals = make_shaky_spirals(80, image_shape=(32, 32), random_state=0)
     >>> waves = make_shaky_drawings(40, drawings="wave", persons=10, image_shape=(32, 32), random_state=0)
-    >>> screening = ScreeningClassifier(LogisticRegression(max_iter=1000), cv=2)
+    >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, finetune_iter=2, random_state=0)
+    >>> screening = ScreeningClassifier(quick, cv=2)
     >>> screening = screening.fit(spirals.data, spirals.target, groups=spirals.groups)
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", ShiftWarning)

@@ -112,10 +112,10 @@ def test_flat_images_that_are_no_squares_warn():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (np.zeros(119), r"group of each of 120 images, got shape \(119,\)"),
+        (np.zeros(119), r"one label per image, shape \(120,\), got shape \(119,\)"),
         (np.zeros((120, 1)), r"got shape \(120, 1\)"),
-        ([None, *"a" * 119], "no group for 1 of 120 images, first for number 0"),
-        ([0.0] * 119 + [np.nan], "first for number 119"),
+        ([None, *"a" * 119], "groups must have a label for each image, got None for image 0"),
+        ([0.0] * 119 + [np.nan], "got nan for image 119"),
     ],
 )
 def test_fit_refuses_bad_groups(stripes, groups, message):

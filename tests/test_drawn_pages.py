@@ -152,7 +152,8 @@ def test_data_of_gray_pages_keep_a_shape_that_is_no_square():
 @pytest.mark.parametrize("pen", ["blue", "red"])
 @pytest.mark.parametrize("hands", ["synthetic", "recorded"])
 def test_line_is_the_same_on_every_paper(pen, hands):
-    plain, lined = (draw(pen=pen, hands=hands, paper=paper) for paper in ("plain", "squared"))
+    options = {"pen": pen, "hands": hands, "image_shape": (160, 160)}
+    plain, lined = (draw(**options, paper=paper) for paper in ("plain", "squared"))
     ink = [CurveImageTransformer((96, 96), ink="pen", crop=False).transform(d.images) for d in (plain, lined)]
     assert np.corrcoef(ink[0].ravel(), ink[1].ravel())[0, 1] > 0.9
     assert (plain.data != lined.data).any()

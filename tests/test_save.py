@@ -87,11 +87,8 @@ def test_load_returns_what_was_saved(params, path):
     assert_same_network(fitted.module_, loaded.module_)
     assert_same_params(fitted, loaded)
     assert_same_params(clone(fitted), clone(loaded))
-    left_out = (
-        {"history_", "loss_curve_", "validation_scores_"}
-        if fitted.early_stopping
-        else {"history_", "loss_curve_"}
-    )
+    left_out = {"history_", "loss_curve_", "_view_names"}
+    left_out |= {"validation_scores_"} if fitted.early_stopping else set()
     assert vars(fitted).keys() - vars(loaded).keys() == left_out
     assert vars(loaded).keys() <= vars(fitted).keys()
     for name in (

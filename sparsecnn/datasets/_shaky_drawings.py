@@ -180,9 +180,10 @@ def make_shaky_drawings(
     Forms with a printed guide, traced with a blue pen. The pen can be told from the print:
 
     >>> from sparsecnn import CurveImageTransformer
-    >>> forms = make_shaky_drawings(4, guide="black", pen="blue", capture="scan", random_state=0)
+    >>> options = {"guide": "black", "pen": "blue", "capture": "scan", "image_shape": (256, 256)}
+    >>> forms = make_shaky_drawings(4, **options, random_state=0)
     >>> forms.images.shape
-    (4, 128, 128, 3)
+    (4, 256, 256, 3)
     >>> CurveImageTransformer((32, 32), ink="pen").transform(forms.images).shape
     (4, 1024)
     """

@@ -55,10 +55,10 @@ class NumpyScreening:
     Examples
     --------
     >>> from sparsecnn import SparseCurveCNNClassifier
-    >>> from sparsecnn.datasets import make_shaky_drawings
+    >>> from sparsecnn.datasets import make_shaky_spirals
     >>> from sparsecnn.export import to_numpy
     >>> from sparsecnn.model_selection import ScreeningClassifier
-    >>> spirals = make_shaky_drawings(48, drawings="spiral", persons=12, image_shape=(32, 32), random_state=0)
+    >>> spirals = make_shaky_spirals(80, image_shape=(32, 32), random_state=0)
     >>> quick = SparseCurveCNNClassifier(channels=(4, 8, 8), max_iter=6, finetune_iter=2, random_state=0)
     >>> screening = ScreeningClassifier(quick, cv=2).fit(spirals.data, spirals.target, groups=spirals.groups)
     >>> people = to_numpy(screening).predict_persons(spirals.data, spirals.groups)
