@@ -45,12 +45,14 @@ class PixelRows(np.ndarray):
 
     def known_channels(self) -> tuple[Channel, ...]:
         """Return the channels, or none where this array no longer consists of them."""
-        n_pixels = sum(math.prod(channel.image_shape) for channel in self.channels)
         # Selected columns or a single row are not images.
-        return self.channels if self.ndim == 2 and n_pixels == self.shape[1] else ()
+        is_rows = self.ndim == 2 and self.shape[1] == _count_pixels(self.channels)
+        return self.channels if is_rows else ()
 
     def __array_finalize__(self, source: Any) -> None:
-        self.channels = getattr(source, "channels", ())
+        channels = getattr(source, "channels", ())
+        # Other axes are no rows of these images, even after they are put into rows again.
+        self.channels = channels if self.shape[-1:] == (_count_pixels(channels),) else ()
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return array[()] if array.ndim == 0 else super().__array_wrap__(array, context)
@@ -68,6 +70,10 @@ class PixelRows(np.ndarray):
         array, (shape, n_channels) = state[:5], (*state[5:], 1)[:2]
         super().__setstate__(array)
         self.channels = (Channel(shape),) * n_channels if shape else ()
+
+
+def _count_pixels(channels: Sequence[Channel]) -> int:
+    return sum(math.prod(channel.image_shape) for channel in channels)
 
 
 def _restore(rows: np.ndarray, channels: tuple[Channel, ...]) -> PixelRows:

@@ -7,7 +7,8 @@ import numpy as np
 from sparsecnn._warn import warn_user
 
 OTHER_RANGE = 4  # times as bright, or as dark, as the training images
-FEW_IMAGES = 8  # fewer may all be dim by themselves; they are compared with the square of OTHER_RANGE
+FEW_IMAGES = 8  # fewer may all be dim by themselves,
+DARKEST_OF_FEW = 15  # times as dark; 0 to 16 for 0 to 255 is more than that
 OTHER_BACKGROUND = 0.4  # of the range
 IMAGES_LOOKED_AT = 256
 BACKGROUND_IMAGES = 32  # a median takes far longer than the largest pixel
@@ -47,7 +48,7 @@ def warn_of_other_pixels(
 ) -> None:
     """Warn if images to predict have another range or polarity than the training images had."""
     largest, brightness = pixel_range(X[:IMAGES_LOOKED_AT]), background(X, None, pixel_scale)
-    darker = OTHER_RANGE**2 if len(X) < FEW_IMAGES else OTHER_RANGE
+    darker = DARKEST_OF_FEW if len(X) < FEW_IMAGES else OTHER_RANGE
     if largest and not 1 / darker < largest / largest_pixel < OTHER_RANGE:
         are_bytes = X.dtype == np.uint8 and pixel_scale == 255
         warn_user(

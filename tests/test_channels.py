@@ -345,13 +345,11 @@ def test_file_keeps_names_of_views_in_few_words(views, fitted, tmp_path):
     assert path.stat().st_size > 2 * size
 
 
-@pytest.mark.parametrize(
-    ("channels", "message"), [(2, "belong to no layer"), (4, "numbers"), (2**30, "more than")]
-)
-def test_network_of_other_channels_is_not_saved(fitted, tmp_path, channels, message):
+@pytest.mark.parametrize("channels", [2, 4, 2**30])
+def test_network_of_other_channels_is_not_saved(fitted, tmp_path, channels):
     lying = pickle.loads(pickle.dumps(fitted))
     lying.in_channels_ = channels
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match="CurveCNN cannot be stored"):
         save(lying, tmp_path / "views.safetensors")
     assert not list(tmp_path.iterdir())
 

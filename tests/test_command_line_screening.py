@@ -103,6 +103,13 @@ def test_persons_get_one_answer_of_all_their_files(screened, capsys):
     assert lines[0]["shift"] == screening.check_shift(files, persons)
 
 
+def test_person_with_files_in_several_folders_is_named(screened, capsys, tmp_path):
+    _, model, files, _ = screened
+    shutil.copy(files[0], tmp_path)
+    lines, err = read_json(capsys, "--model", model, "--group-pattern", r"V\d+", *files[:2], tmp_path)
+    assert f"{lines[0]['person']}: has files in 2 folders" in err
+
+
 def test_table_says_cannot_tell(screened, capsys):
     screening, model, files, _ = screened
     lines, _ = read_json(capsys, "--model", model, *files)

@@ -109,6 +109,13 @@ def test_pixel_rows_keep_their_channels_in_parts_and_copies():
     assert layout_of_rows(rows[0]) == (None, None)
 
 
+def test_pixel_rows_forget_their_channels_where_axes_are_moved():
+    rows = PixelRows.of(np.arange(24).reshape(2, 3, 4))
+    turned = rows.reshape(2, 3, 4).transpose(0, 2, 1).reshape(2, 12)
+    assert layout_of_rows(turned) == (None, None)
+    assert layout_of_rows(rows[[1, 0]] / 2) == ((3, 4), 1)
+
+
 def test_pixel_rows_hand_processes_a_plain_array_that_joblib_can_share():
     rows = PixelRows.of(np.arange(24).reshape(2, 3, 4))
     _, (array, channels) = rows.__reduce__()

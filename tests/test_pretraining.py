@@ -167,6 +167,34 @@ def test_pretrained_reader_is_saved_before_and_after_its_next_fit(request, kind,
         )
 
 
+@pytest.mark.parametrize("kind", ["classifier", "ensemble"])
+def test_clone_of_a_loaded_reader_does_not_start_from_weights_that_saw_its_training_images(
+    request, kind, strangers, tmp_path
+):
+    start = request.getfixturevalue("pretrained" if kind == "classifier" else "pretrained_views")
+    save(clone(start).fit(strangers.images, strangers.target), tmp_path / "tuned.safetensors")
+    last = clone(load(tmp_path / "tuned.safetensors"))[-1]
+    assert (last if kind == "classifier" else last.estimator).module is None
+
+
+@pytest.mark.parametrize("change", ["activation", "dilation", "norm"])
+def test_changed_curve_network_is_not_saved_as_one_of_the_package(pretrained, strangers, tmp_path, change):
+    network = clone(pretrained)[-1].module
+    if change == "activation":
+        network.activation1 = torch.nn.GELU()
+    elif change == "dilation":
+        network.conv2.dilation, network.conv2.padding = (2, 2), (2, 2)
+    else:
+        network.norm3 = torch.nn.GroupNorm(2, CHANNELS[2])
+    X = pretrained[0].transform(strangers.images)
+    changed = SparseCurveCNNClassifier(module=network, max_iter=1, finetune_iter=0).fit(X, strangers.target)
+    save(changed, tmp_path / "changed.safetensors")
+    with pytest.raises(ValueError, match="module"):
+        load(tmp_path / "changed.safetensors")
+    again = load(tmp_path / "changed.safetensors", module=network)
+    np.testing.assert_array_equal(again.predict_proba(X), changed.predict_proba(X))
+
+
 def test_saved_start_of_an_ensemble_is_that_of_the_next_fit(pretrained_views, strangers, tmp_path):
     save(pretrained_views, tmp_path / "start.safetensors")
     tuned = [

@@ -8,6 +8,7 @@ import sklearn
 from classifiers import quick
 from conftest import make_stripes
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -112,6 +113,10 @@ LEAKS = {
     "network": (
         lambda: searched(stopping(), params={"max_iter": [2]}),
         "SparseCurveCNNClassifier gets no groups.*search for a Pipeline that ends in it",
+    ),
+    "calibration": (
+        lambda: CalibratedClassifierCV(LogisticRegression(), cv=2),
+        "CalibratedClassifierCV gets no groups.*take what knows groups",
     ),
     "ensemble": (lambda: searched(several_views(), params={"n_members": [1]}), "SparseCurveEnsemble gets no"),
 }

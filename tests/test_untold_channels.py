@@ -59,7 +59,7 @@ def through_a_file(X, tmp_path):
 def test_what_loses_the_channels_is_warned_of(drawn, lose, n_views, tmp_path):
     for kind, X in drawn.items():
         rows = lose(X[:, : n_views * 1024], tmp_path)
-        with pytest.warns(UserWarning, match=f"{n_views} parts that are alike.* give in_channels={n_views}"):
+        with pytest.warns(UserWarning, match=f"consist of {n_views} channels.* give in_channels={n_views}"):
             shape_images(rows, None, None, own_module=False)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

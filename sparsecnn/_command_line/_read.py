@@ -87,6 +87,13 @@ def _persons(files: Sequence[str], pattern: re.Pattern[str], failures: Failures)
             persons[file] = person_in_name(Path(file), pattern)
         except ValueError as error:
             failures.add(file, str(error))
+    folders: dict[str, set[Path]] = {}
+    for file, person in persons.items():
+        folders.setdefault(person, set()).add(Path(file).parent)
+    for person in sorted(person for person, found in folders.items() if len(found) > 1):
+        complain(
+            f"has files in {len(folders[person])} folders, which are taken as those of one person", person
+        )
     return persons
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sparsecnn._warn import warn_user
 
 SMALLEST_SIDE = 8  # halved by each of three poolings
 WIDEST_IMAGE = 8  # times as long as high
-IMAGES_LOOKED_AT = 32
+ROWS_LOOKED_AT = 32
 MOST_CHANNELS = 16  # that are looked for
 LIKENESS = 0.05  # by which channels are more alike than other parts of a row
 
@@ -57,29 +58,29 @@ def _warn_of_guess(X: Any, shape: tuple[int, int], channels: int | None) -> None
     first = _first_rows(X)
     if not first.size:
         return
-    dark = first.min() == 0 and np.median(first) <= first.max() / 4
-    n_alike = _channels_alike(first) if channels is None else 1
+    is_ink = first.dtype == np.uint8 or bool(first.min() == 0 and np.median(first) <= first.max() / 4)
+    n_alike = _channels_alike(first, only_squares=not is_ink) if channels is None else 1
     if n_alike > 1:
         warn_user(
-            f"Each row of X consists of {n_alike} parts that are alike, as the channels of an image are, but "
+            f"Each row of X may consist of {n_alike} channels, for it has as many parts that are alike, but "
             f"X does not tell its channels, so it is taken as images of one channel of shape {shape}. Files, "
             f"scalers and data frames without names of pixels drop what CurveImageTransformer tells: give "
             f"in_channels={n_alike}, and image_shape=(height, width) of images that are no squares. If there "
             f"is one channel, give in_channels=1."
         )
-    elif shape[0] == 1 and (first.dtype == np.uint8 or dark):
+    elif shape[0] == 1 and is_ink:
         _warn_of_image_in_one_row(X.shape[1], channels or 1)
 
 
 def _first_rows(X: Any) -> np.ndarray:
     """Return the first rows of an array or data frame of numbers; none of what is refused later."""
     has_rows = isinstance(X, np.ndarray) or hasattr(X, "columns")
-    first = np.asarray(X[:IMAGES_LOOKED_AT]) if has_rows else np.empty(0)
+    first = np.asarray(X[:ROWS_LOOKED_AT]) if has_rows else np.empty(0)
     usable = first.ndim == 2 and first.dtype.kind in "uif" and bool(np.isfinite(first).all())
     return first if usable else np.empty(0)
 
 
-def _channels_alike(rows: np.ndarray) -> int:
+def _channels_alike(rows: np.ndarray, only_squares: bool) -> int:
     """Return of how many parts that are alike each row consists, 1 if of none.
 
     Channels show one drawing at the same place. The correlation of a row with itself, shifted by as many
@@ -92,7 +93,7 @@ def _channels_alike(rows: np.ndarray) -> int:
     found = {
         n: correlation[shift] - _largest_around(correlation, shift)
         for n, shift in shifts.items()
-        if shift >= SMALLEST_SIDE**2
+        if shift >= SMALLEST_SIDE**2 and (not only_squares or math.isqrt(shift) ** 2 == shift)
     }
     best = max(found, key=lambda n: found[n], default=1)
     return best if best > 1 and found[best] > LIKENESS else 1
@@ -106,17 +107,23 @@ def _largest_around(correlation: np.ndarray, shift: int) -> float:
 
 def _self_correlation(rows: np.ndarray) -> np.ndarray:
     """Return the mean correlation of rows with themselves, shifted by 0, 1, 2, ... pixels."""
-    n_pixels = rows.shape[1]
-    centred = rows / max(float(np.abs(rows).max()), np.finfo(float).tiny)
-    centred -= centred.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(centred, 2 * n_pixels, axis=1)
-    products = np.fft.irfft(spectrum * spectrum.conj(), 2 * n_pixels, axis=1)[:, :n_pixels]
-    energy = np.cumsum(np.square(centred), axis=1)
-    start = energy[:, ::-1]
-    end = energy[:, -1:] - np.pad(energy, ((0, 0), (1, 0)))[:, :-1]
+    largest = max(float(np.abs(rows).max()), np.finfo(float).tiny)
+    total = np.zeros(rows.shape[1])
+    for row in rows:  # one at a time: spectra take much memory
+        total += _self_correlation_of(row / largest)
+    return total / len(rows)
+
+
+def _self_correlation_of(row: np.ndarray) -> np.ndarray:
+    n_pixels = len(row)
+    centred = row - row.mean()
+    spectrum = np.fft.rfft(centred, 2 * n_pixels)
+    products = np.fft.irfft(spectrum * spectrum.conj(), 2 * n_pixels)[:n_pixels]
+    energy = np.cumsum(np.square(centred))
+    start, end = energy[::-1], energy[-1] - np.concatenate([[0.0], energy[:-1]])
     norms = np.sqrt(start * end)
-    floor = np.finfo(np.float32).eps * (energy[:, -1:] + np.finfo(float).tiny)
-    return np.where(norms > floor, products / np.maximum(norms, floor), 0.0).mean(axis=0)
+    floor = np.finfo(np.float32).eps * (energy[-1] + np.finfo(float).tiny)
+    return np.where(norms > floor, products / np.maximum(norms, floor), 0.0)
 
 
 def _warn_of_image_in_one_row(n_features: int, channels: int) -> None:

@@ -85,5 +85,6 @@ def _wrong(kinds: str, last: Any) -> str:
     if hasattr(last, "members_"):
         got += ", of several networks: give one, as ensemble.members_[i]"
     elif hasattr(last, "estimator_") and not hasattr(last, "estimators_"):  # else it is unfitted
-        got += ": pass its estimator_, which has neither threshold nor calibration"
+        got += ": pass its estimator_"
+        got += ", which has neither threshold nor calibration" if hasattr(last, "threshold_") else ""
     return WRONG.format(kinds=kinds, got=got)

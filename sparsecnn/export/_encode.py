@@ -35,7 +35,7 @@ from sparsecnn.export._screening import Encode, encode_screening
 from sparsecnn.export._values import encode_classes, encode_params, encode_value
 from sparsecnn.inference import CURVE_CNN, FITTED, INTEGERS, MOST_NAMES, ArrayWriter
 from sparsecnn.model_selection import ScreeningClassifier
-from sparsecnn.preprocessing import CurveImageTransformer
+from sparsecnn.preprocessing import SEEN_IN_FIT, CurveImageTransformer
 
 KINDS = (
     "a SparseCurveCNNClassifier or SparseCurveCNNRegressor, a search for one, a Pipeline of "
@@ -86,7 +86,7 @@ def _encode_pipeline_or_last(estimator: Any, writer: ArrayWriter) -> dict[str, A
             f"A file holds pipelines of CurveImageTransformer and a classifier or regressor, got {found}."
         )
     transformer = steps[0]
-    seen = {name: value for name, value in vars(transformer).items() if name.endswith("_")}
+    seen = {name: value for name, value in vars(transformer).items() if name in SEEN_IN_FIT}
     entry = {
         "names": [name for name, _ in estimator.steps],
         "transformer": encode_params(transformer),
@@ -283,15 +283,15 @@ def encode_network(estimator: SparseCurveCNN, writer: ArrayWriter) -> dict[str, 
     seen = [[int(n.num_batches_tracked), float(getattr(n, "weight_seen", 0.0))] for n in norms.values()]
     entry |= {"state": described} if "own" in entry else {}
     entry |= {"codes": codes} if codes else {}
-    entry |= {"parameter": True} if estimator.module is not None and "own" not in entry else {}
+    entry |= {"parameter": True} if _is_own_start(estimator, entry) else {}
     entry |= {"batches": seen[:1] if seen.count(seen[0]) == len(seen) else seen} if seen else {}
     return entry if dtype == "float32" else entry | {"dtype": dtype}
 
 
 def _encode_layers(estimator: SparseCurveCNN) -> dict[str, Any]:
     module = estimator.module_
-    if type(module) is CurveCNN:
-        return {"curve_cnn": _curve_options(module)}
+    if type(module) is CurveCNN and (options := _curve_options(estimator)) is not None:
+        return {"curve_cnn": options}
     if type(module) in (nn.Sequential, CompressedNetwork) and is_plain(module):
         kind = "compressed" if isinstance(module, CompressedNetwork) else "sequential"
         return {kind: [_encode_layer(name, layer) for name, layer in module._modules.items()]}
@@ -300,16 +300,42 @@ def _encode_layers(estimator: SparseCurveCNN) -> dict[str, Any]:
     return {"own": type(module).__name__}
 
 
-def _curve_options(module: CurveCNN) -> dict[str, Any]:
-    layers: dict[str, Any] = module._modules
-    activation = layers["activation1"]
-    binary = isinstance(activation, BinaryActivation)
-    options = {
-        "channels": [int(layers[f"conv{i}"].out_channels) for i in (1, 2, 3)],
-        "kernel_size": int(max(layers["conv1"].kernel_size)),
-        "batch_norm": not isinstance(layers["norm1"], nn.Identity),
-        "activation": ["binary", activation.proxy] if binary else "relu",
-    }
+def _is_own_start(estimator: SparseCurveCNN, entry: dict[str, Any]) -> bool:
+    """Return whether the network is a parameter too, from which a clone of what is loaded starts.
+
+    A curve CNN is that only where it is as it was given: trained further, it has seen the training images.
+    """
+    if estimator.module is None or "own" in entry:
+        return False
+    if "curve_cnn" not in entry:
+        return True
+    if not isinstance(estimator.module, nn.Module):
+        return False
+    given, trained = estimator.module.state_dict(), estimator.module_.state_dict()
+    same = given.keys() == trained.keys()
+    return same and all(torch.equal(given[name].cpu(), trained[name].cpu()) for name in given)
+
+
+def _curve_options(estimator: SparseCurveCNN) -> dict[str, Any] | None:
+    """Return the options of a curve CNN, or None if it was changed after it was built."""
+    module: Any = estimator.module_
+    layers = module._modules
+    binary = isinstance(layers["activation1"], BinaryActivation)
+    try:
+        options: dict[str, Any] = {
+            "channels": [int(layers[f"conv{i}"].out_channels) for i in (1, 2, 3)],
+            "kernel_size": int(max(layers["conv1"].kernel_size)),
+            "batch_norm": not isinstance(layers["norm1"], nn.Identity),
+            "activation": ["binary", layers["activation1"].proxy] if binary else "relu",
+        }
+        with torch.device("meta"):
+            shape, n_outputs = estimator.image_shape_, layers["fc"].out_features
+            activation = {"activation": layers["activation1"] if binary else "relu"}
+            built = CurveCNN(shape, n_outputs, in_channels=estimator.in_channels_, **options | activation)
+    except (AttributeError, ValueError, TypeError):  # there are other layers
+        return None
+    if str(built) != str(module):
+        return None
     return {name: value for name, value in options.items() if value != CURVE_CNN[name]}
 
 

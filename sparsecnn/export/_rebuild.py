@@ -51,9 +51,7 @@ from sparsecnn.inference import (
     check_keys,
     is_number,
 )
-from sparsecnn.preprocessing import CurveImageTransformer
-
-SEEN_BY_TRANSFORMER = ("input_shape_", "n_features_in_", "feature_names_in_", "ink_")
+from sparsecnn.preprocessing import SEEN_IN_FIT, CurveImageTransformer
 
 
 def rebuild(saved: Saved, module: Any = None) -> Any:
@@ -78,7 +76,7 @@ def rebuild(saved: Saved, module: Any = None) -> Any:
         last = rebuild(saved.last, module)
         transformer: Any = make_estimator(CurveImageTransformer, saved.transformer)
         for name, value in saved.fitted.items():
-            if name not in SEEN_BY_TRANSFORMER:
+            if name not in SEEN_IN_FIT:
                 raise FileFormatError(f"its transformer has no attribute {name[:60]!r}")
             setattr(transformer, name, decode_value(value))
         steps = list(zip(saved.names, (transformer, last), strict=True))

@@ -83,7 +83,9 @@ def save(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float32"
     Left out are the training curves (``history_``, ``loss_curve_``, ``validation_scores_``) and the state
     between two calls of `partial_fit`. Of a network of your own only the numbers are stored, unless it is a
     `torch.nn.Sequential` of layers that `compress` knows; its initial weights, the parameter `module`, are
-    then left out too, and the network itself takes their place.
+    then left out too, and the network itself takes their place. Of a network that was trained further after
+    :func:`~sparsecnn.pretraining.pretrain_on_drawings`, the start is left out: a clone of what is loaded is
+    trained from scratch.
 
     Of a screening, the file holds the names, labels and probabilities of the persons held back and, unless
     its `shift_level` is None, up to 8 images of each, of 500 persons at most, as its network sees them: mind

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import get_config
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -67,15 +68,26 @@ def _takers(estimator: Any) -> Iterator[_Taker]:
             yield taker
     elif has_fit_parameter(estimator, "groups"):
         yield _Taker(type(estimator).__name__, splits=getattr(estimator, "early_stopping", True))
+    elif _splits_blindly(estimator):  # such as a CalibratedClassifierCV
+        advice = "take what knows groups in its place, such as a GridSearchCV(cv=StratifiedGroupKFold())"
+        yield _Taker(type(estimator).__name__, None, advice)
 
 
 def _folds_of(search: BaseSearchCV) -> _Taker:
     """Return whether the folds of a search know groups; what says nothing of them, such as a list, may."""
     name, cv = type(search).__name__, search.cv
-    known = not (cv is None or isinstance(cv, Integral))
+    known = not _splits_blindly(search)
     if known and hasattr(cv, "get_metadata_routing"):
         known = bool(cv.get_metadata_routing().consumes("split", ["groups"]))
     return _Taker(name) if known else _Taker(name, None, f"set cv=StratifiedGroupKFold() of the {name}")
+
+
+def _splits_blindly(estimator: Any) -> bool:
+    """Return whether the `cv` of an estimator, if it has one, stands for folds that know no groups."""
+    if isinstance(estimator, FrozenEstimator):  # which is not fitted again
+        return False
+    cv = getattr(estimator, "cv", "none")
+    return cv is None or isinstance(cv, Integral)
 
 
 def _routed(estimator: Any, takers: list[_Taker]) -> list[_Taker]:
